@@ -1,0 +1,29 @@
+"""Callbacks that watch a training run for collapse: one framework a file.
+
+Names are imported on first use, so that a user of one framework never pays for another, and a
+framework that is not installed is missed only by those who ask for its callback.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collapse_guard.callbacks.huggingface import CollapseGuardCallback
+
+_HOME = {"CollapseGuardCallback": "huggingface"}
+
+__all__ = ["CollapseGuardCallback"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The full name, not `__name__`: a checkout also offers this folder as plain `callbacks`, and
+    # both doors must lead to one and the same class.
+    value = getattr(import_module(f"collapse_guard.callbacks.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,106 @@
+"""See model collapse while you train, and stop it.
+
+The package is a core that needs only torch and numpy, with thin layers around it:
+
+* `HumanReference` counts human text and says which tokens are its tail;
+* `HeldOutPanel` holds the human documents that a model is looked at on;
+* `CollapseMonitor` takes readings of any causal language model and raises alerts;
+* `MixGuard` mixes human and synthetic rows with a floor that always holds;
+* `collapse_guard.callbacks` and `collapse_guard.integrations` translate between these and the
+  training frameworks.
+
+Names are imported on first use, so that `import collapse_guard` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collapse_guard.diversity import distinct_n as distinct_n
+    from collapse_guard.errors import (
+        ArgumentError as ArgumentError,
+        CollapseGuardError as CollapseGuardError,
+        MissingExtraError as MissingExtraError,
+        MixOrderError as MixOrderError,
+        PanelError as PanelError,
+        ScoringError as ScoringError,
+        TokenizerMismatchError as TokenizerMismatchError,
+    )
+    from collapse_guard.mixing.guard import MixGuard as MixGuard
+    from collapse_guard.mixing.report import MixReport as MixReport
+    from collapse_guard.monitor import CollapseMonitor as CollapseMonitor
+    from collapse_guard.panel import HeldOutPanel as HeldOutPanel
+    from collapse_guard.readings import Baseline as Baseline, Reading as Reading
+    from collapse_guard.reference import HumanReference as HumanReference
+    from collapse_guard.rules import (
+        Alert as Alert,
+        Threshold as Threshold,
+        default_rules as default_rules,
+    )
+    from collapse_guard.sampling import sample as sample
+    from collapse_guard.scoring import token_logprobs as token_logprobs
+    from collapse_guard.sinks import AlertSink as AlertSink, log_alert as log_alert
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Alert": "rules",
+    "AlertSink": "sinks",
+    "ArgumentError": "errors",
+    "Baseline": "readings",
+    "CollapseGuardError": "errors",
+    "CollapseMonitor": "monitor",
+    "HeldOutPanel": "panel",
+    "HumanReference": "reference",
+    "MissingExtraError": "errors",
+    "MixGuard": "mixing.guard",
+    "MixOrderError": "errors",
+    "MixReport": "mixing.report",
+    "PanelError": "errors",
+    "Reading": "readings",
+    "ScoringError": "errors",
+    "Threshold": "rules",
+    "TokenizerMismatchError": "errors",
+    "default_rules": "rules",
+    "distinct_n": "diversity",
+    "log_alert": "sinks",
+    "sample": "sampling",
+    "token_logprobs": "scoring",
+}
+
+__all__ = [
+    "Alert",
+    "AlertSink",
+    "ArgumentError",
+    "Baseline",
+    "CollapseGuardError",
+    "CollapseMonitor",
+    "HeldOutPanel",
+    "HumanReference",
+    "MissingExtraError",
+    "MixGuard",
+    "MixOrderError",
+    "MixReport",
+    "PanelError",
+    "Reading",
+    "ScoringError",
+    "Threshold",
+    "TokenizerMismatchError",
+    "default_rules",
+    "distinct_n",
+    "log_alert",
+    "sample",
+    "token_logprobs",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

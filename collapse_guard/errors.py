@@ -1,0 +1,61 @@
+"""Every error that collapse_guard raises on purpose.
+
+```
+CollapseGuardError
+├── ArgumentError (ValueError)           an argument that cannot work
+├── TokenizerMismatchError (ValueError)  token ids of one vocabulary read with another
+├── PanelError (ValueError)              held-out text that cannot be measured on
+├── ScoringError (RuntimeError)          a model whose output cannot be read
+├── MixOrderError (RuntimeError)         a sampler that breaks the human floor
+└── MissingExtraError (ImportError)      an optional package that is not installed
+```
+
+Each message names what was given, what is allowed, and what to do.
+"""
+
+
+class CollapseGuardError(Exception):
+    """Base class of everything that collapse_guard raises on purpose."""
+
+
+class ArgumentError(CollapseGuardError, ValueError):
+    """An argument that cannot work, found at construction. Made by `bad_argument`."""
+
+
+class TokenizerMismatchError(CollapseGuardError, ValueError):
+    """Token ids that belong to another tokenizer or vocabulary than the reference's."""
+
+
+class PanelError(CollapseGuardError, ValueError):
+    """Held-out text that cannot be measured on: leaked, too short, or without a tail."""
+
+
+class ScoringError(CollapseGuardError, RuntimeError):
+    """A model whose output cannot be read as next-token logits."""
+
+
+class MixOrderError(CollapseGuardError, RuntimeError):
+    """A sampler that reads a mixed stream out of order, which would break its human floor."""
+
+
+class MissingExtraError(CollapseGuardError, ImportError):
+    """An optional package that is needed here and not installed."""
+
+
+def bad_argument(argument: str, *, expected: str, given: object, hint: str) -> ArgumentError:
+    """An `ArgumentError` in the one wording that all of them share.
+
+    Args:
+        argument: The argument's name, as the caller wrote it.
+        expected: What is allowed, as a noun phrase.
+        given: The value that came; its `repr` is shown, shortened to 120 characters.
+        hint: What to do about it, as an imperative clause without a full stop.
+
+    Example:
+        >>> print(bad_argument("seed", expected="a whole number", given=0.5, hint="give 0 or 1"))
+        argument `seed` expected a whole number, but got 0.5: give 0 or 1.
+    """
+    shown = repr(given)
+    if len(shown) > 120:
+        shown = shown[:117] + "..."
+    return ArgumentError(f"argument `{argument}` expected {expected}, but got {shown}: {hint}.")

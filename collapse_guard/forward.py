@@ -1,0 +1,72 @@
+"""Calling causal language models of any make, whatever they are wrapped in."""
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from collapse_guard.errors import ScoringError
+
+
+@runtime_checkable
+class _PeftModel(Protocol):
+    def get_base_model(self) -> torch.nn.Module: ...
+
+
+def innermost(model: torch.nn.Module) -> torch.nn.Module:
+    """The model under its wrappers: data parallel, `torch.compile`, PEFT."""
+    while True:
+        if isinstance(model, torch.nn.parallel.DistributedDataParallel | torch.nn.DataParallel):
+            model = model.module
+        elif isinstance(compiled := getattr(model, "_orig_mod", None), torch.nn.Module):
+            model = compiled
+        elif isinstance(model, _PeftModel) and hasattr(model, "peft_config"):
+            model = model.get_base_model()
+        else:
+            return model
+
+
+def accepts(model: torch.nn.Module, argument: str) -> bool:
+    """Whether the model's own forward names this argument.
+
+    A mere `**kwargs` does not count: transformers models take unknown names without a word.
+    """
+    # The class is asked, since training frameworks replace the instance's forward by wrappers.
+    return argument in _parameters(type(innermost(model)).forward)
+
+
+@lru_cache(maxsize=64)
+def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
+
+
+def input_embeddings(model: torch.nn.Module) -> torch.nn.Embedding | None:
+    """The table that the model looks token ids up in, where it says which that is."""
+    getter = getattr(innermost(model), "get_input_embeddings", None)
+    table = getter() if callable(getter) else None
+    return table if isinstance(table, torch.nn.Embedding) else None
+
+
+def device_of(model: torch.nn.Module) -> torch.device:
+    """The device that the model takes its input on; the CPU for a model without parameters."""
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def logits_of(output: Any) -> torch.Tensor:
+    """The logits in what a model returned: a tensor, a tuple that starts with one, or `.logits`.
+
+    Raises:
+        ScoringError: There are none.
+    """
+    logits = getattr(output, "logits", output)
+    if isinstance(logits, tuple):
+        logits = logits[0]
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise ScoringError(
+            f"the model returned {type(output).__name__} without next-token logits: give a causal "
+            f"language model, whose output is a tensor of logits or has a `.logits`."
+        )
+    return logits

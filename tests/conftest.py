@@ -1,0 +1,42 @@
+"""What holds for every test: no network, no display, no chance, no model cache but our own."""
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+
+import pytest
+from hypothesis import settings
+
+# Set on import, before any test can import a library that reads them once and for all.
+_CACHE = tempfile.mkdtemp(prefix="collapse_guard_tests_")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+os.environ.update(
+    HF_DATASETS_OFFLINE="1",
+    HF_HOME=_CACHE,
+    HF_HUB_OFFLINE="1",
+    MPLBACKEND="Agg",
+    # Tiny models gain nothing from threads, and spinning ones starve whatever runs beside them.
+    OMP_NUM_THREADS="1",
+    TOKENIZERS_PARALLELISM="false",
+)
+
+# One and the same run everywhere: no deadline, because shared machines stall, and no database.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse connections that leave this machine; loopback and unix sockets stay open."""
+    connect = socket.socket.connect
+
+    def connect_at_home(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if host not in {"127.0.0.1", "::1", "localhost", ""}:
+            raise OSError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_at_home)
