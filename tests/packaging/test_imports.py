@@ -1,0 +1,102 @@
+"""What an import costs: the core brings no optional package, and a missing one is named."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.packaging.layout import ROOT, core_modules
+
+OPTIONAL = (
+    "accelerate",
+    "apprise",
+    "datasets",
+    "evaluate",
+    "jinja2",
+    "lightning",
+    "matplotlib",
+    "peft",
+    "pytorch_lightning",
+    "scipy",
+    "tokenizers",
+    "tqdm",
+    "transformers",
+)
+
+
+def _modules_added(statement: str, *, after: str = "pass") -> set[str]:
+    script = f"""
+import json, sys
+{after}
+before = set(sys.modules)
+{statement}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    return set(json.loads(_python(script)))
+
+
+def _python(script: str) -> str:
+    # The checkout and not an installed copy, whatever the environment holds.
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_loads_only_itself_and_the_standard_library() -> None:
+    added = _modules_added("import collapse_guard")
+    assert "collapse_guard" in added
+    foreign = {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names)
+    assert foreign == {"collapse_guard"}
+
+
+def test_importing_the_adapter_packages_loads_no_framework() -> None:
+    added = _modules_added("import collapse_guard.callbacks, collapse_guard.integrations")
+    foreign = {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names)
+    assert foreign == {"collapse_guard"}
+
+
+def test_the_whole_core_adds_no_optional_package_to_torch() -> None:
+    added = _modules_added(f"import {', '.join(core_modules())}", after="import numpy, torch")
+    assert set(core_modules()) <= added
+    assert {name.partition(".")[0] for name in added}.isdisjoint(OPTIONAL)
+
+
+def test_the_whole_core_works_where_no_optional_package_is_installed() -> None:
+    _python(f"""
+import sys
+import torch
+sys.modules.update(dict.fromkeys({OPTIONAL!r}))
+import {", ".join(core_modules())}
+from collapse_guard import *
+""")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from collapse_guard.callbacks import CollapseGuardCallback",
+        "import collapse_guard.callbacks.huggingface",
+    ],
+)
+def test_callback_without_its_framework_says_what_to_install(statement: str) -> None:
+    output = _python(f"""
+import sys
+sys.modules["transformers"] = None
+from collapse_guard import MissingExtraError
+try:
+    {statement}
+except MissingExtraError as error:
+    print(error)
+""")
+    assert 'pip install "collapse_guard[huggingface]"' in output
+
+
+def test_both_doors_to_the_callbacks_folder_lead_to_one_class() -> None:
+    output = _python("""
+import callbacks, collapse_guard.callbacks
+print(callbacks.CollapseGuardCallback is collapse_guard.callbacks.CollapseGuardCallback)
+""")
+    assert output.strip() == "True"
