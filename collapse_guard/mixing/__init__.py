@@ -1,0 +1,15 @@
+"""Mixes human and synthetic rows under a floor of human rows that always holds.
+
+The words used here, once:
+
+* a *slot* is one place of the mixed stream, a *block* a run of `block_size` slots;
+* an *epoch* is `length` slots: the stream covers `epochs` of them, one after another;
+* a *draw* is one row asked of a source; the draws of an epoch are shared out among its *strata*,
+  and a *turn* is a draw of one stratum;
+* a *round* is a run of turns that shows every row of the stratum once.
+"""
+
+from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.report import MixReport
+
+__all__ = ["MixGuard", "MixReport"]

@@ -1,0 +1,65 @@
+"""Spreads the draws of several strata over a run as evenly as whole numbers allow."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Interleave:
+    """An order of sum(shares) draws in which stratum s comes shares[s] times, evenly spread.
+
+    A balanced binary tree over the strata. At a node with T draws, R of them for its right half,
+    draw k goes right where floor((k + 1) R / T) > floor(k R / T): the rule by which `Quota` spreads
+    human slots. A window of n draws therefore holds n shares[s] / T of stratum s to within one
+    draw per level of the tree, and the counts over the whole order are exact.
+
+    Args:
+        shares: Draws of each stratum, at least 0; their sum at least 1 and below 2**31.
+
+    Example:
+        >>> order = Interleave([2, 2, 4])
+        >>> order.locate(np.arange(8))[0].tolist()
+        [0, 2, 1, 2, 0, 2, 1, 2]
+    """
+
+    def __init__(self, shares: Sequence[int]) -> None:
+        self._depth = (len(shares) - 1).bit_length()
+        self._num_strata = len(shares)
+        leaves = 1 << self._depth
+        # A heap: node i has children 2i and 2i + 1; the strata are the last `leaves` nodes.
+        self._totals = np.zeros(2 * leaves, dtype=np.int64)
+        self._totals[leaves : leaves + len(shares)] = shares
+        for node in range(leaves - 1, 0, -1):
+            self._totals[node] = self._totals[2 * node] + self._totals[2 * node + 1]
+
+    def locate(
+        self, draws: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The stratum of each draw, and how many draws of that stratum come before it.
+
+        Args:
+            draws: int64 of shape (n,), at least 0 and below the number of draws.
+
+        Returns:
+            Two int64 arrays of shape (n,).
+        """
+        nodes, turns = np.ones_like(draws), draws
+        for _ in range(self._depth):
+            whole, right = self._totals[nodes], self._totals[2 * nodes + 1]
+            right_before = turns * right // whole
+            goes_right = (turns + 1) * right // whole > right_before
+            turns = np.where(goes_right, right_before, turns - right_before)
+            nodes = 2 * nodes + goes_right
+        return nodes - (1 << self._depth), turns
+
+    def counts_before(self, draw: int) -> npt.NDArray[np.int64]:
+        """How many of the first `draw` draws each stratum has: int64 of shape (num_strata,)."""
+        nodes, counts = np.ones(1, dtype=np.int64), np.array([draw], dtype=np.int64)
+        for _ in range(self._depth):
+            # An empty node holds no draws to share out: any divisor but 0 will do.
+            whole = np.maximum(self._totals[nodes], 1)
+            right = counts * self._totals[2 * nodes + 1] // whole
+            counts = np.stack([counts - right, right], axis=1).ravel()
+            nodes = np.stack([2 * nodes, 2 * nodes + 1], axis=1).ravel()
+        return counts[: self._num_strata]
