@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-SHINGLE = 8
-"""Tokens per shingle: long enough that human texts rarely share one by chance."""
-
 _TOKENS_AT_A_TIME = 1 << 20
 
 Ids = npt.NDArray[np.int64]
@@ -28,13 +25,14 @@ class Overlap:
 
 
 def find_overlaps(
-    documents: Sequence[Ids], corpus: Iterable[Ids], *, shingle: int = SHINGLE
+    documents: Sequence[Ids], corpus: Iterable[Ids], *, shingle: int
 ) -> list[Overlap]:
     """Look up the shingles of some documents in a corpus, in one pass over the corpus.
 
     Shingles are runs of `shingle` tokens, compared by 64-bit hashes. The share counts a shingle
     wherever in the corpus it stands, so a document that was cut into rows is found as well as one
-    that was copied whole. Chowdhery et al. (PaLM, 2022, section 8) judge leakage the same way.
+    that was copied whole. Brown et al. (GPT-3, 2020, appendix C) and Chowdhery et al. (PaLM, 2022,
+    section 8) judge leakage by shared runs of tokens in this way.
 
     Args:
         documents: The documents to judge, each int64 of shape (tokens,).
@@ -46,7 +44,7 @@ def find_overlaps(
 
     Example:
         >>> text = np.arange(100)
-        >>> find_overlaps([text[:50], text + 1000], [np.arange(20), text])[0]
+        >>> find_overlaps([text[:50], text + 1000], [np.arange(20), text], shingle=8)[0]
         Overlap(share=1.0, source=1)
     """
     hashes = [np.unique(_shingle_hashes(ids, shingle)) for ids in documents]

@@ -1,6 +1,7 @@
 """The held-out human text that a model is looked at on."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,13 @@ import torch
 
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.fingerprint import Tokenizer
-from collapse_guard.overlap import SHINGLE, find_overlaps
+from collapse_guard.overlap import find_overlaps
 from collapse_guard.reference import HumanReference
+
+SHINGLE_BITS = 128
+"""Information in the runs of tokens that are looked up in the training text, as if tokens were
+independent: human texts rarely share so much by chance. It makes 13 tokens of a vocabulary like
+GPT-2's, the length that Brown et al. (GPT-3, 2020, appendix C) use, and 30 single characters."""
 
 LEAK_SHARE = 0.7
 """Share of a document's shingles in the training text from which on it counts as leaked."""
@@ -109,7 +115,8 @@ class HeldOutPanel:
         held_out = {i: _as_ids(document, reference) for i, document in enumerate(documents)}
         held_out = _long_enough(held_out, window, drop=short == "drop")
         if training_documents is not None:
-            _refuse_leaks(held_out, training_documents, min(SHINGLE, window))
+            shingle = math.ceil(SHINGLE_BITS / max(reference.entropy, 1.0))
+            _refuse_leaks(held_out, training_documents, min(shingle, window))
         ids = np.concatenate(
             [np.zeros((0, window), np.int64), *(_cut(d, window) for d in held_out.values())]
         )

@@ -186,6 +186,12 @@ class HumanReference:
         information: npt.NDArray[np.float64] = np.log2(smoothed.sum()) - np.log2(smoothed)
         return information
 
+    @cached_property
+    def entropy(self) -> float:
+        """Entropy of the token counts, in bits per token, as if tokens were independent."""
+        shares = self.counts[self.counts > 0] / self.num_tokens
+        return float(-(shares * np.log2(shares)).sum())
+
     def merge(self, other: "HumanReference") -> "HumanReference":
         """The reference of both corpora together.
 

@@ -17,10 +17,12 @@ from collapse_guard import HeldOutPanel, HumanReference
 VOCAB = 50
 
 
-def tiny_gpt2(*, dropout: float = 0.0, seed: int = 0, vocab_size: int = VOCAB) -> PreTrainedModel:
+def tiny_gpt2(
+    *, dropout: float = 0.0, seed: int = 0, vocab_size: int = VOCAB, positions: int = 64
+) -> PreTrainedModel:
     config = GPT2Config(
         vocab_size=vocab_size,
-        n_positions=64,
+        n_positions=positions,
         n_embd=32,
         n_layer=2,
         n_head=2,

@@ -29,18 +29,18 @@ def test_share_matches_sets_of_shingles(
 def test_names_the_document_that_holds_most() -> None:
     text = np.arange(100)
     corpus = [np.arange(200, 300), text[:20], text[20:]]
-    assert find_overlaps([text], corpus)[0].source == 2
-    assert find_overlaps([text + 500], corpus) == [Overlap(0.0, -1)]
+    assert find_overlaps([text], corpus, shingle=8)[0].source == 2
+    assert find_overlaps([text + 500], corpus, shingle=8) == [Overlap(0.0, -1)]
 
 
 def test_corpus_is_read_in_blocks(monkeypatch) -> None:
     monkeypatch.setattr("collapse_guard.overlap._TOKENS_AT_A_TIME", 10)
     corpus = [np.arange(i * 100, i * 100 + 9) for i in range(20)]
-    found = find_overlaps([corpus[13]], iter(corpus))
+    found = find_overlaps([corpus[13]], iter(corpus), shingle=8)
     assert found == [Overlap(1.0, 13)]
 
 
 def test_a_document_cut_into_rows_is_found() -> None:
     text = np.random.default_rng(0).integers(0, 10_000, 1_000)
     rows = [text[start : start + 50] for start in range(0, 1_000, 50)]
-    assert find_overlaps([text], rows)[0].share > 0.8
+    assert find_overlaps([text], rows, shingle=8)[0].share > 0.8

@@ -84,6 +84,16 @@ def test_unrelated_training_text_is_no_leak() -> None:
     assert panel.num_documents == 6
 
 
+def test_a_small_alphabet_shares_short_runs_and_is_no_leak() -> None:
+    # Characters, as it were: runs of 8 tokens of 4 types all occur in the training text by chance.
+    generator = np.random.default_rng(0)
+    text = generator.choice(4, size=(10, 200), p=[0.4, 0.3, 0.25, 0.05])
+    training = generator.choice(4, size=(20, 10_000), p=[0.4, 0.3, 0.25, 0.05])
+    reference = HumanReference.from_token_ids(training, vocab_size=4)
+    panel = HeldOutPanel.from_token_ids(text, reference, training_documents=training)
+    assert panel.num_documents == 10
+
+
 def test_no_tail_no_head_too_few_documents() -> None:
     reference = HumanReference.from_token_ids([[0] * 99, [1] * 60, [2]], vocab_size=4)
     with pytest.raises(PanelError, match="no position of the panel holds a tail token"):

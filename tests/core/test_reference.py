@@ -85,6 +85,11 @@ def test_self_information() -> None:
     assert np.exp2(-reference.self_information).sum() == pytest.approx(1)
 
 
+def test_entropy() -> None:
+    reference = HumanReference.from_token_ids([[0, 1, 2, 2]], vocab_size=9)
+    assert reference.entropy == pytest.approx(1.5)
+
+
 def test_merge_counts_both() -> None:
     one = HumanReference.from_token_ids([[0, 1]], vocab_size=3)
     both = one.merge(HumanReference.from_token_ids([[1, 2]], vocab_size=3))
