@@ -45,8 +45,25 @@ def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
 def input_embeddings(model: torch.nn.Module) -> torch.nn.Embedding | None:
     """The table that the model looks token ids up in, where it says which that is."""
     getter = getattr(innermost(model), "get_input_embeddings", None)
-    table = getter() if callable(getter) else None
+    try:
+        table = getter() if callable(getter) else None
+    except NotImplementedError:
+        # What transformers raises where a model does not say.
+        return None
     return table if isinstance(table, torch.nn.Embedding) else None
+
+
+def output_layer(model: torch.nn.Module) -> torch.nn.Module | None:
+    """The layer that turns the last hidden state into logits, where the model says which it is."""
+    getter = getattr(innermost(model), "get_output_embeddings", None)
+    layer = getter() if callable(getter) else None
+    return layer if isinstance(layer, torch.nn.Module) else None
+
+
+def is_encoder_decoder(model: torch.nn.Module) -> bool:
+    """Whether the model reads one text with an encoder and predicts another with a decoder."""
+    config = getattr(innermost(model), "config", None)
+    return bool(getattr(config, "is_encoder_decoder", False))
 
 
 def device_of(model: torch.nn.Module) -> torch.device:

@@ -16,6 +16,9 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
     that the user froze in evaluation mode stays so) and the random states of Python, numpy and
     torch, on the CPU and on the devices that the model is on.
 
+    What a model does to its own weights in evaluation mode stays: RWKV scales deep layers down by
+    powers of two, until its next forward pass in training mode (`rescale_every=0` forbids it).
+
     Args:
         model: The model that is looked at inside the block.
     """

@@ -1,6 +1,6 @@
-"""What one look at a panel yields: sums per window, from which all readings are made."""
+"""What one look at a panel yields: numbers per position and window, of which readings are made."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import torch
 from collapse_guard.errors import TokenizerMismatchError
 from collapse_guard.forward import input_embeddings
 from collapse_guard.panel import HeldOutPanel
+from collapse_guard.panel_logprobs import place_in_panel
 from collapse_guard.scoring import check_finite, float_blocks, next_token_logits
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,8 @@ class PanelScores:
     """Sums over the positions of each window; "tail" and "head" over those positions only.
 
     Attributes:
+        position_logprobs: float64 of shape (positions,), the log-probability of each of the panel's
+            positions in row-major order, natural logarithms.
         logprob: float64 of shape (windows,), natural logarithms.
         tail_logprob: As `logprob`.
         tail_prob: float64 of shape (windows,), probabilities.
@@ -33,6 +36,7 @@ class PanelScores:
             document d is in group d modulo their number.
     """
 
+    position_logprobs: Floats
     logprob: Floats
     tail_logprob: Floats
     tail_prob: Floats
@@ -54,27 +58,30 @@ def score_panel(
 
     Raises:
         TokenizerMismatchError: The model's vocabulary is smaller than the reference's.
-        ScoringError: As in `next_token_logits`, or a log-probability that is not finite.
+        ScoringError: As in `next_token_logits`, or a log-probability that is not finite; the
+            message names document, window and position.
     """
     embeddings = input_embeddings(model)
     if embeddings is not None:
         # Before the first look-up: past the last row a GPU fails in a way that ends the process.
-        _check_vocabulary(embeddings.weight.shape[0], panel)
+        _check_vocabulary(embeddings.num_embeddings, panel)
     groups = min(DOCUMENT_GROUPS, panel.num_documents)
-    parts = [
-        _score_windows(model, panel, slice(start, start + batch_size), groups)
-        for start in range(0, len(panel), batch_size)
-    ]
-    per_window = [field.name for field in fields(PanelScores)[:-1]]
+    parts: list[dict[str, Floats]] = []
+    group_distributions = np.zeros((groups, 1))
+    for windows in torch.split(torch.arange(len(panel)), batch_size):
+        part, distributions = _score_windows(model, panel, windows, groups)
+        parts.append(part)
+        # Added up as they come: one for each batch would be gigabytes for a large vocabulary.
+        group_distributions = group_distributions + distributions.cpu().numpy()
     return PanelScores(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in per_window},
-        group_distributions=np.sum([part.group_distributions for part in parts], axis=0),
+        **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+        group_distributions=group_distributions,
     )
 
 
 def _score_windows(
-    model: torch.nn.Module, panel: HeldOutPanel, windows: slice, groups: int
-) -> PanelScores:
+    model: torch.nn.Module, panel: HeldOutPanel, windows: torch.Tensor, groups: int
+) -> tuple[dict[str, Floats], torch.Tensor]:
     logits, targets, where = next_token_logits(
         model, panel.input_ids[windows], panel.positions[windows]
     )
@@ -92,11 +99,10 @@ def _score_windows(
         probabilities = logprobs.exp()
         logprob[rows] = logprobs.gather(1, targets[rows, None]).squeeze(1)
         tail_mass[rows] = probabilities @ tail_types
-        entropy[rows] = torch.special.entr(probabilities).sum(1)
+        # Written over what is done with: another copy would cost more than the arithmetic.
+        entropy[rows] = torch.special.entr(probabilities, out=logprobs).sum(1)
         distributions.index_add_(0, group_of_window[where[rows, 0]], probabilities)
-    # Named by their place in the panel, not in the batch.
-    check_finite(logprob, where + where.new_tensor([windows.start, 0]))
-    count = len(panel.input_ids[windows])
+    check_finite(logprob, where, place_in_panel(panel, windows))
     row = where[:, 0]
     tail, head = (
         band[windows].to(device)[panel.positions[windows].to(device)].float()
@@ -104,18 +110,19 @@ def _score_windows(
     )
 
     def by_window(values: torch.Tensor) -> Floats:
-        sums = np.bincount(row.cpu().numpy(), values.cpu().numpy(), count)
+        sums = np.bincount(row.cpu().numpy(), values.cpu().numpy(), len(windows))
         return sums.astype(np.float64)
 
-    return PanelScores(
-        logprob=by_window(logprob),
-        tail_logprob=by_window(logprob * tail),
-        tail_prob=by_window(logprob.exp() * tail),
-        head_logprob=by_window(logprob * head),
-        tail_mass=by_window(tail_mass),
-        entropy=by_window(entropy),
-        group_distributions=distributions.cpu().numpy().astype(np.float64),
-    )
+    scores = {
+        "position_logprobs": logprob.cpu().numpy().astype(np.float64),
+        "logprob": by_window(logprob),
+        "tail_logprob": by_window(logprob * tail),
+        "tail_prob": by_window(logprob.exp() * tail),
+        "head_logprob": by_window(logprob * head),
+        "tail_mass": by_window(tail_mass),
+        "entropy": by_window(entropy),
+    }
+    return scores, distributions
 
 
 def _check_vocabulary(vocab_size: int, panel: HeldOutPanel) -> None:

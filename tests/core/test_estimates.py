@@ -1,10 +1,13 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from collapse_guard.estimates import difference, document_mean, exponential, ratio
+from collapse_guard.diversity import rarefied_types
+from collapse_guard.errors import ArgumentError
+from collapse_guard.estimates import difference, document_mean, exponential, jackknife, ratio
 
 
 def test_document_mean_is_the_textbook_standard_error() -> None:
@@ -57,3 +60,50 @@ def test_nothing_and_one_document_have_no_error() -> None:
     assert math.isnan(document_mean(np.array([math.nan])).value)
     assert math.isnan(ratio(np.zeros(2), np.zeros(2)).value)
     assert math.isnan(document_mean(np.array([1.0])).standard_error)
+
+
+def test_jackknife_of_a_mean_is_the_textbook_standard_error() -> None:
+    values = np.random.default_rng(0).normal(size=30).tolist()
+    value, error = jackknife(np.mean, values, groups=30)
+    assert (value, error) == pytest.approx((np.mean(values), stats.sem(values)))
+    # Units that are not asked for as 30 groups are left out a few at a time.
+    assert jackknife(np.mean, values, groups=1000) == (value, error)
+    assert jackknife(np.mean, values, groups=10)[1] == pytest.approx(error, rel=0.5)
+
+
+def test_jackknife_matches_the_spread_over_many_draws() -> None:
+    # Types of clustered text, which have no simple influence: each document repeats its own topic.
+    generator = np.random.default_rng(0)
+
+    def types(documents: Sequence[list[int]]) -> float:
+        return rarefied_types(documents, budget=100)
+
+    values, errors = [], []
+    for _ in range(300):
+        topics = np.minimum(generator.geometric(0.1, 200), 40)
+        documents = (topics[:, None] * 8 + generator.integers(0, 8, (200, 10))).tolist()
+        value, error = jackknife(types, documents)
+        values.append(value)
+        errors.append(error)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.1)
+
+
+def test_jackknife_of_groups_of_unequal_size() -> None:
+    values = np.random.default_rng(0).normal(size=64).tolist()
+
+    def drifting(numbers: Sequence[float]) -> float:
+        # Like a count of types, it grows with the number of documents whatever they say.
+        return float(np.mean(numbers)) + math.log(len(numbers))
+
+    errors = [jackknife(np.mean, values, groups=groups)[1] for groups in (16, 20, 64)]
+    drifted = [jackknife(drifting, values, groups=groups)[1] for groups in (16, 20, 64)]
+    assert drifted == pytest.approx(errors, rel=0.02)
+    assert errors == pytest.approx([stats.sem(values)] * 3, rel=0.3)
+
+
+def test_jackknife_of_one_and_of_none() -> None:
+    assert math.isnan(jackknife(np.mean, [1.0])[1])
+    with pytest.raises(ArgumentError, match="`units` expected at least one"):
+        jackknife(np.mean, [])
+    with pytest.raises(ArgumentError, match="`groups` expected at least 2"):
+        jackknife(np.mean, [1.0, 2.0], groups=1)

@@ -137,7 +137,7 @@ def test_a_model_with_too_small_a_vocabulary_is_refused() -> None:
         def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
             return torch.zeros(*input_ids.shape, VOCAB - 1)
 
-    with pytest.raises(TokenizerMismatchError, match="knows 49 types"):
+    with pytest.raises(TokenizerMismatchError, match="49 types"):
         score_panel(SmallHead(), panel)
 
 

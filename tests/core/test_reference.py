@@ -1,7 +1,9 @@
 import json
 import math
 import os
+import weakref
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,20 @@ def test_counts_match_a_counter(documents: list[list[int]]) -> None:
 def test_counts_more_rows_than_are_read_at_a_time() -> None:
     reference = HumanReference.from_token_ids(([i % 3] for i in range(25_000)), vocab_size=3)
     assert reference.counts.tolist() == [8334, 8333, 8333]
+
+
+def test_large_blocks_are_counted_one_by_one() -> None:
+    given: list[weakref.ref[np.ndarray]] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        for _ in range(5):
+            # The one before is still in the hands of the loop that counts.
+            assert sum(block() is not None for block in given) <= 1
+            block = np.zeros(20_000, dtype=np.int32)
+            given.append(weakref.ref(block))
+            yield block
+
+    assert HumanReference.from_token_ids(blocks(), vocab_size=1).counts.tolist() == [100_000]
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
