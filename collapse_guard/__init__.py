@@ -16,10 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collapse_guard.conformity import check_reading as check_reading
     from collapse_guard.diversity import distinct_n as distinct_n
     from collapse_guard.errors import (
         ArgumentError as ArgumentError,
         CollapseGuardError as CollapseGuardError,
+        ConformityError as ConformityError,
         MissingExtraError as MissingExtraError,
         MixOrderError as MixOrderError,
         PanelError as PanelError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         Threshold as Threshold,
         default_rules as default_rules,
     )
+    from collapse_guard.samples import Sampling as Sampling
     from collapse_guard.sampling import sample as sample
     from collapse_guard.scoring import token_logprobs as token_logprobs
     from collapse_guard.sinks import AlertSink as AlertSink, log_alert as log_alert
@@ -50,6 +53,7 @@ _HOME = {
     "Baseline": "readings",
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor",
+    "ConformityError": "errors",
     "HeldOutPanel": "panel",
     "HumanReference": "reference",
     "MissingExtraError": "errors",
@@ -58,9 +62,11 @@ _HOME = {
     "MixReport": "mixing.report",
     "PanelError": "errors",
     "Reading": "readings",
+    "Sampling": "samples",
     "ScoringError": "errors",
     "Threshold": "rules",
     "TokenizerMismatchError": "errors",
+    "check_reading": "conformity",
     "default_rules": "rules",
     "distinct_n": "diversity",
     "log_alert": "sinks",
@@ -75,6 +81,7 @@ __all__ = [
     "Baseline",
     "CollapseGuardError",
     "CollapseMonitor",
+    "ConformityError",
     "HeldOutPanel",
     "HumanReference",
     "MissingExtraError",
@@ -83,9 +90,11 @@ __all__ = [
     "MixReport",
     "PanelError",
     "Reading",
+    "Sampling",
     "ScoringError",
     "Threshold",
     "TokenizerMismatchError",
+    "check_reading",
     "default_rules",
     "distinct_n",
     "log_alert",

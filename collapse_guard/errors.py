@@ -7,11 +7,14 @@ CollapseGuardError
 ├── PanelError (ValueError)              held-out text that cannot be measured on
 ├── ScoringError (RuntimeError)          a model whose output cannot be read
 ├── MixOrderError (RuntimeError)         a sampler that breaks the human floor
+├── ConformityError                      a reading that breaks a rule of all readings
 └── MissingExtraError (ImportError)      an optional package that is not installed
 ```
 
 Each message names what was given, what is allowed, and what to do.
 """
+
+from collections.abc import Mapping
 
 
 class CollapseGuardError(Exception):
@@ -36,6 +39,22 @@ class ScoringError(CollapseGuardError, RuntimeError):
 
 class MixOrderError(CollapseGuardError, RuntimeError):
     """A sampler that reads a mixed stream out of order, which would break its human floor."""
+
+
+class ConformityError(CollapseGuardError):
+    """A reading that fails at something which `check_reading` asks of all readings.
+
+    Args:
+        reading: The reading's name.
+        faults: What happened, by the check that it fails at.
+        num_checks: How many checks there were.
+    """
+
+    def __init__(self, reading: str, faults: Mapping[str, str], *, num_checks: int) -> None:
+        lines = [f"- {check}: {fault}" for check, fault in faults.items()]
+        title = f"reading `{reading}` fails at {len(faults)} of {num_checks} checks:"
+        super().__init__("\n".join([title, *lines]))
+        self.faults = dict(faults)
 
 
 class MissingExtraError(CollapseGuardError, ImportError):

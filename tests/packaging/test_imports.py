@@ -20,6 +20,7 @@ OPTIONAL = (
     "pytorch_lightning",
     "scipy",
     "tokenizers",
+    "torchmetrics",
     "tqdm",
     "transformers",
 )
@@ -92,6 +93,30 @@ except MissingExtraError as error:
     print(error)
 """)
     assert 'pip install "collapse_guard[huggingface]"' in output
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "extra"),
+    [
+        ("torchmetrics", "lightning_metrics", "lightning"),
+        ("evaluate", "collapse.collapse", "evaluate"),
+        ("evaluate", "output_diversity.output_diversity", "evaluate"),
+        ("evaluate", "tail_probability.tail_probability", "evaluate"),
+    ],
+)
+def test_integration_without_its_package_says_what_to_install(
+    package: str, module: str, extra: str
+) -> None:
+    output = _python(f"""
+import sys
+sys.modules[{package!r}] = None
+from collapse_guard import MissingExtraError
+try:
+    import collapse_guard.integrations.{module}
+except MissingExtraError as error:
+    print(error)
+""")
+    assert f'pip install "collapse_guard[{extra}]"' in output
 
 
 def test_both_doors_to_the_callbacks_folder_lead_to_one_class() -> None:

@@ -26,6 +26,8 @@ BUILD_INPUTS = (
     "pyproject.toml",
 )
 
+EVALUATE_MODULES = ("collapse", "output_diversity", "tail_probability")
+
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys
 import collapse_guard
@@ -115,7 +117,9 @@ def test_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     info = f"collapse_guard-{collapse_guard.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"collapse_guard", info}
     code = {str(path.relative_to(ROOT)) for path in module_files().values()}
-    assert {n for n in names if not n.startswith(info)} == code | {"collapse_guard/py.typed"}
+    cards = {f"collapse_guard/integrations/{name}/README.md" for name in EVALUATE_MODULES}
+    beside_code = {"collapse_guard/py.typed", *cards}
+    assert {n for n in names if not n.startswith(info)} == code | beside_code
     assert f"{info}/licenses/LICENSE" in names
 
 
@@ -137,6 +141,24 @@ def test_every_module_imports_from_the_wheel_outside_of_the_checkout(
     assert sorted(found) == sorted(module_files())
     for name, file in found.items():
         assert Path(file).is_relative_to(installed), f"{name} came from {file}"
+
+
+@pytest.mark.slow
+def test_evaluate_loads_its_modules_from_the_wheel_outside_of_the_checkout(
+    installed: Path, tmp_path: Path
+) -> None:
+    script = f"""
+import evaluate, json
+from collapse_guard.integrations import evaluate_path
+paths = [evaluate_path(name) for name in {EVALUATE_MODULES}]
+names = [evaluate.load(path).name for path in paths]
+print(json.dumps([paths, names]))
+"""
+    paths, names = json.loads(_run([sys.executable, "-c", script], tmp_path, path=installed))
+    assert names == list(EVALUATE_MODULES)
+    for name, path in zip(names, paths, strict=True):
+        assert Path(path).is_relative_to(installed)
+        assert (Path(path) / "README.md").read_text(encoding="utf-8").startswith(f"# {name}\n")
 
 
 @pytest.mark.slow

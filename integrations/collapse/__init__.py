@@ -1,0 +1,1 @@
+"""The `evaluate` module `collapse`; loaded by path, see `evaluate_path`."""

@@ -1,0 +1,1 @@
+"""The `evaluate` module `tail_probability`; loaded by path, see `evaluate_path`."""
