@@ -12,7 +12,7 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.failures import FailureGuard, OnError
 from collapse_guard.monitor import CollapseMonitor
-from collapse_guard.readings import READINGS, Reading
+from collapse_guard.readings import Reading
 from collapse_guard.rules import Alert
 from collapse_guard.sinks import AlertSink, log_alert
 
@@ -41,7 +41,7 @@ class CollapseGuardCallback(TrainerCallback):
 
     | key | what it is |
     | --- | --- |
-    | `eval_collapse/<reading>` | each reading of `collapse_guard.readings.READINGS` |
+    | `eval_collapse/<reading>` | each reading in `monitor.reading_names` |
     | `eval_collapse/<reading>_se` | standard error of tail_retention, head_retention, tail_gap |
     | `eval_collapse/alerts` | number of alerts so far |
 
@@ -252,7 +252,7 @@ class CollapseGuardCallback(TrainerCallback):
 
     def _record(self, reading: Reading | None) -> dict[str, float]:
         """What is logged of a reading: Python floats, since a checkpoint takes nothing else."""
-        values = dict.fromkeys(READINGS, math.nan) if reading is None else dict(reading)
+        values = dict.fromkeys(self.monitor.reading_names, math.nan) | dict(reading or {})
         errors = {} if reading is None else reading.standard_errors
         for paired in _LOGGED_WITH_ERROR:
             values[f"{paired}_se"] = errors.get(paired, math.nan)

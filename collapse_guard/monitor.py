@@ -8,9 +8,18 @@ import torch
 
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.panel import HeldOutPanel
-from collapse_guard.panel_scores import score_panel
-from collapse_guard.readings import Baseline, Reading, make_reading, take_baseline
+from collapse_guard.panel_scores import PanelScores, score_panel
+from collapse_guard.readings import (
+    READINGS,
+    Baseline,
+    Reading,
+    SampledValues,
+    make_reading,
+    take_baseline,
+)
 from collapse_guard.rules import Alert, Threshold, default_rules
+from collapse_guard.sampled_readings import SAMPLED_READINGS, make_sampled_readings
+from collapse_guard.samples import Sampling, draw_samples
 
 
 class CollapseMonitor:
@@ -23,8 +32,11 @@ class CollapseMonitor:
         panel: The held-out human text.
         rules: What to raise alerts on; `default_rules()` where left out, none where empty.
         batch_size: Windows per forward pass, at least 1. Lower it when memory is short.
-        baseline: The start of another monitor of the same panel, to go on from instead of calling
-            `start`: a chain of fine-tunings is measured against its first model this way.
+        sampling: How much the model writes at each look, for the readings of `SAMPLED_READINGS`;
+            None for readings on human text alone.
+        baseline: The start of another monitor of the same panel and sampling, to go on from
+            instead of calling `start`: a chain of fine-tunings is measured against its first model
+            this way.
 
     Attributes:
         alerts: Every alert so far.
@@ -47,6 +59,7 @@ class CollapseMonitor:
         *,
         rules: Sequence[Threshold] | None = None,
         batch_size: int = 16,
+        sampling: Sampling | None = None,
         baseline: Baseline | None = None,
     ) -> None:
         if batch_size < 1:
@@ -58,6 +71,16 @@ class CollapseMonitor:
             )
         self.panel = panel
         self.rules = default_rules() if rules is None else tuple(rules)
+        self.sampling = sampling
+        for rule in self.rules:
+            if rule.reading not in self.reading_names:
+                raise bad_argument(
+                    "rules",
+                    expected="rules on what is read here",
+                    given=str(rule),
+                    hint="give sampling=Sampling() to let the model write",
+                )
+        _check_baseline(baseline, self.reading_names)
         self.batch_size = batch_size
         self.baseline = baseline
         self.alerts: list[Alert] = []
@@ -68,6 +91,11 @@ class CollapseMonitor:
     def started(self) -> bool:
         """Whether there is a start to compare with."""
         return self.baseline is not None
+
+    @property
+    def reading_names(self) -> tuple[str, ...]:
+        """Names of the readings that each look takes."""
+        return (*READINGS, *(SAMPLED_READINGS if self.sampling else ()))
 
     def start(self, model: torch.nn.Module, step: int = 0) -> Reading:
         """Take the run's own baseline, and forget any earlier run.
@@ -80,11 +108,11 @@ class CollapseMonitor:
             TokenizerMismatchError: The model's vocabulary is smaller than the panel's.
             ScoringError: The model's output cannot be read.
         """
-        scores = score_panel(model, self.panel, batch_size=self.batch_size)
-        self.baseline = take_baseline(self.panel, scores)
+        scores, sampled = self._look(model)
+        self.baseline = take_baseline(self.panel, scores, sampled)
         self.alerts, self.history = [], []
         self._looks_broken = dict.fromkeys(self._looks_broken, 0)
-        reading = make_reading(self.panel, scores, self.baseline, step=step)
+        reading = make_reading(self.panel, scores, self.baseline, sampled, step=step)
         self.history.append(reading)
         return reading
 
@@ -106,11 +134,18 @@ class CollapseMonitor:
                 "the monitor has no start to compare with: call start(model) before the first "
                 "training step, or give `baseline=` at construction."
             )
-        scores = score_panel(model, self.panel, batch_size=self.batch_size)
-        reading = make_reading(self.panel, scores, self.baseline, step=step)
+        scores, sampled = self._look(model)
+        reading = make_reading(self.panel, scores, self.baseline, sampled, step=step)
         self.history.append(reading)
         self.alerts.extend(self._check(reading, self.baseline.readings))
         return reading
+
+    def _look(self, model: torch.nn.Module) -> tuple[PanelScores, SampledValues]:
+        scores = score_panel(model, self.panel, batch_size=self.batch_size)
+        if self.sampling is None:
+            return scores, {}
+        samples = draw_samples(model, self.panel, self.sampling)
+        return scores, make_sampled_readings(samples, self.panel)
 
     def _check(self, reading: Reading, start: Mapping[str, float]) -> list[Alert]:
         alerts = []
@@ -147,7 +182,19 @@ class CollapseMonitor:
                 given=f"one of panel {baseline.panel}",
                 hint="resume with the same held-out documents, reference and window",
             )
+        _check_baseline(baseline, self.reading_names)
         self.baseline = baseline
         self.alerts = [Alert(**alert) for alert in state["alerts"]]
         for rule in self._looks_broken:
             self._looks_broken[rule] = int(state["looks_broken"].get(rule, 0))
+
+
+def _check_baseline(baseline: Baseline | None, reading_names: Sequence[str]) -> None:
+    missing = [] if baseline is None else [n for n in reading_names if n not in baseline.readings]
+    if missing:
+        raise bad_argument(
+            "baseline",
+            expected="the start of a monitor that takes the same readings",
+            given=f"one without {', '.join(missing)}",
+            hint="give both monitors the same sampling=",
+        )

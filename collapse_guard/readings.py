@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import Estimate, difference, document_mean, exponential, ratio
+from collapse_guard.estimates import Estimate, difference, exponential, ratio
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.panel_scores import PanelScores
+from collapse_guard.position_readings import document_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,7 +74,8 @@ class Reading(Mapping[str, float]):
 
     Attributes:
         step: The training step after which the look was taken.
-        values_by_name: The values, by the names in `READINGS`.
+        values_by_name: The values, by the names in `READINGS`, and in `SAMPLED_READINGS` where
+            the model was let write.
         standard_errors: Their standard errors over documents; NaN where there is none.
 
     Example:
@@ -102,16 +104,29 @@ class Reading(Mapping[str, float]):
         return self[name] - width, self[name] + width
 
 
-def take_baseline(panel: HeldOutPanel, scores: PanelScores) -> Baseline:
-    """The start of a run, from the scores of the model that it starts with."""
+SampledValues = Mapping[str, tuple[float, float]]
+"""Sampled readings by name: value and standard error."""
+
+_NOT_SAMPLED: SampledValues = MappingProxyType({})
+
+
+def take_baseline(
+    panel: HeldOutPanel, scores: PanelScores, sampled: SampledValues = _NOT_SAMPLED
+) -> Baseline:
+    """The start of a run, from what the model that it starts with gives and writes."""
     tail, head = scores.tail_logprob.tolist(), scores.head_logprob.tolist()
     paired_with_itself = Baseline(panel.fingerprint, tuple(tail), tuple(head), {})
-    start = make_reading(panel, scores, paired_with_itself, step=0)
+    start = make_reading(panel, scores, paired_with_itself, sampled, step=0)
     return Baseline(panel.fingerprint, tuple(tail), tuple(head), dict(start))
 
 
 def make_reading(
-    panel: HeldOutPanel, scores: PanelScores, baseline: Baseline, *, step: int
+    panel: HeldOutPanel,
+    scores: PanelScores,
+    baseline: Baseline,
+    sampled: SampledValues = _NOT_SAMPLED,
+    *,
+    step: int,
 ) -> Reading:
     """All readings of one look at a panel.
 
@@ -119,6 +134,7 @@ def make_reading(
         panel: The held-out text.
         scores: What the model gave on it.
         baseline: What the run's starting model gave on it.
+        sampled: Readings of what the model wrote, where it was let write.
         step: The training step to name it by.
 
     Raises:
@@ -138,10 +154,10 @@ def make_reading(
     positions = by_document(panel.positions.sum(1).numpy().astype(np.float64))
     tail = by_document(panel.tail_positions.sum(1).numpy().astype(np.float64))
     head = by_document(panel.head_positions.sum(1).numpy().astype(np.float64))
-    log_tail_retention = _log_retention(
+    log_tail_retention = document_means(
         by_document(scores.tail_logprob - np.array(baseline.tail_logprob)), tail
     )
-    log_head_retention = _log_retention(
+    log_head_retention = document_means(
         by_document(scores.head_logprob - np.array(baseline.head_logprob)), head
     )
     estimates = {
@@ -158,16 +174,15 @@ def make_reading(
     }
     return Reading(
         step,
-        MappingProxyType({name: estimates[name].value for name in READINGS}),
-        MappingProxyType({name: estimates[name].standard_error for name in READINGS}),
+        MappingProxyType(
+            {name: estimates[name].value for name in READINGS}
+            | {name: value for name, (value, _) in sampled.items()}
+        ),
+        MappingProxyType(
+            {name: estimates[name].standard_error for name in READINGS}
+            | {name: error for name, (_, error) in sampled.items()}
+        ),
     )
-
-
-def _log_retention(differences: Floats, positions: Floats) -> Estimate:
-    """Mean over documents of the mean paired difference; a document without positions drops out."""
-    means = np.full_like(differences, np.nan)
-    np.divide(differences, positions, out=means, where=positions > 0)
-    return document_mean(means)
 
 
 def _effective_vocabulary(group_distributions: Floats) -> Estimate:

@@ -8,6 +8,10 @@ from typing import Literal, get_args
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings import READINGS, Reading
+from collapse_guard.sampled_readings import SAMPLED_READINGS
+
+MEANINGS: Mapping[str, str] = {**READINGS, **SAMPLED_READINGS}
+"""Every reading that a rule can be about, and what it is."""
 
 Severity = Literal["info", "warn", "critical"]
 
@@ -45,7 +49,8 @@ class Threshold:
     looking often, so a rule with little room to its limit wants patience.
 
     Attributes:
-        reading: Name of the reading, one of `READINGS`.
+        reading: Name of the reading, one of `READINGS`, or of `SAMPLED_READINGS` where the monitor
+            lets the model write.
         below: Broken when the interval lies below this.
         above: Broken when the interval lies above this.
         relative_to_start: Whether the limit is a multiple of the reading at the run's start.
@@ -74,9 +79,9 @@ class Threshold:
     confidence: float = 0.99
 
     def __post_init__(self) -> None:
-        if self.reading not in READINGS:
+        if self.reading not in MEANINGS:
             raise bad_argument(
-                "reading", expected=f"one of {list(READINGS)}", given=self.reading, hint="choose"
+                "reading", expected=f"one of {list(MEANINGS)}", given=self.reading, hint="choose"
             )
         if (self.below is None) == (self.above is None):
             raise bad_argument(
@@ -129,7 +134,7 @@ class Threshold:
         message = (
             f"{self.reading} is {value:.4g} ± {error:.2g} at step {reading.step}, {side} its limit "
             f"of {limit:.4g} (it started at {start[self.reading]:.4g}). "
-            f"It is the {READINGS[self.reading]}."
+            f"It is the {MEANINGS[self.reading]}."
         )
         return Alert(
             str(self), self.reading, value, limit, error, reading.step, self.severity, message
@@ -144,6 +149,6 @@ def default_rules() -> tuple[Threshold, ...]:
     """
     return (
         Threshold("tail_retention", below=0.85, severity="critical"),
-        Threshold("tail_gap", above=0.10),
+        Threshold("tail_gap", above=0.20),
         Threshold("effective_vocabulary", below=0.80, relative_to_start=True),
     )

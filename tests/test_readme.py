@@ -11,9 +11,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 import collapse_guard
+from collapse_guard import CollapseMonitor, Sampling
 from collapse_guard.callbacks.huggingface import CollapseGuardCallback
 from collapse_guard.readings import READINGS
-from tests.tiny import tiny_gpt2, zipf_documents
+from collapse_guard.sampled_readings import SAMPLED_READINGS
+from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 README = Path(collapse_guard.__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -99,9 +101,8 @@ def test_the_table_of_logged_keys_is_complete() -> None:
     text = README.read_text(encoding="utf-8")
     table = text[text.index("## What is logged") : text.index("## What an alert means")]
     listed = set(re.findall(r"`(?:eval_collapse/)?(\w+)`", table))
-    monitor = object.__new__(collapse_guard.CollapseMonitor)
-    monitor.alerts = []
+    monitor = CollapseMonitor(tiny_panel(), sampling=Sampling())
     callback = CollapseGuardCallback(monitor)
     logged = {key.removeprefix("eval_collapse/") for key in callback._record(None)}
     assert listed == logged
-    assert set(READINGS) < logged
+    assert set(READINGS) | set(SAMPLED_READINGS) < logged
