@@ -9,10 +9,15 @@ linearisation of ratio and cluster estimators: Wolter, Introduction to Variance 
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from collapse_guard.errors import bad_argument
+
+T = TypeVar("T")
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,6 +81,63 @@ def difference(left: Estimate, right: Estimate) -> Estimate:
     """Left minus right, both over the same documents, so that shared variation cancels."""
     influences = left.influences - right.influences
     return _from_influences(left.value - right.value, influences, influences != 0)
+
+
+def jackknife(
+    statistic: Callable[[Sequence[T]], float], units: Sequence[T], *, groups: int = 20
+) -> tuple[float, float]:
+    """Any statistic and its standard error over what was drawn, by leaving groups out.
+
+    The delete-a-group jackknife, with pseudo-values for groups of unequal size (Busing, Meijer and
+    van der Leeden 1999, Statistics and Computing 9(1)): with h = units / units in group g, S of all
+    units and S_g of all but that group, the pseudo-value of g is h S - (h - 1) S_g, and the
+    variance is their mean squared deviation over h - 1. For G groups of one size that is
+    (G - 1) / G times the sum of (S_g - mean S)^2, and a bias that depends on the number of units
+    alone drops out.
+
+    It is for statistics without a sum of influences, such as counts of types; where there is one,
+    `ratio` and `document_mean` are exact and cheaper. The error is too large rather than too small
+    on average (Efron and Stein 1981, Annals of Statistics 9(3)), and is itself known to about
+    1 / sqrt(2 (G - 1)): 16 per cent for 20 groups.
+
+    The statistic must use all that it is given. One that looks at a first budget of tokens takes
+    that from what it is given, and the units are then only those of the budget: a budget that stays
+    the same would pull in fresh documents for those left out.
+
+    Args:
+        statistic: Of a sequence of units; called once for all of them and once per group.
+        units: What was drawn at random: documents, or the samples of a prompt as one unit.
+        groups: G, at least 2; unit i belongs to group i mod G. Fewer units make as many groups.
+
+    Returns:
+        The statistic of all units, and its standard error: NaN for a single unit.
+
+    Raises:
+        ArgumentError: No unit, or fewer than 2 groups.
+
+    Example:
+        >>> jackknife(lambda numbers: sum(numbers) / len(numbers), [1.0, 2.0, 3.0])
+        (2.0, 0.5773502691896257)
+    """
+    if groups < 2:
+        raise bad_argument("groups", expected="at least 2", given=groups, hint="20 is usual")
+    if len(units) == 0:
+        raise bad_argument("units", expected="at least one", given=0, hint="give it documents")
+    value = float(statistic(units))
+    groups = min(groups, len(units))
+    if groups < 2:
+        return value, math.nan
+    without = np.array(
+        [
+            statistic([unit for place, unit in enumerate(units) if place % groups != group])
+            for group in range(groups)
+        ]
+    )
+    shares = len(units) / np.bincount(np.arange(len(units)) % groups)
+    # Written around the value: its multiple would cost the digits that the deviations need.
+    pseudo = (shares - 1) * (value - without)
+    deviations = pseudo - (value - without).sum() + (value - without) @ (1 / shares)
+    return value, math.sqrt(float(np.mean(deviations**2 / (shares - 1))))
 
 
 def _from_influences(value: float, influences: Floats, present: npt.NDArray[np.bool_]) -> Estimate:

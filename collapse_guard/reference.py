@@ -311,7 +311,12 @@ def _blocks(
 ) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Integer arrays that are large enough for numpy to be worth calling."""
     stream = iter(documents)
-    while rows := list(islice(stream, _ROWS_AT_A_TIME)):
+    for first in stream:
+        if isinstance(first, np.ndarray) and first.size >= _ROWS_AT_A_TIME:
+            # Large enough by itself: joining thousands of such would hold a whole corpus in memory.
+            yield first
+            continue
+        rows = [first, *islice(stream, _ROWS_AT_A_TIME - 1)]
         if isinstance(rows[0], str):
             raise bad_argument(
                 "documents",
