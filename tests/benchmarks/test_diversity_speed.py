@@ -14,6 +14,7 @@ import datasets
 import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from sacrebleu.metrics.bleu import BLEU
 
 from collapse_guard import HumanReference
 from collapse_guard.diversity import distinct_n, rare_ngram_survival, rarefied_types, self_bleu
@@ -76,32 +77,42 @@ def bigrams(texts: list[list[int]]) -> Counter[tuple[int, int]]:
     return counter
 
 
-def test_self_bleu() -> None:
+# Of the 1,000 texts, the others judge 20: each takes as long, and all would take minutes.
+JUDGED = 20
+
+
+def bleu_by_nltk(texts: list[list[int]]) -> list[float]:
+    smooth = SmoothingFunction().method1
+    return [
+        sentence_bleu(
+            [*texts[:place], *texts[place + 1 :]], texts[place], smoothing_function=smooth
+        )
+        for place in range(JUDGED)
+    ]
+
+
+def bleu_by_sacrebleu(texts: list[list[int]]) -> list[float]:
+    bleu = BLEU(smooth_method="floor", smooth_value=0.1, tokenize="none")
+    lines = [" ".join(map(str, text)) for text in texts]
+    return [
+        bleu.sentence_score(lines[place], [*lines[:place], *lines[place + 1 :]]).score / 100
+        for place in range(JUDGED)
+    ]
+
+
+@pytest.mark.parametrize("judge", [bleu_by_nltk, bleu_by_sacrebleu])
+def test_self_bleu(judge: Callable[[list[list[int]]], list[float]]) -> None:
     texts = arrays(100_000, 0)
     as_lists = lists(texts)
-    smooth = SmoothingFunction().method1
-    # Of the 1,000 texts, nltk judges 20: each takes as long, and all would take minutes.
-    judged = 20
-
-    def by_nltk() -> list[float]:
-        return [
-            sentence_bleu(
-                [*as_lists[:place], *as_lists[place + 1 :]],
-                as_lists[place],
-                smoothing_function=smooth,
-            )
-            for place in range(judged)
-        ]
-
     scores = self_bleu_scores(texts, num_texts=len(texts))
-    np.testing.assert_allclose(scores[:judged], by_nltk(), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(scores[:JUDGED], judge(as_lists), rtol=0, atol=1e-9)
     report(
         "self-BLEU-4, 1,000 texts of 100 tokens",
         lambda: self_bleu(texts, num_texts=len(texts)),
-        by_nltk,
-        against="nltk, 20 of the texts, times 50",
+        lambda: judge(as_lists),
+        against=f"{judge.__name__.removeprefix('bleu_by_')}, {JUDGED} of the texts, times 50",
         read=800_000,
-        part=judged / len(texts),
+        part=JUDGED / len(texts),
     )
 
 

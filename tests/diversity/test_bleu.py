@@ -1,9 +1,10 @@
-"""Self-BLEU against nltk."""
+"""Self-BLEU against nltk and sacrebleu."""
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from sacrebleu.metrics.bleu import BLEU
 
 from collapse_guard.diversity import self_bleu
 from collapse_guard.diversity.bleu import self_bleu_scores
@@ -16,6 +17,15 @@ def by_nltk(texts: list[list[int]], smoothing: float = 0.1) -> list[float]:
     return [
         sentence_bleu([*texts[:place], *texts[place + 1 :]], text, smoothing_function=smooth)
         for place, text in enumerate(texts)
+    ]
+
+
+def by_sacrebleu(texts: list[list[int]], smoothing: float = 0.1) -> list[float]:
+    bleu = BLEU(smooth_method="floor", smooth_value=smoothing, tokenize="none")
+    lines = [" ".join(map(str, text)) for text in texts]
+    return [
+        bleu.sentence_score(line, [*lines[:place], *lines[place + 1 :]]).score / 100
+        for place, line in enumerate(lines)
     ]
 
 
@@ -41,6 +51,15 @@ def test_equals_nltk_on_longer_texts() -> None:
     texts = draw(4000, np.random.default_rng(0)).tolist()
     found = self_bleu(texts, num_texts=40)
     assert found == pytest.approx(np.mean(by_nltk(texts)), abs=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_equals_sacrebleu(smoothing: float) -> None:
+    texts = draw(4000, np.random.default_rng(1)).tolist()
+    # Different lengths, for the brevity penalty.
+    texts = [text[: len(text) - place % 7] for place, text in enumerate(texts)]
+    scores = self_bleu_scores(texts, num_texts=40, smoothing=smoothing)
+    np.testing.assert_allclose(scores, by_sacrebleu(texts, smoothing), rtol=0, atol=1e-12)
 
 
 def test_extremes() -> None:
