@@ -1,0 +1,1 @@
+"""Runnable examples: a folder each, with a README of its own."""

@@ -1,0 +1,176 @@
+"""Generation after generation: train on text, look at the model, let it write."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from collapse_guard import Alert, Baseline, CollapseMonitor, Threshold, distinct_n
+from collapse_guard.readings import Reading
+from examples.recursive_finetune.base_model import BaseModel, load_model
+from examples.recursive_finetune.checkpoints import ChainState, Checkpoints
+from examples.recursive_finetune.finetuning import Lesson, fine_tune
+from examples.recursive_finetune.human_text import HumanText, Rows
+from examples.recursive_finetune.processes import Processes
+from examples.recursive_finetune.regimes import REGIMES
+from examples.recursive_finetune.results import GenerationResult
+from examples.recursive_finetune.settings import Settings
+from examples.recursive_finetune.tokenization import separator
+from examples.recursive_finetune.writing import write_rows
+
+TEXTS_KEPT = 3
+_START = "start"
+
+
+class Laboratory:
+    """What the chains of a run share: text, settings, and the model that all start from.
+
+    That model is generation 0: the base model after one fine-tuning on human text, the same for
+    all. So what later generations differ by is not that they were fine-tuned, nor on what domain.
+
+    Args:
+        settings: Of the run.
+        processes: Of the run.
+        base: The model to begin with.
+        human: Its human text.
+        checkpoints: Where states are kept.
+
+    Attributes:
+        start: Results of generation 0.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        processes: Processes,
+        base: BaseModel,
+        human: HumanText,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._settings = settings
+        self._processes = processes
+        self._tokenizer = base.tokenizer
+        self._human = human
+        self._checkpoints = checkpoints
+        if self._load(_START) is None:
+            self._fine_tune_base(base)
+        state = cast(ChainState, self._load(_START))
+        self.start = state.history[0]
+        monitor = self._monitor(rules=())
+        with self._precision():
+            monitor.start(state.model)
+        self._baseline = cast(Baseline, monitor.baseline)
+
+    def run_chain(self, regime: str) -> Iterator[list[GenerationResult]]:
+        """Train generations in one regime, from the newest state that is kept.
+
+        Args:
+            regime: Name of the regime.
+
+        Yields:
+            The results so far: those at hand, then again with each generation that is added.
+        """
+        state = self._load(regime) or cast(ChainState, self._load(_START))
+        yield list(state.history)
+        for generation in range(len(state.history), self._settings.generations + 1):
+            state = self._next(regime, state, generation)
+            self._save(regime, state)
+            yield list(state.history)
+
+    def _fine_tune_base(self, base: BaseModel) -> None:
+        model = load_model(base.source, self._processes.device)
+        # The start is measured against itself, so the monitor that watches it tells nothing.
+        watch = self._monitor(rules=())
+        lesson = self._lesson(0, synthetic=None)
+        model, mix = fine_tune(
+            model, lesson, REGIMES["human"], watch, self._settings, self._processes
+        )
+        with self._precision():
+            reading = self._monitor(rules=()).start(model)
+        rows = self._write(model, generation=0)
+        result = self._result(0, reading, rows, (), mix.human_share)
+        self._save(_START, ChainState([result], model, rows))
+
+    def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
+        watch, look = (
+            self._monitor(baseline=self._baseline),
+            self._monitor(rules=(), baseline=self._baseline),
+        )
+        lesson = self._lesson(generation, synthetic=state.rows)
+        model, mix = fine_tune(
+            state.model, lesson, REGIMES[regime], watch, self._settings, self._processes
+        )
+        with self._precision():
+            reading = look.observe(model, generation)
+        rows = self._write(model, generation)
+        result = self._result(generation, reading, rows, watch.alerts, mix.human_share)
+        return ChainState([*state.history, result], model, rows)
+
+    def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
+        return Lesson(
+            human=self._human.rows[generation],
+            synthetic=synthetic,
+            reference=self._human.reference,
+            seed=_seed(self._settings.seed, generation, 1),
+        )
+
+    def _monitor(
+        self, rules: Sequence[Threshold] | None = None, baseline: Baseline | None = None
+    ) -> CollapseMonitor:
+        return CollapseMonitor(
+            self._human.panel,
+            rules=rules,
+            batch_size=self._settings.panel_batch_size,
+            baseline=baseline,
+        )
+
+    def _write(self, model: PreTrainedModel, generation: int) -> Rows:
+        return write_rows(
+            model,
+            self._settings,
+            self._processes,
+            start_token=separator(self._tokenizer),
+            seed=_seed(self._settings.seed, generation, 2),
+        )
+
+    def _result(
+        self,
+        generation: int,
+        reading: Reading,
+        rows: Rows,
+        alerts: Sequence[Alert],
+        human_share: float,
+    ) -> GenerationResult:
+        # Without the start token, which is the same in every row.
+        written = rows[:, 1:]
+        return GenerationResult(
+            generation=generation,
+            readings=dict(reading),
+            standard_errors=dict(reading.standard_errors),
+            distinct_2=distinct_n(written, 2, budget=written.size),
+            alerts=list(alerts),
+            human_share=human_share,
+            texts=self._tokenizer.batch_decode(written[:TEXTS_KEPT]),
+        )
+
+    def _load(self, chain: str) -> ChainState | None:
+        return self._checkpoints.load(
+            chain, self._processes.device, until=self._settings.generations
+        )
+
+    def _save(self, chain: str, state: ChainState) -> None:
+        if self._processes.is_main:
+            self._checkpoints.save(chain, state)
+        self._processes.wait()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(
+            self._processes.device.type, dtype=torch.bfloat16, enabled=self._settings.bf16
+        )
+
+
+def _seed(*numbers: int) -> int:
+    """One seed out of several numbers. Regimes share theirs, so that chance is the same for all."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -1,0 +1,130 @@
+"""What the figures of a run say, in plain words. Every sentence follows from the figures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from examples.recursive_finetune.results import GenerationResult, RunResults
+
+LOST_HALF = 0.5
+UNMOVED = 0.05
+TWICE = 2.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that the example sets out to show, and whether this run shows it."""
+
+    claim: str
+    holds: bool
+
+
+def checks(results: RunResults) -> list[Check]:
+    """Whether a run shows collapse, a steady control, and protection. Empty unless it has all."""
+    if not {"human", "replace", "mixguard"} <= results.regimes.keys():
+        return []
+    human, replace, mixguard = (results.regimes[name] for name in ("human", "replace", "mixguard"))
+    return [
+        Check(
+            "On its own text alone, the model keeps at most half of the tail",
+            _kept(replace) <= LOST_HALF,
+        ),
+        Check(
+            "On human text, it keeps the tail to within 5%",
+            abs(_kept(human) - 1.0) <= UNMOVED,
+        ),
+        Check(
+            "With MixGuard, it keeps at least twice as much as without",
+            _kept(mixguard) >= TWICE * _kept(replace),
+        ),
+        Check(
+            "The alarm goes off in generation 1 or 2 of training on its own text",
+            any(result.alerts for result in replace[1:3]),
+        ),
+        Check(
+            "It never goes off on human text",
+            not any(result.alerts for result in human),
+        ),
+    ]
+
+
+def findings(results: RunResults) -> list[str]:
+    """A few sentences on what happened, the most important first."""
+    regimes = results.regimes
+    sentences: list[str] = []
+    if "replace" in regimes:
+        sentences += _collapse(regimes["replace"])
+    if "mixguard" in regimes:
+        sentences += _protection(results)
+    if "human" in regimes:
+        kept = _kept(regimes["human"])
+        sentences.append(f"Control: after as many fine-tunings on human text it is {kept:.0%}.")
+    sentences += _alarms(results)
+    sentences += _own_text(results)
+    return sentences
+
+
+def _collapse(replace: Sequence[GenerationResult]) -> Iterator[str]:
+    last = replace[-1]
+    yield (
+        f"After {last.generation} {_generations(last.generation)} on its own text alone, the model "
+        f"gives the rare words of unseen human text {_kept(replace):.0%} of the probability that "
+        f"it gave them at the start (geometric mean)."
+    )
+    if len(replace) < 2:
+        return
+    first = replace[1].readings
+    perplexity = first["perplexity"] / replace[0].readings["perplexity"] - 1
+    shown = "already shows it" if first["tail_retention"] < 1 - UNMOVED else "does not show it yet"
+    yield (
+        f"The first of them {shown}: rare words {first['tail_retention'] - 1:+.0%}, common words "
+        f"{first['head_retention'] - 1:+.0%}, perplexity {perplexity:+.0%}."
+    )
+
+
+def _protection(results: RunResults) -> Iterator[str]:
+    mixguard = results.regimes["mixguard"]
+    share = mixguard[-1].human_share
+    sentence = (
+        f"With {share:.0%} human rows in every batch (MixGuard, rare rows shown more often) it is "
+        f"{_kept(mixguard):.0%}"
+    )
+    if "replace" in results.regimes:
+        ratio = _kept(mixguard) / _kept(results.regimes["replace"])
+        sentence += f": {ratio:.1f} times as much, after as many training tokens"
+    yield f"{sentence}."
+
+
+def _alarms(results: RunResults) -> Iterator[str]:
+    for name, title in (("replace", "its own text"), ("human", "human text")):
+        alarmed = [result for result in results.regimes.get(name, ()) if result.alerts]
+        if alarmed:
+            alert = alarmed[0].alerts[0]
+            yield (
+                f"On {title} the callback's alarm first goes off in generation "
+                f"{alarmed[0].generation}, at training step {alert.step}: {alert.rule} "
+                f"({alert.value:.2f} ± {alert.standard_error:.2f})."
+            )
+        elif name in results.regimes:
+            yield f"On {title} the callback's alarm never goes off."
+
+
+def _own_text(results: RunResults) -> Iterator[str]:
+    changes = [
+        f"{name} {chain[0].distinct_2:.2f} to {chain[-1].distinct_2:.2f}"
+        for name, chain in results.regimes.items()
+    ]
+    yield f"Distinct-2 of what the models write by themselves, start to end: {', '.join(changes)}."
+    mixguard = results.regimes.get("mixguard")
+    if mixguard and mixguard[-1].distinct_2 < (1 - UNMOVED) * mixguard[0].distinct_2:
+        yield (
+            "So a floor of human rows keeps what the model knows about human text, and not all of "
+            "the variety of what it writes unprompted: look at both."
+        )
+
+
+def _kept(chain: Sequence[GenerationResult]) -> float:
+    return chain[-1].readings["tail_retention"]
+
+
+def _generations(count: int) -> str:
+    return "generation" if count == 1 else "generations"

@@ -1,0 +1,188 @@
+"""One generation's training: LoRA through the Hugging Face Trainer, watched, and merged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+
+from collapse_guard import CollapseMonitor, HumanReference, MixGuard
+from collapse_guard.callbacks import CollapseGuardCallback
+from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.report import MixReport
+from collapse_guard.rules import Alert
+from examples.recursive_finetune.human_text import Rows
+from examples.recursive_finetune.processes import Processes
+from examples.recursive_finetune.progress import progress_bar
+from examples.recursive_finetune.regimes import Regime
+from examples.recursive_finetune.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a generation is trained on.
+
+    Attributes:
+        human: Fresh human rows, int64 of shape (rows, window).
+        synthetic: What the last generation wrote, of the same shape; None before there is one.
+        reference: Says which human rows are rare.
+        seed: Of everything random in it.
+    """
+
+    human: Rows
+    synthetic: Rows | None
+    reference: HumanReference
+    seed: int
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    lesson: Lesson,
+    regime: Regime,
+    monitor: CollapseMonitor,
+    settings: Settings,
+    processes: Processes,
+) -> tuple[PreTrainedModel, MixReport]:
+    """Train a model for one generation and merge what it learned into its weights.
+
+    Args:
+        model: Taken apart by this; go on with the one returned.
+        lesson: The rows at hand.
+        regime: Which of them are used.
+        monitor: Looks at the model on the way, and keeps the alerts.
+        settings: Of the run.
+        processes: Of the run.
+
+    Returns:
+        The trained model, and what it was shown.
+    """
+    # An example may set the global seed: adapters are initialised from it.
+    set_seed(lesson.seed)
+    adapters = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    adapted = get_peft_model(model, adapters)
+    mix = mix_rows(lesson, regime, settings)
+    with TemporaryDirectory() as unused:
+        trainer = Trainer(
+            model=adapted,
+            args=_training_arguments(settings, processes, Path(unused), lesson.seed),
+            train_dataset=mix,
+            data_collator=_collate,
+        )
+        # "raise", since results without the alerts would be wrong.
+        callback = CollapseGuardCallback(
+            monitor,
+            every_n_steps=settings.every_n_steps,
+            sink=_tell_nobody,
+            on_error="raise",
+        )
+        callback.attach(trainer)
+        trainer.remove_callback(PrinterCallback)
+        if processes.is_main:
+            trainer.add_callback(_Bar())
+        trainer.train()
+    return cast(PreTrainedModel, adapted.merge_and_unload()), mix.report()
+
+
+def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
+    """The training rows of a generation: equally many in every regime."""
+    kinds: dict[str, Any] = {
+        "human": {"human_fraction": 1.0},
+        "synthetic": {"human_fraction": 0.0},
+        "both": {
+            "human_fraction": settings.human_fraction,
+            "rare_boost": settings.rare_boost,
+            "reference": lesson.reference,
+        },
+    }
+    return MixGuard(
+        None if regime.mix == "synthetic" else _as_examples(lesson.human),
+        None if regime.mix == "human" else _as_examples(lesson.synthetic),
+        block_size=settings.batch_size,
+        length=settings.passes * settings.rows,
+        seed=lesson.seed,
+        **kinds[regime.mix],
+    )
+
+
+def _tell_nobody(alert: Alert) -> None:
+    """Alerts are in the results already."""
+
+
+def _as_examples(rows: Rows | None) -> list[dict[str, Rows]] | None:
+    return None if rows is None else [{"input_ids": row} for row in rows]
+
+
+def _collate(examples: Sequence[Mapping[str, Rows]]) -> dict[str, torch.Tensor]:
+    ids = torch.from_numpy(np.stack([example["input_ids"] for example in examples]))
+    return {"input_ids": ids, "labels": ids.clone()}
+
+
+def _training_arguments(
+    settings: Settings, processes: Processes, folder: Path, seed: int
+) -> TrainingArguments:
+    on_device = settings.device_batch_size or settings.batch_size // processes.count
+    accumulation, left_over = divmod(settings.batch_size, on_device * processes.count)
+    if left_over or not accumulation:
+        raise bad_argument(
+            "batch_size",
+            expected=f"a multiple of {processes.count} devices x {on_device} rows on each",
+            given=settings.batch_size,
+            hint="change --batch-size or --device-batch-size, or the number of processes",
+        )
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        per_device_train_batch_size=on_device,
+        gradient_accumulation_steps=accumulation,
+        # MixGuard's order is the plan: shuffling it would break the floor of human rows.
+        train_sampling_strategy="sequential",
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        weight_decay=0.0,
+        bf16=settings.bf16,
+        use_cpu=processes.device.type == "cpu",
+        seed=seed,
+        report_to="none",
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+
+
+class _Bar(TrainerCallback):
+    """A bar that goes away, in place of the Trainer's that stays."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._bar = progress_bar("training", total=state.max_steps)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._bar.update()
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._bar.close()

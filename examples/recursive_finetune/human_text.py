@@ -1,0 +1,72 @@
+"""The human text of a run as a model takes it: rows to train on, and windows to be looked at on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerBase
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.panel import HeldOutPanel
+from collapse_guard.reference import HumanReference
+from examples.recursive_finetune.corpus import Corpus
+from examples.recursive_finetune.settings import Settings
+from examples.recursive_finetune.tokenization import encode, rows_of, separator
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HumanText:
+    """Human text under the tokenizer of a run.
+
+    Attributes:
+        rows: int64 of shape (1 + generations, rows, window), fresh ones for every fine-tuning.
+        reference: Token counts of what models may train on: says what is rare.
+        panel: Held-out windows.
+    """
+
+    rows: Rows
+    reference: HumanReference
+    panel: HeldOutPanel
+
+
+def prepare_human_text(
+    settings: Settings, corpus: Corpus, tokenizer: PreTrainedTokenizerBase
+) -> HumanText:
+    """Tokenize the three parts of a corpus.
+
+    Raises:
+        ArgumentError: The corpus is too small for so many rows.
+        PanelError: The held-out text cannot be measured on, or stands in the training text.
+    """
+    pretraining, training = (encode(tokenizer, t) for t in (corpus.pretraining, corpus.training))
+    seen = pretraining + training
+    reference = HumanReference.from_token_ids(seen, vocab_size=len(tokenizer), tokenizer=tokenizer)
+    panel = HeldOutPanel.from_token_ids(
+        encode(tokenizer, corpus.held_out),
+        reference,
+        window=settings.window,
+        training_documents=seen,
+        short="drop",
+        max_windows=settings.panel_windows,
+    )
+    # Only the small model has been trained on the pretraining part already.
+    fresh = training if settings.model is None else seen
+    rows = rows_of(fresh, settings.window, separator(tokenizer))
+    fine_tunings = 1 + settings.generations
+    needed = fine_tunings * settings.rows
+    if len(rows) < needed:
+        raise bad_argument(
+            "rows",
+            expected=f"at most {len(rows) // fine_tunings} for {fine_tunings} fine-tunings on "
+            f"fresh human text",
+            given=settings.rows,
+            hint="lower --rows or --generations, or give more text",
+        )
+    # Shuffled, since neighbours are about one thing and a generation shall see a bit of all.
+    order = np.random.default_rng(settings.seed).permutation(len(rows))
+    shuffled = rows[order[:needed]]
+    return HumanText(
+        shuffled.reshape(fine_tunings, settings.rows, settings.window), reference, panel
+    )

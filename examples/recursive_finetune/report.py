@@ -1,0 +1,104 @@
+"""The figure and the page about a run, made from its results alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from collapse_guard.atomic import write_atomically
+from collapse_guard.extras import require
+from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
+from collapse_guard.rules import default_rules
+from examples.recursive_finetune.findings import checks, findings
+from examples.recursive_finetune.regimes import REGIMES
+from examples.recursive_finetune.results import GenerationResult, RunResults
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "tail_retention": "Tail retention",
+        "head_retention": "Head retention",
+        "perplexity": "Perplexity",
+        "effective_vocabulary": "Effective vocabulary, types",
+        "tail_mass_ratio": "Tail mass ratio",
+        "distinct_2": "Distinct-2 of its own text",
+    }
+)
+"""The curves of the figure, in this order, and what stands over them."""
+
+_MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "tail_retention": "How much of the probability that the first model gave to the rare words "
+        "of unseen human text is left. 1 is all of it.",
+        "head_retention": "The same for the commonest words.",
+        "perplexity": "How surprised the model is by unseen human text, all words together.",
+        "effective_vocabulary": "How many token types it really uses when it predicts human text.",
+        "tail_mass_ratio": "Probability that it spreads over rare words, against their true share. "
+        "1 is calibrated.",
+        "distinct_2": "Share of different token pairs in what it writes by itself, at a fixed "
+        "amount of text.",
+    }
+)
+
+
+def write_report(results: RunResults, folder: Path) -> list[Path]:
+    """Write `collapse.png` and `report.html`, a page that needs nothing else.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    figure = plot_readings(
+        {
+            REGIMES[name].title: [result.as_reading() for result in chain]
+            for name, chain in results.regimes.items()
+        },
+        TITLES,
+        titles=TITLES,
+        colors={regime.title: regime.color for regime in REGIMES.values()},
+        rules=default_rules(),
+        step="generation",
+    )
+    picture, page = folder / "collapse.png", folder / "report.html"
+    write_atomically(picture, figure_png(figure))
+    write_atomically(page, render(results, figure_svg(figure)))
+    return [picture, page]
+
+
+def render(results: RunResults, svg: str) -> str:
+    """The page as HTML.
+
+    Args:
+        results: Of the run.
+        svg: The figure as an `<svg>` element.
+    """
+    jinja2 = require("jinja2", "report")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page: str = environment.get_template("report.html.j2").render(
+        results=results,
+        regimes={name: REGIMES[name] for name in results.regimes},
+        svg=svg,
+        titles=TITLES,
+        meanings=_MEANINGS,
+        findings=findings(results),
+        checks=checks(results),
+        texts=_side_by_side(results.regimes),
+    )
+    return page
+
+
+def _side_by_side(
+    regimes: Mapping[str, Sequence[GenerationResult]],
+) -> list[tuple[str, dict[str, str]]]:
+    """Texts drawn from the same random numbers: the first model's, and the last one's by regime."""
+    starts = next(iter(regimes.values()))[0].texts
+    return [
+        (start, {name: chain[-1].texts[number] for name, chain in regimes.items()})
+        for number, start in enumerate(starts)
+    ]

@@ -1,0 +1,143 @@
+"""What a run found: the content of `results.json`."""
+
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from collapse_guard import __version__
+from collapse_guard.atomic import write_atomically
+from collapse_guard.readings import Reading
+from collapse_guard.rules import Alert
+
+FORMAT = 1
+_PACKAGES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """One model of a chain.
+
+    Attributes:
+        generation: 0 is the model fine-tuned on human text, where every chain starts.
+        readings: Teacher-forced readings on the held-out windows, by name.
+        standard_errors: Their standard errors over documents; NaN where there is none.
+        distinct_2: Of the rows that this model writes, all of them: a fixed number of tokens.
+        alerts: What the callback raised during this generation's training.
+        human_share: Share of human rows among those trained on.
+        texts: What this model writes, the first few rows in words.
+    """
+
+    generation: int
+    readings: Mapping[str, float]
+    standard_errors: Mapping[str, float]
+    distinct_2: float
+    alerts: Sequence[Alert]
+    human_share: float
+    texts: Sequence[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain JSON types, readings on the top level; None for NaN."""
+        values = {
+            "generation": self.generation,
+            **self.readings,
+            "distinct_2": self.distinct_2,
+            "human_share": self.human_share,
+            "standard_errors": dict(self.standard_errors),
+            "alerts": [asdict(alert) for alert in self.alerts],
+            "texts": list(self.texts),
+        }
+        plain: dict[str, Any] = _without_nan(values)
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "GenerationResult":
+        """The inverse of `to_dict`."""
+        errors = {name: _number(value) for name, value in values["standard_errors"].items()}
+        return cls(
+            generation=values["generation"],
+            readings={name: _number(values[name]) for name in errors},
+            standard_errors=errors,
+            distinct_2=_number(values["distinct_2"]),
+            alerts=[
+                Alert(**{**alert, "standard_error": _number(alert["standard_error"])})
+                for alert in values["alerts"]
+            ],
+            human_share=_number(values["human_share"]),
+            texts=values["texts"],
+        )
+
+    def as_reading(self) -> Reading:
+        """The readings and distinct_2 at the step of this generation, to be plotted."""
+        return Reading(
+            self.generation,
+            {**self.readings, "distinct_2": self.distinct_2},
+            {**self.standard_errors, "distinct_2": math.nan},
+        )
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A whole run.
+
+    Attributes:
+        configuration: The settings that decide the figures, the seed among them.
+        versions: Of Python and of the packages that took part.
+        corpus: The human text: its name, and the characters of each part.
+        regimes: For each regime its generations, the start first.
+    """
+
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str]
+    corpus: Mapping[str, Any]
+    regimes: Mapping[str, Sequence[GenerationResult]]
+
+    def save(self, path: Path) -> None:
+        """Write `results.json`, atomically."""
+        content = {
+            "format": FORMAT,
+            "configuration": dict(self.configuration),
+            "versions": dict(self.versions),
+            "corpus": dict(self.corpus),
+            "regimes": {
+                name: [generation.to_dict() for generation in generations]
+                for name, generations in self.regimes.items()
+            },
+        }
+        write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "RunResults":
+        """The inverse of `save`."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            content["configuration"],
+            content["versions"],
+            content["corpus"],
+            {
+                name: [GenerationResult.from_dict(values) for values in generations]
+                for name, generations in content["regimes"].items()
+            },
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this package and of what it computes with."""
+    ours = {"python": platform.python_version(), "collapse_guard": __version__}
+    return ours | {package: version(package) for package in _PACKAGES}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,51 @@
+"""A model writes rows by itself, shared out over the processes."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from collapse_guard.sampling import sample
+from examples.recursive_finetune.human_text import Rows
+from examples.recursive_finetune.processes import Processes
+from examples.recursive_finetune.progress import progress_bar
+from examples.recursive_finetune.settings import Settings
+
+
+def write_rows(
+    model: nn.Module, settings: Settings, processes: Processes, *, start_token: int, seed: int
+) -> Rows:
+    """Draw a generation's rows, free running from the token that stands before every document.
+
+    Whole batches are dealt to the processes, so that batches, and with them the text, are the same
+    on any number of them.
+
+    Returns:
+        int64 of shape (rows, window), the start token first; the same on every process.
+    """
+    batches = processes.deal(range(0, settings.rows, settings.sampling_batch_size))
+    bar = progress_bar("writing", batches, shown=processes.is_main)
+    with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=settings.bf16):
+        mine = [
+            (
+                first,
+                sample(
+                    model,
+                    num_sequences=min(settings.sampling_batch_size, settings.rows - first),
+                    first_sequence=first,
+                    length=settings.window - 1,
+                    prompt_ids=torch.tensor([start_token]),
+                    temperature=settings.temperature,
+                    top_k=settings.top_k,
+                    top_p=settings.top_p,
+                    batch_size=settings.sampling_batch_size,
+                    seed=seed,
+                ).numpy(),
+            )
+            for first in bar
+        ]
+    drawn = np.concatenate([rows for _, rows in sorted(processes.gather(mine), key=_first)])
+    return np.pad(drawn, ((0, 0), (1, 0)), constant_values=start_token)
+
+
+def _first(batch: tuple[int, Rows]) -> int:
+    return batch[0]

@@ -1,0 +1,171 @@
+"""Curves of readings, drawn with matplotlib (`pip install "collapse_guard[report]"`)."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.extras import require
+from collapse_guard.readings import Reading
+from collapse_guard.rules import Threshold
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Told apart by people of any colour vision: Okabe and Ito, 2008, "Color Universal Design".
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+_Z = 1.96
+_PANEL_INCHES = (3.4, 2.5)
+_INK, _FAINT = "#333333", "#DDDDDD"
+_STYLE: dict[str, Any] = {
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.8,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 4.0,
+    # Same input, same bytes.
+    "svg.hashsalt": "collapse_guard",
+    "svg.fonttype": "path",
+}
+
+
+def plot_readings(
+    runs: Mapping[str, Sequence[Reading]],
+    names: Iterable[str] | None = None,
+    *,
+    titles: Mapping[str, str] | None = None,
+    colors: Mapping[str, str] | None = None,
+    rules: Iterable[Threshold] = (),
+    step: str = "step",
+    columns: int = 3,
+) -> "Figure":
+    """Draw readings over steps: a panel for each reading, a line for each run.
+
+    Bands are 95% confidence intervals, where a reading has a standard error. Limits of rules are
+    dotted lines; those relative to the start are drawn where all runs start alike.
+
+    Args:
+        runs: For each run, by the name that the legend shows, its readings in order.
+        names: Readings to draw; all that the first reading holds, if None.
+        titles: Titles of panels by name of the reading; the name itself where there is none.
+        colors: Colours of runs by name, as matplotlib takes them; a palette where there is none.
+        rules: Whose limits to draw.
+        step: What a step is, for the horizontal axis.
+        columns: Panels in a row, at least 1.
+
+    Returns:
+        A figure, which no global state of matplotlib knows; see `figure_png` and `figure_svg`.
+
+    Raises:
+        ArgumentError: No run, a run without readings, or a reading that a run does not have.
+        MissingExtraError: matplotlib is not installed.
+
+    Example:
+        >>> kept = [Reading(step, {"tail_retention": 0.9**step}, {}) for step in range(5)]
+        >>> png = figure_png(plot_readings({"replace": kept}))
+    """
+    if not runs or not all(runs.values()):
+        raise bad_argument(
+            "runs",
+            expected="at least one run, and readings in each",
+            given={name: len(readings) for name, readings in runs.items()},
+            hint="give monitor.history",
+        )
+    if columns < 1:
+        raise bad_argument("columns", expected="at least 1", given=columns, hint="3 is usual")
+    first = next(iter(runs.values()))[0]
+    wanted = list(first) if names is None else list(names)
+    _check_names(runs, wanted)
+    palette = dict(zip(runs, cycle(PALETTE), strict=False)) | dict(colors or {})
+    with require("matplotlib", "report").rc_context(_STYLE):
+        figure, panels = _panels(len(wanted), columns)
+        for axes, name in zip(panels, wanted, strict=True):
+            for run, readings in runs.items():
+                _draw_curve(axes, readings, name, label=run, color=palette[run])
+            _draw_limits(axes, [rule for rule in rules if rule.reading == name], runs.values())
+            axes.set_title((titles or {}).get(name, name))
+            axes.set_xlabel(step)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(runs), frameon=False)
+    return figure
+
+
+def figure_png(figure: "Figure", *, dots_per_inch: int = 150) -> bytes:
+    """The figure as the content of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def figure_svg(figure: "Figure") -> str:
+    """The figure as an `<svg>` element for the inside of an HTML page, without outside links."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with require("matplotlib", "report").rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    element = buffer.getvalue()
+    # The XML prologue has no place inside a page.
+    return element[element.index("<svg") :]
+
+
+def _panels(count: int, columns: int) -> "tuple[Figure, list[Axes]]":
+    figures = require("matplotlib.figure", "report")
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    width, height = _PANEL_INCHES
+    figure: Figure = figures.Figure(
+        figsize=(width * columns, height * rows + 0.4), layout="constrained"
+    )
+    every = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for unused in every[count:]:
+        unused.remove()
+    return figure, every[:count]
+
+
+def _draw_curve(
+    axes: "Axes", readings: Sequence[Reading], name: str, *, label: str, color: str
+) -> None:
+    steps = [reading.step for reading in readings]
+    low, high = np.transpose([reading.interval(name, z=_Z) for reading in readings])
+    axes.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
+    axes.plot(steps, [reading[name] for reading in readings], "o-", color=color, label=label)
+    # A step has no halves.
+    axes.xaxis.set_major_locator(require("matplotlib.ticker", "report").MaxNLocator(integer=True))
+
+
+def _draw_limits(
+    axes: "Axes", rules: Iterable[Threshold], runs: Iterable[Sequence[Reading]]
+) -> None:
+    starts = [readings[0] for readings in runs]
+    for rule in rules:
+        limits = {rule.limit(start) for start in starts}
+        if len(limits) == 1:
+            axes.axhline(limits.pop(), color=_INK, linewidth=1.0, linestyle=":")
+
+
+def _check_names(runs: Mapping[str, Sequence[Reading]], names: Sequence[str]) -> None:
+    for run, readings in runs.items():
+        missing = [name for name in names if any(name not in reading for reading in readings)]
+        if missing or not names:
+            raise bad_argument(
+                "names",
+                expected=f"readings that every look of {run!r} holds",
+                given=missing,
+                hint=f"choose from {', '.join(readings[0])}",
+            )

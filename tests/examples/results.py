@@ -1,0 +1,75 @@
+"""Results made up for tests."""
+
+from math import nan
+
+from collapse_guard.readings import READINGS
+from collapse_guard.rules import Alert
+from examples.recursive_finetune.results import GenerationResult, RunResults
+from examples.recursive_finetune.settings import Settings
+
+ALERT = Alert(
+    "tail_retention below 0.85", "tail_retention", 0.7, 0.85, 0.02, 16, "critical", "It fell."
+)
+
+
+def generation(
+    number: int,
+    *,
+    tail: float = 1.0,
+    head: float = 1.0,
+    perplexity: float = 100.0,
+    distinct_2: float = 0.5,
+    human_share: float = 1.0,
+    alerts: tuple[Alert, ...] = (),
+    text: str = "some words",
+) -> GenerationResult:
+    values = dict.fromkeys(READINGS, 1.5) | {
+        "tail_retention": tail,
+        "head_retention": head,
+        "perplexity": perplexity,
+    }
+    return GenerationResult(
+        generation=number,
+        readings=values,
+        standard_errors={name: 0.01 if "retention" in name else nan for name in values},
+        distinct_2=distinct_2,
+        alerts=list(alerts),
+        human_share=human_share,
+        texts=[f"{text} {number}"],
+    )
+
+
+def collapsed_run(
+    *, human: float = 1.01, replace: float = 0.2, mixguard: float = 0.8, alarm_at: int = 1
+) -> RunResults:
+    """Three chains of two generations that do what the example sets out to show."""
+    start = generation(0)
+    return RunResults(
+        {**Settings().experiment(), "generations": 2},
+        {"python": "3.11.0"},
+        {"name": "human text", "characters": {"held_out": 10}},
+        {
+            "human": [start, generation(1), generation(2, tail=human)],
+            "replace": [
+                start,
+                *(
+                    generation(
+                        number,
+                        tail=tail,
+                        head=1.1,
+                        perplexity=110.0,
+                        distinct_2=0.1,
+                        human_share=0.0,
+                        alerts=(ALERT,) if number >= alarm_at else (),
+                        text="the the",
+                    )
+                    for number, tail in ((1, 0.7), (2, replace))
+                ),
+            ],
+            "mixguard": [
+                start,
+                generation(1, tail=0.9, human_share=0.3125),
+                generation(2, tail=mixguard, distinct_2=0.2, human_share=0.3125),
+            ],
+        },
+    )

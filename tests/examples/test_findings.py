@@ -1,0 +1,65 @@
+"""Sentences follow from the figures, whatever the figures are."""
+
+import pytest
+
+from examples.recursive_finetune.findings import checks, findings
+from examples.recursive_finetune.results import RunResults
+from tests.examples.results import collapsed_run
+
+
+def only(results: RunResults, *names: str) -> RunResults:
+    return RunResults(
+        results.configuration,
+        results.versions,
+        results.corpus,
+        {name: results.regimes[name] for name in names},
+    )
+
+
+def test_a_collapse_is_told_as_it_was() -> None:
+    told = "\n".join(findings(collapsed_run()))
+    assert "After 2 generations on its own text alone" in told
+    assert "20% of the probability" in told
+    assert "already shows it: rare words -30%, common words +10%, perplexity +10%" in told
+    assert "With 31% human rows" in told
+    assert "80%: 4.0 times as much" in told
+    assert "On its own text the callback's alarm first goes off in generation 1" in told
+    assert "at training step 16: tail_retention below 0.85 (0.70 ± 0.02)" in told
+    assert "On human text the callback's alarm never goes off" in told
+    assert "replace 0.50 to 0.10" in told
+    assert "not all of the variety" in told
+
+
+@pytest.mark.parametrize("name", ["human", "replace", "mixguard"])
+def test_a_single_regime_can_be_told_of(name: str) -> None:
+    results = only(collapsed_run(), name)
+    assert findings(results)
+    assert checks(results) == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "failing"),
+    [
+        ({}, []),
+        ({"replace": 0.51}, [0, 2]),
+        ({"human": 0.94}, [1]),
+        ({"human": 1.06}, [1]),
+        ({"mixguard": 0.39}, [2]),
+        ({"alarm_at": 3}, [3]),
+    ],
+)
+def test_what_did_not_come_out_is_said(figures: dict[str, float], failing: list[int]) -> None:
+    results = collapsed_run(**figures)  # type: ignore[arg-type]
+    assert [number for number, check in enumerate(checks(results)) if not check.holds] == failing
+
+
+def test_a_false_alarm_is_said() -> None:
+    results = collapsed_run()
+    swapped = RunResults(
+        results.configuration,
+        results.versions,
+        results.corpus,
+        {**results.regimes, "human": results.regimes["replace"]},
+    )
+    assert not checks(swapped)[4].holds
+    assert "On human text the callback's alarm first goes off" in "\n".join(findings(swapped))

@@ -1,0 +1,67 @@
+"""Settings, presets and the command line."""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from collapse_guard.errors import ArgumentError
+from examples.recursive_finetune.presets import PRESETS, parse
+from examples.recursive_finetune.settings import Settings, digest, subset
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_set_what_they_say(preset: str) -> None:
+    settings = parse(["--preset", preset])
+    expected = {field.name: getattr(Settings(), field.name) for field in fields(Settings)}
+    expected |= {"preset": preset, **PRESETS[preset]}
+    assert subset(settings, expected) == expected
+
+
+def test_the_default_is_the_laptop_preset() -> None:
+    assert parse([]) == Settings() == parse(["--preset", "laptop"])
+
+
+def test_the_command_line_comes_before_the_preset() -> None:
+    settings = parse(
+        ["--preset", "smoke", "--rows", "8", "--regimes", "replace", "human", "--top-k", "5"]
+    )
+    assert (settings.rows, settings.regimes, settings.top_k) == (8, ["replace", "human"], 5)
+    assert settings.window == PRESETS["smoke"]["window"]
+
+
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    shown = capsys.readouterr().out
+    for field in fields(Settings):
+        assert f"--{field.name}" in shown
+        assert field.metadata["help"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "huge"], "`preset` expected one of laptop, smoke"),
+        (["--regimes", "robot"], "`regimes` expected any of human, replace, mixguard"),
+        (["--generations", "0"], "`generations` expected at least 1"),
+        (["--base-steps", "0"], "`base_steps` expected at least 1"),
+        (["--rows", "9", "--passes", "1"], "multiple of the batch size 16"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(arguments: list[str], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        parse(arguments)
+
+
+def test_where_and_how_long_is_no_part_of_the_experiment() -> None:
+    settings = Settings()
+    continued = Settings(output_dir="elsewhere", generations=9, regimes=["human"])
+    assert continued.experiment() == settings.experiment()
+    assert Settings(seed=1).experiment() != settings.experiment()
+    assert json.loads(json.dumps(settings.experiment())) == settings.experiment()
+
+
+def test_digests_tell_values_apart() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest("ab", "c") != digest("a", "bc")

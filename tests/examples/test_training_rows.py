@@ -1,0 +1,108 @@
+"""From documents to the rows that a generation trains on."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from collapse_guard import HumanReference
+from collapse_guard.errors import ArgumentError
+from examples.recursive_finetune.corpus import Corpus
+from examples.recursive_finetune.finetuning import Lesson, mix_rows
+from examples.recursive_finetune.human_text import prepare_human_text
+from examples.recursive_finetune.regimes import REGIMES
+from examples.recursive_finetune.settings import Settings
+from examples.recursive_finetune.tokenization import (
+    END_OF_TEXT,
+    encode,
+    rows_of,
+    separator,
+    train_tokenizer,
+)
+
+WORDS = ("the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "then", "red", "blue")
+
+
+def text(seed: int, words: int = 60) -> str:
+    return " ".join(np.random.default_rng(seed).choice(WORDS, words))
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 9), max_size=7), max_size=6),
+    st.integers(1, 5),
+)
+def test_rows_are_the_stream_cut(documents: list[list[int]], length: int) -> None:
+    stream = [token for document in documents for token in (0, *document)]
+    rows = rows_of(documents, length, separator=0)
+    assert rows.ravel().tolist() == stream[: len(stream) // length * length]
+    assert rows.shape[1] == length
+
+
+def test_the_tokenizer_gives_back_what_it_takes() -> None:
+    tokenizer = train_tokenizer([text(0)], 300)
+    assert len(tokenizer) <= 300
+    strange = "naïve café — 東京 🙂\n\ttabs"
+    ids = encode(tokenizer, [strange, text(1)])
+    assert tokenizer.batch_decode(ids) == [strange, text(1)]
+    assert tokenizer.convert_ids_to_tokens(separator(tokenizer)) == END_OF_TEXT
+    assert all(separator(tokenizer) not in document for document in ids)
+
+
+def small_settings(**changes: object) -> Settings:
+    values: dict[str, object] = {
+        "generations": 2,
+        "window": 8,
+        "rows": 16,
+        "batch_size": 8,
+        "panel_windows": 10,
+    }
+    return Settings(**(values | changes))  # type: ignore[arg-type]
+
+
+def small_corpus() -> Corpus:
+    return Corpus(
+        "small",
+        tuple(text(seed) for seed in range(10)),
+        tuple(text(seed) for seed in range(10, 20)),
+        tuple(text(seed) for seed in range(20, 26)),
+    )
+
+
+def test_every_fine_tuning_gets_fresh_human_rows() -> None:
+    corpus, settings = small_corpus(), small_settings()
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
+    human = prepare_human_text(settings, corpus, tokenizer)
+    assert human.rows.shape == (3, 16, 8)
+    stream = rows_of(encode(tokenizer, corpus.training), 8, separator(tokenizer))
+    remaining = stream.tolist()
+    for row in human.rows.reshape(-1, 8).tolist():
+        # Fails if a row is handed out more often than it stands in the training text.
+        remaining.remove(row)
+    again = prepare_human_text(settings, corpus, tokenizer)
+    assert np.array_equal(again.rows, human.rows)
+    assert len(human.panel) == 10
+
+
+def test_a_model_from_elsewhere_may_see_the_pretraining_part_too() -> None:
+    corpus = small_corpus()
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
+    own = rows_of(encode(tokenizer, corpus.training), 8, separator(tokenizer))
+    settings = small_settings(rows=len(own) // 8 * 8, generations=1, passes=1)
+    with pytest.raises(ArgumentError, match="give more text"):
+        prepare_human_text(settings, corpus, tokenizer)
+    elsewhere = small_settings(rows=len(own) // 8 * 8, generations=1, passes=1, model="some/model")
+    assert prepare_human_text(elsewhere, corpus, tokenizer).rows.shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("regime", "share"), [("human", 1.0), ("replace", 0.0), ("mixguard", 3 / 8)]
+)
+def test_every_regime_trains_on_equally_many_rows(regime: str, share: float) -> None:
+    settings = small_settings(passes=3)
+    human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
+    reference = HumanReference.from_token_ids(human, vocab_size=4)
+    mix = mix_rows(Lesson(human, synthetic, reference, seed=5), REGIMES[regime], settings)
+    assert len(mix) == 48
+    rows = np.stack([mix[slot]["input_ids"] for slot in range(len(mix))])
+    assert (rows == 1).all(1).mean() == pytest.approx(share)
+    assert (rows == 1).all(1).sum() + (rows == 2).all(1).sum() == 48
+    assert mix.report().human_share == pytest.approx(share)
