@@ -58,8 +58,8 @@ def sample(
         int64 of shape (num_sequences, length) on the CPU: the new tokens, without their prompts.
 
     Raises:
-        ArgumentError: An encoder-decoder model, an argument out of range, no prompt and no token to start from, or more
-            tokens than the model has positions.
+        ArgumentError: An encoder-decoder model, an argument out of range, no prompt and no token
+            to start from, or more tokens than the model has positions.
         ScoringError: The model's logits are not a number or all minus infinity.
 
     Example:

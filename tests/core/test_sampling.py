@@ -21,9 +21,6 @@ from transformers import (
 from collapse_guard.errors import ArgumentError, ScoringError
 from collapse_guard.sampling import sample
 
-# PEFT 0.21 still reads a property of models that transformers 5.23 has renamed.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-
 VOCABULARY = 23
 
 

@@ -1,0 +1,96 @@
+"""Figures of readings: what is in them, and what is refused."""
+
+import math
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from collapse_guard.errors import ArgumentError
+from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
+from collapse_guard.readings import Reading
+from collapse_guard.rules import Threshold
+
+
+def run(start: float, factor: float, *, error: float = 0.01, steps: int = 4) -> list[Reading]:
+    return [
+        Reading(
+            10 * step,
+            {"tail_retention": start * factor**step, "perplexity": 50.0 + step},
+            {"tail_retention": error, "perplexity": math.nan},
+        )
+        for step in range(steps)
+    ]
+
+
+def runs() -> dict[str, list[Reading]]:
+    return {"human": run(1.0, 1.0), "replace": run(1.0, 0.7)}
+
+
+def test_every_reading_has_a_panel_and_every_run_a_line() -> None:
+    figure = plot_readings(runs(), titles={"perplexity": "Perplexity"}, step="generation")
+    tail, perplexity = figure.axes
+    assert tail.get_title(loc="left") == "tail_retention"
+    assert perplexity.get_title(loc="left") == "Perplexity"
+    assert tail.get_xlabel() == "generation"
+    for line, (name, readings) in zip(tail.lines, runs().items(), strict=True):
+        assert line.get_label() == name
+        assert line.get_xdata().tolist() == [reading.step for reading in readings]
+        assert line.get_ydata().tolist() == [reading["tail_retention"] for reading in readings]
+
+
+def test_bands_are_95_percent_intervals() -> None:
+    (band, *_) = plot_readings(runs(), ["tail_retention"]).axes[0].collections
+    low, high = np.sort(band.get_paths()[0].vertices[:, 1])[[0, -1]]
+    assert low == pytest.approx(1 - 1.96 * 0.01)
+    assert high == pytest.approx(1 + 1.96 * 0.01)
+
+
+def test_limits_are_drawn_where_they_are_the_same_for_all() -> None:
+    rules = [
+        Threshold("tail_retention", below=0.85),
+        Threshold("perplexity", above=1.5, relative_to_start=True),
+    ]
+
+    def limits(figure: Figure) -> list[list[float]]:
+        return [
+            [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+            for axes in figure.axes
+        ]
+
+    assert limits(plot_readings(runs(), rules=rules)) == [[0.85], [75.0]]
+    apart = {**runs(), "other": [Reading(0, {"tail_retention": 1.0, "perplexity": 9.0}, {})]}
+    assert limits(plot_readings(apart, rules=rules)) == [[0.85], []]
+
+
+def test_colours_are_kept_and_filled_up() -> None:
+    figure = plot_readings(runs(), colors={"replace": "#ff0000"})
+    human, replace = figure.axes[0].lines
+    assert replace.get_color() == "#ff0000"
+    assert human.get_color() != "#ff0000"
+
+
+def test_the_outputs_are_what_they_say_and_repeat() -> None:
+    assert figure_png(plot_readings(runs())) == figure_png(plot_readings(runs()))
+    svg = figure_svg(plot_readings(runs()))
+    assert svg == figure_svg(plot_readings(runs()))
+    root = ET.fromstring(svg)
+    assert root.tag.endswith("svg")
+    links = [value for element in root.iter() for name, value in element.items() if "href" in name]
+    assert all(link.startswith("#") for link in links)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"runs": {}}, "at least one run"),
+        ({"runs": {"human": []}}, "at least one run, and readings in each"),
+        ({"names": ["loss"]}, "every look of 'human' holds, but got \\['loss'\\]"),
+        ({"names": []}, "readings that every look"),
+        ({"columns": 0}, "`columns` expected at least 1"),
+    ],
+)
+def test_bad_arguments_are_named(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        plot_readings(**({"runs": runs()} | wrong))  # type: ignore[arg-type]
