@@ -1,12 +1,18 @@
 """The command line of the example."""
 
-from collapse_guard.errors import CollapseGuardError
-from examples.recursive_finetune.experiment import run
-from examples.recursive_finetune.presets import parse
+import os
 
 
 def main() -> None:
     """Read the settings and run; a setting that cannot work ends it with one line."""
+    # By default threads that have nothing to do spin, which slows small models down several times
+    # on a machine that has other work. OpenMP reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+    from collapse_guard.errors import CollapseGuardError
+    from examples.recursive_finetune.experiment import run
+    from examples.recursive_finetune.presets import parse
+
     try:
         run(parse())
     except CollapseGuardError as error:
