@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import PanelError, bad_argument
-from collapse_guard.estimates import Estimate, difference, exponential, ratio
-from collapse_guard.position_readings import document_means
+from collapse_guard.estimates import Estimate, exponential, ratio
+from collapse_guard.position_readings import paired_readings
 from collapse_guard.reference import HumanReference
 
 Floats = npt.NDArray[np.float64]
@@ -93,11 +93,9 @@ def logprob_readings(
     }
     if start_logprobs is not None:
         moved = values - _aligned("start_logprobs", start_logprobs, lengths, scored)
-        of_tail = document_means(by_document(moved * in_tail), tail)
-        of_head = document_means(by_document(moved * in_head), head)
-        readings["tail_retention"] = exponential(of_tail)
-        readings["head_retention"] = exponential(of_head)
-        readings["tail_gap"] = difference(of_head, of_tail)
+        readings |= paired_readings(
+            by_document(moved * in_tail), tail, by_document(moved * in_head), head
+        )
     return readings
 
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import Estimate, document_mean, exponential, ratio
+from collapse_guard.estimates import Estimate, difference, document_mean, exponential, ratio
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.panel_logprobs import check_within
 
@@ -69,6 +69,26 @@ def document_means(sums: Floats, positions: Floats) -> Estimate:
     means = np.full_like(sums, np.nan)
     np.divide(sums, positions, out=means, where=positions > 0)
     return document_mean(means)
+
+
+def paired_readings(
+    tail_moved: Floats, tail: Floats, head_moved: Floats, head: Floats
+) -> dict[str, Estimate]:
+    """`tail_retention`, `head_retention` and `tail_gap`, from sums by document.
+
+    Args:
+        tail_moved: float64 of shape (documents,), log-probability now minus at the start, summed
+            over tail positions, in nats.
+        tail: float64 of shape (documents,), numbers of tail positions.
+        head_moved: As `tail_moved`, over head positions.
+        head: As `tail`.
+    """
+    of_tail, of_head = document_means(tail_moved, tail), document_means(head_moved, head)
+    return {
+        "tail_retention": exponential(of_tail),
+        "head_retention": exponential(of_head),
+        "tail_gap": difference(of_head, of_tail),
+    }
 
 
 def check_logprobs(argument: str, logprobs: Floats, panel: HeldOutPanel) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import Estimate, difference, exponential, ratio
+from collapse_guard.estimates import Estimate, exponential, ratio
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.panel_scores import PanelScores
-from collapse_guard.position_readings import document_means
+from collapse_guard.position_readings import paired_readings
 
 Floats = npt.NDArray[np.float64]
 
@@ -154,20 +154,18 @@ def make_reading(
     positions = by_document(panel.positions.sum(1).numpy().astype(np.float64))
     tail = by_document(panel.tail_positions.sum(1).numpy().astype(np.float64))
     head = by_document(panel.head_positions.sum(1).numpy().astype(np.float64))
-    log_tail_retention = document_means(
-        by_document(scores.tail_logprob - np.array(baseline.tail_logprob)), tail
-    )
-    log_head_retention = document_means(
-        by_document(scores.head_logprob - np.array(baseline.head_logprob)), head
+    paired = paired_readings(
+        by_document(scores.tail_logprob - np.array(baseline.tail_logprob)),
+        tail,
+        by_document(scores.head_logprob - np.array(baseline.head_logprob)),
+        head,
     )
     estimates = {
         "perplexity": exponential(ratio(-by_document(scores.logprob), positions)),
         "tail_logprob": ratio(by_document(scores.tail_logprob), tail),
         "head_logprob": ratio(by_document(scores.head_logprob), head),
         "tail_prob": ratio(by_document(scores.tail_prob), tail),
-        "tail_retention": exponential(log_tail_retention),
-        "head_retention": exponential(log_head_retention),
-        "tail_gap": difference(log_head_retention, log_tail_retention),
+        **paired,
         "tail_mass_ratio": ratio(by_document(scores.tail_mass), tail),
         "effective_vocabulary": _effective_vocabulary(scores.group_distributions),
         "predictive_entropy": ratio(by_document(scores.entropy), positions),
