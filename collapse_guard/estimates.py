@@ -30,11 +30,14 @@ class Estimate(NamedTuple):
         standard_error: Same unit; NaN where there are fewer than two documents.
         influences: float64 of shape (documents,), what each document contributes to the error, in
             the order given; documents that do not take part have 0.
+        units: How many documents of equal weight it is worth: (sum of weights)^2 / sum of squared
+            weights (Kish 1965, Survey Sampling, section 11.7).
     """
 
     value: float
     standard_error: float
     influences: Floats
+    units: float
 
 
 def ratio(numerators: Floats, denominators: Floats) -> Estimate:
@@ -50,23 +53,27 @@ def ratio(numerators: Floats, denominators: Floats) -> Estimate:
     """
     total = denominators.sum()
     if total == 0:
-        return Estimate(math.nan, math.nan, np.zeros_like(numerators))
+        return Estimate(math.nan, math.nan, np.zeros_like(numerators), 0.0)
     value = float(numerators.sum() / total)
-    return _from_influences(value, (numerators - value * denominators) / total, denominators > 0)
+    return _from_influences(value, (numerators - value * denominators) / total, denominators)
 
 
-def document_mean(values: Floats) -> Estimate:
-    """Mean over documents, each counting once; NaN marks documents without a value.
+def document_mean(values: Floats, weights: Floats | None = None) -> Estimate:
+    """Mean over documents; NaN marks documents without a value.
 
     Args:
         values: float64 of shape (documents,).
+        weights: float64 of shape (documents,), at least 0: how much each document counts. None to
+            let each count once.
     """
-    present = ~np.isnan(values)
-    if not present.any():
-        return Estimate(math.nan, math.nan, np.zeros_like(values))
-    value = float(values[present].mean())
-    influences = np.where(present, values - value, 0.0) / present.sum()
-    return _from_influences(value, influences, present)
+    weights = np.ones_like(values) if weights is None else weights
+    weights = np.where(np.isnan(values), 0.0, weights)
+    total = weights.sum()
+    if total == 0:
+        return Estimate(math.nan, math.nan, np.zeros_like(values), 0.0)
+    known = np.where(weights > 0, values, 0.0)
+    value = float(known @ weights / total)
+    return _from_influences(value, weights * (known - value) / total, weights)
 
 
 def exponential(estimate: Estimate) -> Estimate:
@@ -74,13 +81,46 @@ def exponential(estimate: Estimate) -> Estimate:
     # Overflow to infinity is the true answer for a model that has diverged, not a fault.
     with np.errstate(over="ignore", invalid="ignore"):
         slope = float(np.exp(estimate.value))
-        return Estimate(slope, slope * estimate.standard_error, slope * estimate.influences)
+        return Estimate(
+            slope, slope * estimate.standard_error, slope * estimate.influences, estimate.units
+        )
+
+
+def logarithm(estimate: Estimate) -> Estimate:
+    """The natural logarithm of an estimate, by the delta method; NaN where it is not above 0."""
+    if not estimate.value > 0:
+        return Estimate(math.nan, math.nan, np.zeros_like(estimate.influences), estimate.units)
+    return Estimate(
+        math.log(estimate.value),
+        estimate.standard_error / estimate.value,
+        estimate.influences / estimate.value,
+        estimate.units,
+    )
+
+
+def scaled(estimate: Estimate, factor: float) -> Estimate:
+    """A multiple of an estimate."""
+    return Estimate(
+        factor * estimate.value,
+        abs(factor) * estimate.standard_error,
+        factor * estimate.influences,
+        estimate.units,
+    )
 
 
 def difference(left: Estimate, right: Estimate) -> Estimate:
-    """Left minus right, both over the same documents, so that shared variation cancels."""
+    """Left minus right; where both are over the same documents, shared variation cancels.
+
+    Where documents are not told (`influences` of other sizes, or none), the two count as
+    independent of each other.
+    """
+    value, units = left.value - right.value, min(left.units, right.units)
+    if len(left.influences) != len(right.influences) or not len(left.influences):
+        error = math.hypot(left.standard_error, right.standard_error)
+        return Estimate(value, error, np.zeros(0), units)
     influences = left.influences - right.influences
-    return _from_influences(left.value - right.value, influences, influences != 0)
+    documents = int(np.count_nonzero(influences))
+    return Estimate(value, _spread(influences, documents), influences, units)
 
 
 def jackknife(
@@ -140,11 +180,13 @@ def jackknife(
     return value, math.sqrt(float(np.mean(deviations**2 / (shares - 1))))
 
 
-def _from_influences(value: float, influences: Floats, present: npt.NDArray[np.bool_]) -> Estimate:
-    documents = int(present.sum())
+def _from_influences(value: float, influences: Floats, weights: Floats) -> Estimate:
+    units = float(weights.sum() ** 2 / (weights @ weights))
+    return Estimate(value, _spread(influences, int(np.count_nonzero(weights))), influences, units)
+
+
+def _spread(influences: Floats, documents: int) -> float:
     if documents < 2:
         # A difference of two exactly equal sides has no spread at all.
-        error = 0.0 if documents == 0 else math.nan
-    else:
-        error = math.sqrt(documents / (documents - 1) * float(influences @ influences))
-    return Estimate(value, error, influences)
+        return 0.0 if documents == 0 else math.nan
+    return math.sqrt(documents / (documents - 1) * float(influences @ influences))

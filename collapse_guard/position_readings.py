@@ -59,20 +59,26 @@ def retention(
     )
 
 
-def document_means(sums: Floats, positions: Floats) -> Estimate:
+def document_means(sums: Floats, positions: Floats, weights: Floats | None = None) -> Estimate:
     """Mean over documents of each one's mean; a document without positions drops out.
 
     Args:
         sums: float64 of shape (documents,).
         positions: float64 of shape (documents,), how many each sum is over.
+        weights: float64 of shape (documents,), how much each document counts; None for once each.
     """
     means = np.full_like(sums, np.nan)
     np.divide(sums, positions, out=means, where=positions > 0)
-    return document_mean(means)
+    return document_mean(means, weights)
 
 
 def paired_readings(
-    tail_moved: Floats, tail: Floats, head_moved: Floats, head: Floats
+    tail_moved: Floats,
+    tail: Floats,
+    head_moved: Floats,
+    head: Floats,
+    *,
+    weights: Floats | None = None,
 ) -> dict[str, Estimate]:
     """`tail_retention`, `head_retention` and `tail_gap`, from sums by document.
 
@@ -82,8 +88,10 @@ def paired_readings(
         tail: float64 of shape (documents,), numbers of tail positions.
         head_moved: As `tail_moved`, over head positions.
         head: As `tail`.
+        weights: float64 of shape (documents,), how much each document counts; None for once each.
     """
-    of_tail, of_head = document_means(tail_moved, tail), document_means(head_moved, head)
+    of_tail = document_means(tail_moved, tail, weights)
+    of_head = document_means(head_moved, head, weights)
     return {
         "tail_retention": exponential(of_tail),
         "head_retention": exponential(of_head),

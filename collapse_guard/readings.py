@@ -1,19 +1,14 @@
-"""The readings of a look at held-out human text, each with a standard error over documents."""
+"""The readings of a look at held-out human text: their names, and how they are handed on."""
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import Estimate, exponential, ratio
-from collapse_guard.panel import HeldOutPanel
-from collapse_guard.panel_scores import PanelScores
-from collapse_guard.position_readings import paired_readings
+from collapse_guard.estimates import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,50 +28,51 @@ READINGS: Mapping[str, str] = MappingProxyType(
 )
 """Every teacher-forced reading, and what it is."""
 
+PAIRED_READINGS = ("tail_retention", "head_retention", "tail_gap")
+"""Readings that compare two models at the same positions."""
 
-@dataclass(frozen=True)
-class Baseline:
-    """A run's start, against which retention is paired and relative limits are set.
+BAND_READINGS = ("tail_logprob", "head_logprob", "tail_prob", *PAIRED_READINGS)
+"""Readings that need the log-probabilities of head and tail tokens alone: the cheap ones."""
 
-    Sums per window are enough for pairing: the mean of paired differences over the same positions
-    is the difference of means.
+BASE_READINGS: Mapping[str, str] = MappingProxyType(
+    {
+        f"{name}_vs_base": f"{READINGS[name]}, against the model without its adapters"
+        for name in PAIRED_READINGS
+    }
+)
+"""Readings against the model without its adapters in place of the run's start."""
 
-    Attributes:
-        panel: Fingerprint of the panel that was looked at.
-        tail_logprob: Summed log-probability of the tail positions of each window, in nats.
-        head_logprob: The same of the head positions.
-        readings: Every reading at the start.
-    """
-
-    panel: str
-    tail_logprob: tuple[float, ...]
-    head_logprob: tuple[float, ...]
-    readings: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The baseline in plain JSON types."""
-        return {**asdict(self), "readings": dict(self.readings)}
-
-    @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> "Baseline":
-        """The inverse of `to_dict`, also after a round trip through JSON."""
-        return cls(
-            panel=state["panel"],
-            tail_logprob=tuple(state["tail_logprob"]),
-            head_logprob=tuple(state["head_logprob"]),
-            readings=dict(state["readings"]),
+PREQUENTIAL_READINGS: Mapping[str, str] = MappingProxyType(
+    {
+        f"{name}_prequential": f"{READINGS[name]}, of human rows before the model learns from them"
+        for name in (
+            "perplexity",
+            "tail_logprob",
+            "head_logprob",
+            "tail_prob",
+            *PAIRED_READINGS,
         )
+    }
+)
+"""Readings of the training's own passes over human rows that it sees for the first time."""
+
+_NO_INFLUENCES: Floats = np.zeros(0)
 
 
 @dataclass(frozen=True)
 class Reading(Mapping[str, float]):
-    """All readings of one look, as a frozen mapping from name to value.
+    """What one look read, as a frozen mapping from name to value; empty where nobody looked.
 
     Attributes:
         step: The training step after which the look was taken.
-        values_by_name: The values, by the names in `READINGS`, and in `SAMPLED_READINGS` where
-            the model was let write.
+        values_by_name: The values, by the names in `READINGS`, in `BASE_READINGS` where the model
+            without its adapters is compared with, and in `SAMPLED_READINGS` where the model was
+            let write. A look at a part of the panel has those of `BAND_READINGS` alone.
         standard_errors: Their standard errors over documents; NaN where there is none.
+        units: How many documents of equal weight each is over; infinite where that is unknown.
+        influences: float64 of shape (documents,): what each document contributes to each error.
+        is_full: Whether the whole panel was looked at. Else the values are exponentially weighted
+            by how long ago each window was looked at (see `Rotation`).
 
     Example:
         >>> reading = Reading(8, {"tail_retention": 0.9}, {"tail_retention": 0.01})
@@ -87,6 +83,21 @@ class Reading(Mapping[str, float]):
     step: int
     values_by_name: Mapping[str, float]
     standard_errors: Mapping[str, float]
+    units: Mapping[str, float] = field(default_factory=dict)
+    influences: Mapping[str, Floats] = field(default_factory=dict, compare=False, repr=False)
+    is_full: bool = True
+
+    @classmethod
+    def of(cls, step: int, estimates: Mapping[str, Estimate], *, is_full: bool = True) -> "Reading":
+        """The reading that is made of these estimates."""
+        return cls(
+            step,
+            MappingProxyType({name: each.value for name, each in estimates.items()}),
+            MappingProxyType({name: each.standard_error for name, each in estimates.items()}),
+            MappingProxyType({name: each.units for name, each in estimates.items()}),
+            MappingProxyType({name: each.influences for name, each in estimates.items()}),
+            is_full,
+        )
 
     def __getitem__(self, name: str) -> float:
         return self.values_by_name[name]
@@ -97,100 +108,17 @@ class Reading(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self.values_by_name)
 
+    def estimate(self, name: str) -> Estimate:
+        """One value with everything that is known of its error."""
+        return Estimate(
+            self[name],
+            self.standard_errors.get(name, math.nan),
+            self.influences.get(name, _NO_INFLUENCES),
+            self.units.get(name, math.inf),
+        )
+
     def interval(self, name: str, *, z: float) -> tuple[float, float]:
         """Value plus and minus `z` standard errors; the value twice where it has no error."""
         error = self.standard_errors.get(name, math.nan)
         width = 0.0 if math.isnan(error) else z * error
         return self[name] - width, self[name] + width
-
-
-SampledValues = Mapping[str, tuple[float, float]]
-"""Sampled readings by name: value and standard error."""
-
-_NOT_SAMPLED: SampledValues = MappingProxyType({})
-
-
-def take_baseline(
-    panel: HeldOutPanel, scores: PanelScores, sampled: SampledValues = _NOT_SAMPLED
-) -> Baseline:
-    """The start of a run, from what the model that it starts with gives and writes."""
-    tail, head = scores.tail_logprob.tolist(), scores.head_logprob.tolist()
-    paired_with_itself = Baseline(panel.fingerprint, tuple(tail), tuple(head), {})
-    start = make_reading(panel, scores, paired_with_itself, sampled, step=0)
-    return Baseline(panel.fingerprint, tuple(tail), tuple(head), dict(start))
-
-
-def make_reading(
-    panel: HeldOutPanel,
-    scores: PanelScores,
-    baseline: Baseline,
-    sampled: SampledValues = _NOT_SAMPLED,
-    *,
-    step: int,
-) -> Reading:
-    """All readings of one look at a panel.
-
-    Args:
-        panel: The held-out text.
-        scores: What the model gave on it.
-        baseline: What the run's starting model gave on it.
-        sampled: Readings of what the model wrote, where it was let write.
-        step: The training step to name it by.
-
-    Raises:
-        ArgumentError: The baseline was taken on another panel.
-    """
-    if baseline.panel != panel.fingerprint:
-        raise bad_argument(
-            "baseline",
-            expected=f"one taken on this panel ({panel.fingerprint})",
-            given=f"one taken on panel {baseline.panel}",
-            hint="call start() with the starting model, or use the panel that it was taken on",
-        )
-
-    def by_document(per_window: Floats) -> Floats:
-        return np.bincount(panel.document_ids.numpy(), weights=per_window).astype(np.float64)
-
-    positions = by_document(panel.positions.sum(1).numpy().astype(np.float64))
-    tail = by_document(panel.tail_positions.sum(1).numpy().astype(np.float64))
-    head = by_document(panel.head_positions.sum(1).numpy().astype(np.float64))
-    paired = paired_readings(
-        by_document(scores.tail_logprob - np.array(baseline.tail_logprob)),
-        tail,
-        by_document(scores.head_logprob - np.array(baseline.head_logprob)),
-        head,
-    )
-    estimates = {
-        "perplexity": exponential(ratio(-by_document(scores.logprob), positions)),
-        "tail_logprob": ratio(by_document(scores.tail_logprob), tail),
-        "head_logprob": ratio(by_document(scores.head_logprob), head),
-        "tail_prob": ratio(by_document(scores.tail_prob), tail),
-        **paired,
-        "tail_mass_ratio": ratio(by_document(scores.tail_mass), tail),
-        "effective_vocabulary": _effective_vocabulary(scores.group_distributions),
-        "predictive_entropy": ratio(by_document(scores.entropy), positions),
-    }
-    return Reading(
-        step,
-        MappingProxyType(
-            {name: estimates[name].value for name in READINGS}
-            | {name: value for name, (value, _) in sampled.items()}
-        ),
-        MappingProxyType(
-            {name: estimates[name].standard_error for name in READINGS}
-            | {name: error for name, (_, error) in sampled.items()}
-        ),
-    )
-
-
-def _effective_vocabulary(group_distributions: Floats) -> Estimate:
-    """exp of the entropy of the average predicted distribution.
-
-    The error is linearised at the average distribution, where the entropy's derivative in
-    direction p is the cross-entropy of p, and taken over groups of documents (Wolter, 2007,
-    chapter 2: the random group method).
-    """
-    average = group_distributions.sum(0) / group_distributions.sum()
-    surprisal = -np.log(np.where(average > 0, average, 1.0))
-    cross_entropy = ratio(group_distributions @ surprisal, group_distributions.sum(1))
-    return exponential(cross_entropy)

@@ -3,17 +3,40 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal, get_args
 
+from collapse_guard.confidence import check_alpha, half_width
 from collapse_guard.errors import bad_argument
-from collapse_guard.readings import READINGS, Reading
+from collapse_guard.estimates import Estimate, difference, logarithm, scaled
+from collapse_guard.readings import (
+    BASE_READINGS,
+    PREQUENTIAL_READINGS,
+    READINGS,
+    Reading,
+)
 from collapse_guard.sampled_readings import SAMPLED_READINGS
 
-MEANINGS: Mapping[str, str] = {**READINGS, **SAMPLED_READINGS}
+MEANINGS: Mapping[str, str] = {
+    **READINGS,
+    **BASE_READINGS,
+    **PREQUENTIAL_READINGS,
+    **SAMPLED_READINGS,
+}
 """Every reading that a rule can be about, and what it is."""
 
 Severity = Literal["info", "warn", "critical"]
+
+_ON_LOG_SCALE = {
+    "perplexity",
+    "tail_prob",
+    "tail_retention",
+    "head_retention",
+    "tail_mass_ratio",
+    "effective_vocabulary",
+    "tail_retention_vs_base",
+    "head_retention_vs_base",
+}
+"""Readings whose logarithm is nearer to a mean over documents than they are themselves."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +66,26 @@ class Alert:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Broken when a reading's whole confidence interval lies past a limit.
+    """Broken when a reading is past a limit, beyond what chance explains.
 
-    Give exactly one of `below` and `above`. The interval is for one look; it is not corrected for
-    looking often, so a rule with little room to its limit wants patience.
+    Give exactly one of `below` and `above`. With `alpha` a look breaks the rule only when a
+    confidence sequence lies past the limit (`collapse_guard.confidence`), an interval that holds at
+    all looks of the run together: a run whose reading never truly passes the limit raises a false
+    alarm with a probability of at most `alpha`, however long it is and however often it is looked
+    at. Documents are what chance draws; the sequence is told on the logarithm of readings that are
+    ratios. Without `alpha` the value itself is compared, and chance alone can break the rule.
 
     Attributes:
-        reading: Name of the reading, one of `READINGS`, or of `SAMPLED_READINGS` where the monitor
-            lets the model write.
-        below: Broken when the interval lies below this.
-        above: Broken when the interval lies above this.
-        relative_to_start: Whether the limit is a multiple of the reading at the run's start.
+        reading: Name of the reading, one of `READINGS`, of `BASE_READINGS` where the monitor
+            compares with the model without its adapters, or of `SAMPLED_READINGS` where it lets the
+            model write.
+        below: Broken when the reading lies below this.
+        above: Broken when the reading lies above this.
+        relative_to_start: Whether the limit is a multiple of the reading at the run's start, with
+            which it is then compared document by document.
         patience: Looks in a row that must break it before it fires, at least 1.
         severity: "info", "warn" or "critical".
-        confidence: Of the interval, two-sided, in (0, 1); normal approximation over documents.
+        alpha: Probability of a false alarm over the whole run, in (0, 1); None to compare values.
 
     Raises:
         ArgumentError: At construction, for an argument that cannot work.
@@ -65,8 +94,9 @@ class Threshold:
         >>> rule = Threshold("effective_vocabulary", below=0.8, relative_to_start=True)
         >>> str(rule)
         'effective_vocabulary below 0.8 times its start'
+        >>> start = Reading(0, {"effective_vocabulary": 100.0}, {"effective_vocabulary": 1.0})
         >>> reading = Reading(1, {"effective_vocabulary": 70.0}, {"effective_vocabulary": 1.0})
-        >>> rule.is_broken(reading, {"effective_vocabulary": 100.0})
+        >>> rule.is_broken(reading, start)
         True
     """
 
@@ -76,7 +106,7 @@ class Threshold:
     relative_to_start: bool = False
     patience: int = 1
     severity: Severity = "warn"
-    confidence: float = 0.99
+    alpha: float | None = 0.01
 
     def __post_init__(self) -> None:
         if self.reading not in MEANINGS:
@@ -90,6 +120,13 @@ class Threshold:
                 given=f"below={self.below}, above={self.above}",
                 hint="write two rules to fence a reading in",
             )
+        if self.relative_to_start and self.reading in PREQUENTIAL_READINGS:
+            raise bad_argument(
+                "relative_to_start",
+                expected="False for a prequential reading, which a start does not have",
+                given=True,
+                hint="tail_retention_prequential is told against the run's first rows",
+            )
         if self.patience < 1:
             raise bad_argument(
                 "patience", expected="at least 1 look", given=self.patience, hint="1 is the default"
@@ -101,13 +138,8 @@ class Threshold:
                 given=self.severity,
                 hint="choose",
             )
-        if not 0.0 < self.confidence < 1.0:
-            raise bad_argument(
-                "confidence",
-                expected="a probability above 0 and below 1",
-                given=self.confidence,
-                hint="0.99 is the default",
-            )
+        if self.alpha is not None:
+            check_alpha(self.alpha)
 
     def __str__(self) -> str:
         bound = f"below {self.below}" if self.below is not None else f"above {self.above}"
@@ -119,21 +151,47 @@ class Threshold:
         limit = math.nan if bound is None else bound
         return limit * start[self.reading] if self.relative_to_start else limit
 
-    def is_broken(self, reading: Reading, start: Mapping[str, float]) -> bool:
-        """Whether the whole confidence interval lies past the limit; never for a NaN."""
-        low, high = reading.interval(
-            self.reading, z=NormalDist().inv_cdf(0.5 + self.confidence / 2)
-        )
-        return high < self.limit(start) if self.below is not None else low > self.limit(start)
+    def is_broken(self, reading: Reading, start: Reading, *, look: int = 1) -> bool:
+        """Whether the reading is past the limit, beyond what chance explains; never for a NaN.
+
+        Args:
+            reading: The look's.
+            start: The run's start.
+            look: The how-manyth look of the run this rule is held against, counted from 1.
+        """
+        excess = self._excess(reading.estimate(self.reading), start)
+        margin = 0.0
+        if self.alpha is not None:
+            margin = half_width(excess.standard_error, excess.units, alpha=self.alpha, look=look)
+        return excess.value < -margin if self.below is not None else excess.value > margin
+
+    def _excess(self, now: Estimate, start: Reading) -> Estimate:
+        """How far the reading lies above its limit, on the scale that it is compared on."""
+        bound = self.limit({self.reading: 1.0})
+        reference = start.estimate(self.reading) if self.relative_to_start else None
+        involved = [now.value, bound, *([reference.value] if reference else [])]
+        if self.reading in _ON_LOG_SCALE and all(value > 0 for value in involved):
+            now, bound = logarithm(now), math.log(bound)
+            if reference is None:
+                return now._replace(value=now.value - bound)
+            reference = logarithm(reference)
+            reference = reference._replace(value=reference.value + bound)
+        elif reference is None:
+            return now._replace(value=now.value - bound)
+        else:
+            reference = scaled(reference, bound)
+        return difference(now, reference)
 
     def alert(self, reading: Reading, start: Mapping[str, float]) -> Alert:
         """The alert for a reading that broke this rule."""
         value, limit = reading[self.reading], self.limit(start)
         error = reading.standard_errors[self.reading]
         side = "below" if self.below is not None else "above"
+        began = start.get(self.reading)
+        since = "" if began is None else f" (it started at {began:.4g})"
         message = (
             f"{self.reading} is {value:.4g} ± {error:.2g} at step {reading.step}, {side} its limit "
-            f"of {limit:.4g} (it started at {start[self.reading]:.4g}). "
+            f"of {limit:.4g}{since}. "
             f"It is the {MEANINGS[self.reading]}."
         )
         return Alert(
@@ -141,14 +199,42 @@ class Threshold:
         )
 
 
-def default_rules() -> tuple[Threshold, ...]:
-    """Rules that need no tuning.
+def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
+    """Rules that need no tuning: each sees another way of collapsing.
 
-    On the recursive fine-tuning example they fire in the first generation that trains on model
-    output alone, and stay silent in five generations of fine-tuning on human text.
+    * `tail_retention` below 0.85: rare tokens of human text have lost probability, however that
+      came about. Noise that piles up over generations takes head and tail together, and so passes
+      by the gap.
+    * `tail_gap` above 0.20: the tail has lost while the head held or gained, which text drawn at a
+      low temperature or from the likeliest tokens teaches. The loss can look fine.
+    * `effective_vocabulary` below 0.80 of its start: fewer types carry the predictions on human
+      text, rare or not.
+    * `free_distinct_2` below 0.90 of its start: what the model writes by itself narrows, which it
+      goes on to do where a share of human rows has its predictions on human text come to rest.
+    * `free_rep_n_diversity` below 0.95 of its start: what it writes repeats itself.
+
+    The last two come with `sampling` only. The limits are from the recursive fine-tuning example.
+    Its five generations on human text took no reading half of the way to its limit (retention
+    stayed above 0.96, the gap below 0.06, the effective vocabulary above 0.95 and the diversities
+    above 0.99 of their start). On its own text the first three fire within 4 training steps,
+    `free_distinct_2` in the second generation, and `free_rep_n_diversity` in the third; with 30%
+    human rows in the fourth and the fifth, when retention is on its way back up.
+
+    Each rule's false alarms are held to its own `alpha`; those of all five together to the sum.
+    An alarm says that a truth has passed a limit, not why: fine-tuning on a domain that is far from
+    the held-out text also takes probability from that text's tail. A control run on fresh human
+    text of the same domain tells the two apart.
+
+    Args:
+        sampling: Whether the monitor lets the model write.
     """
-    return (
+    on_human_text = (
         Threshold("tail_retention", below=0.85, severity="critical"),
         Threshold("tail_gap", above=0.20),
         Threshold("effective_vocabulary", below=0.80, relative_to_start=True),
     )
+    on_written_text = (
+        Threshold("free_distinct_2", below=0.90, relative_to_start=True),
+        Threshold("free_rep_n_diversity", below=0.95, relative_to_start=True),
+    )
+    return (*on_human_text, *(on_written_text if sampling else ()))
