@@ -5,7 +5,7 @@ The package is a core that needs only torch and numpy, with thin layers around i
 * `HumanReference` counts human text and says which tokens are its tail;
 * `HeldOutPanel` holds the human documents that a model is looked at on;
 * `CollapseMonitor` takes readings of any causal language model and raises alerts;
-* `MixGuard` mixes human and synthetic rows with a floor that always holds;
+* `MixGuard` mixes human and synthetic rows with a floor that always holds, `MixStream` streams;
 * `collapse_guard.callbacks` and `collapse_guard.integrations` translate between these and the
   training frameworks.
 
@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collapse_guard.baseline import Baseline as Baseline
     from collapse_guard.conformity import check_reading as check_reading
     from collapse_guard.diversity import distinct_n as distinct_n
     from collapse_guard.errors import (
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
         MissingExtraError as MissingExtraError,
         MixOrderError as MixOrderError,
         PanelError as PanelError,
+        PeerError as PeerError,
         ScoringError as ScoringError,
         TokenizerMismatchError as TokenizerMismatchError,
     )
+    from collapse_guard.mixing.collate import MixCollator as MixCollator
     from collapse_guard.mixing.guard import MixGuard as MixGuard
     from collapse_guard.mixing.report import MixReport as MixReport
+    from collapse_guard.mixing.source import Source as Source
+    from collapse_guard.mixing.streaming import MixStream as MixStream
     from collapse_guard.monitor import CollapseMonitor as CollapseMonitor
     from collapse_guard.panel import HeldOutPanel as HeldOutPanel
-    from collapse_guard.readings import Baseline as Baseline, Reading as Reading
+    from collapse_guard.readings import Reading as Reading
     from collapse_guard.reference import HumanReference as HumanReference
     from collapse_guard.rules import (
         Alert as Alert,
@@ -50,20 +55,24 @@ _HOME = {
     "Alert": "rules",
     "AlertSink": "sinks",
     "ArgumentError": "errors",
-    "Baseline": "readings",
+    "Baseline": "baseline",
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor",
     "ConformityError": "errors",
     "HeldOutPanel": "panel",
     "HumanReference": "reference",
     "MissingExtraError": "errors",
+    "MixCollator": "mixing.collate",
     "MixGuard": "mixing.guard",
     "MixOrderError": "errors",
     "MixReport": "mixing.report",
+    "MixStream": "mixing.streaming",
     "PanelError": "errors",
+    "PeerError": "errors",
     "Reading": "readings",
     "Sampling": "samples",
     "ScoringError": "errors",
+    "Source": "mixing.source",
     "Threshold": "rules",
     "TokenizerMismatchError": "errors",
     "check_reading": "conformity",
@@ -85,13 +94,17 @@ __all__ = [
     "HeldOutPanel",
     "HumanReference",
     "MissingExtraError",
+    "MixCollator",
     "MixGuard",
     "MixOrderError",
     "MixReport",
+    "MixStream",
     "PanelError",
+    "PeerError",
     "Reading",
     "Sampling",
     "ScoringError",
+    "Source",
     "Threshold",
     "TokenizerMismatchError",
     "check_reading",

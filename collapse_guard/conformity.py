@@ -5,17 +5,14 @@ training steps, models and machines, so it has to be a function of the text and 
 """
 
 import math
-import pickle
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from collapse_guard.errors import CollapseGuardError, ConformityError
+from collapse_guard.random_states import random_states, random_states_kept
 
 Documents = list[npt.NDArray[np.int64]]
 DocumentReading = Callable[[Documents], float]
@@ -67,7 +64,7 @@ def check_reading(
         collapse_guard.errors.ConformityError: reading `<lambda>` fails at 1 of 5 checks:
         - returns a Python float: it returned 100 of type int
     """
-    with _random_states_kept():
+    with random_states_kept():
         checks: dict[str, str | None] = _check_ordinary_text(reading)
         works = checks["returns a Python float"] is None
         checks["finite on odd text, or a CollapseGuardError"] = _fault_on_odd_text(reading)
@@ -119,9 +116,9 @@ def odd_documents() -> dict[str, Documents]:
 def _check_ordinary_text(reading: DocumentReading) -> dict[str, str | None]:
     documents = zipf_documents(100)
     given = [ids.copy() for ids in documents]
-    before = _random_states()
+    before = random_states()
     value, fault = _value(reading, given)
-    untouched = _random_states() == before
+    untouched = random_states() == before
     intact = len(given) == len(documents) and all(map(np.array_equal, given, documents))
     again, _ = _value(reading, [ids.copy() for ids in documents])
     return {
@@ -197,24 +194,6 @@ def _is_finite(value: object) -> bool:
 def _same(left: object, right: object) -> bool:
     # By representation, so that a NaN equals itself.
     return repr(left) == repr(right)
-
-
-def _random_states() -> tuple[object, ...]:
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that it is left alone
-    return random.getstate(), pickle.dumps(numpy_state), torch.get_rng_state().numpy().tobytes()
-
-
-@contextmanager
-def _random_states_kept() -> Iterator[None]:
-    """Undo what a reading that does not conform does to the caller's random states."""
-    python, tensors = random.getstate(), torch.get_rng_state()
-    arrays = np.random.get_state(legacy=False)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        torch.set_rng_state(tensors)
-        np.random.set_state(arrays)  # noqa: NPY002
 
 
 def _name(reading: DocumentReading) -> str:

@@ -7,7 +7,8 @@ CollapseGuardError
 ├── PanelError (ValueError)              held-out text that cannot be measured on
 ├── ScoringError (RuntimeError)          a model whose output cannot be read
 ├── MixOrderError (RuntimeError)         a sampler that breaks the human floor
-├── ConformityError                      a reading that breaks a rule of all readings
+├── PeerError (RuntimeError)             another process of a distributed run failed
+├── ConformityError                      a reading or detector that breaks its rules
 └── MissingExtraError (ImportError)      an optional package that is not installed
 ```
 
@@ -41,18 +42,27 @@ class MixOrderError(CollapseGuardError, RuntimeError):
     """A sampler that reads a mixed stream out of order, which would break its human floor."""
 
 
+class PeerError(CollapseGuardError, RuntimeError):
+    """Another process of a distributed run failed at what all of them do together."""
+
+
 class ConformityError(CollapseGuardError):
     """A reading that fails at something which `check_reading` asks of all readings.
 
+    Or a detector that fails at something which `check_detector` asks.
+
     Args:
-        reading: The reading's name.
+        name: The reading's name.
         faults: What happened, by the check that it fails at.
         num_checks: How many checks there were.
+        what: What it is.
     """
 
-    def __init__(self, reading: str, faults: Mapping[str, str], *, num_checks: int) -> None:
+    def __init__(
+        self, name: str, faults: Mapping[str, str], *, num_checks: int, what: str = "reading"
+    ) -> None:
         lines = [f"- {check}: {fault}" for check, fault in faults.items()]
-        title = f"reading `{reading}` fails at {len(faults)} of {num_checks} checks:"
+        title = f"{what} `{name}` fails at {len(faults)} of {num_checks} checks:"
         super().__init__("\n".join([title, *lines]))
         self.faults = dict(faults)
 

@@ -28,6 +28,17 @@ def innermost(model: torch.nn.Module) -> torch.nn.Module:
             return model
 
 
+def without_data_parallel(model: torch.nn.Module) -> torch.nn.Module:
+    """The model to call for a look at it: the one that `DistributedDataParallel` wraps.
+
+    The wrapper's own forward pass talks to the other processes where the model has buffers, and
+    would wait for ever for one whose look has failed; it also keeps count of passes for training.
+    """
+    while isinstance(model, torch.nn.parallel.DistributedDataParallel):
+        model = model.module
+    return model
+
+
 def accepts(model: torch.nn.Module, argument: str) -> bool:
     """Whether the model's own forward names this argument.
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from collapse_guard.shingles import Ids, document_shingles, shingle_hashes
 
 _TOKENS_AT_A_TIME = 1 << 20
-
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,14 @@ def find_overlaps(
         >>> find_overlaps([text[:50], text + 1000], [np.arange(20), text], shingle=8)[0]
         Overlap(share=1.0, source=1)
     """
-    hashes = [np.unique(_shingle_hashes(ids, shingle)) for ids in documents]
+    hashes = [np.unique(shingle_hashes(ids, shingle)) for ids in documents]
     if not hashes:
         return []
     wanted, slots = np.unique(np.concatenate(hashes), return_inverse=True)
     first_source = np.full(len(wanted), -1, dtype=np.int64)
     for first_index, block in _blocks(corpus):
-        found, owners = _block_hashes(block, shingle)
+        lengths = np.array([len(ids) for ids in block], dtype=np.int64)
+        found, owners = document_shingles(np.concatenate(block), lengths, shingle)
         place = np.searchsorted(wanted, found)
         place[place == len(wanted)] = 0
         hit = wanted[place] == found if len(wanted) else np.zeros(len(found), dtype=bool)
@@ -84,30 +84,3 @@ def _blocks(corpus: Iterable[Ids]) -> Iterator[tuple[int, list[Ids]]]:
             block, size, first_index = [], 0, index + 1
     if block:
         yield first_index, block
-
-
-def _block_hashes(block: list[Ids], shingle: int) -> tuple[npt.NDArray[np.uint64], Ids]:
-    """Hashes of all shingles that lie within one document each, and their documents."""
-    owners = np.repeat(np.arange(len(block)), [len(ids) for ids in block])
-    found = _shingle_hashes(np.concatenate(block), shingle)
-    starts = owners[: len(found)]
-    within = starts == owners[len(owners) - len(found) :]
-    return found[within], starts[within]
-
-
-def _shingle_hashes(ids: Ids, shingle: int) -> npt.NDArray[np.uint64]:
-    """Polynomial hashes of every run of `shingle` ids, uint64 of shape (runs,)."""
-    count = max(len(ids) - shingle + 1, 0)
-    tokens = _scramble(ids.astype(np.uint64))
-    hashes = np.zeros(count, dtype=np.uint64)
-    for offset in range(shingle):
-        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + tokens[offset : offset + count]
-    return _scramble(hashes)
-
-
-def _scramble(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection of 64 bits."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    scrambled: npt.NDArray[np.uint64] = values ^ (values >> np.uint64(31))
-    return scrambled

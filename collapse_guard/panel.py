@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -198,6 +198,12 @@ class HeldOutPanel:
     def head_positions(self) -> torch.Tensor:
         """bool of shape (windows, tokens): positions whose token is a head type."""
         return self.positions & torch.from_numpy(self.reference.head_types)[self.input_ids]
+
+    @cached_property
+    def position_counts(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """float64 of shape (windows,): positions of each window, "all", of the "tail", "head"."""
+        bands = {"all": self.positions, "tail": self.tail_positions, "head": self.head_positions}
+        return {name: at.sum(1).numpy().astype(np.float64) for name, at in bands.items()}
 
     @cached_property
     def fingerprint(self) -> str:

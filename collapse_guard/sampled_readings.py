@@ -13,7 +13,7 @@ from collapse_guard.diversity import (
     rep_n_diversity,
     self_bleu,
 )
-from collapse_guard.estimates import jackknife, ratio
+from collapse_guard.estimates import Estimate, jackknife, ratio
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.samples import Ids, Samples
 
@@ -24,6 +24,8 @@ _OF_TEXTS = {
     "rep_n_diversity": "product over n = 2..4 of the share of n-grams new in their own text",
     "self_bleu": "mean BLEU-4 of each text against all others",
 }
+# An error that is told from so many numbers is no surer than of so many texts.
+_GROUPS = 20
 _STARTS = {"free": "of free-running text", "prompted": "of text after human prompts"}
 
 SAMPLED_READINGS: Mapping[str, str] = MappingProxyType(
@@ -40,7 +42,7 @@ SAMPLED_READINGS: Mapping[str, str] = MappingProxyType(
 """Every sampled reading, and what it is. All compare at one number and length of texts."""
 
 
-def make_sampled_readings(samples: Samples, panel: HeldOutPanel) -> dict[str, tuple[float, float]]:
+def make_sampled_readings(samples: Samples, panel: HeldOutPanel) -> dict[str, Estimate]:
     """All readings of what a model wrote.
 
     Args:
@@ -48,19 +50,28 @@ def make_sampled_readings(samples: Samples, panel: HeldOutPanel) -> dict[str, tu
         panel: Says which tokens are tail, and what share of human text they make up.
 
     Returns:
-        Value and standard error of each name in `SAMPLED_READINGS`. Errors are over texts, and
-        over prompts where there are any, since texts of one prompt vary together.
+        An estimate of each name in `SAMPLED_READINGS`. Errors are over texts, and over prompts
+        where there are any, since texts of one prompt vary together; those are its `units`, or the
+        groups of them that were left out to tell the error.
     """
     free = [[text] for text in samples.free]
     prompted = [list(texts) for texts in samples.prompted]
-    readings = {}
-    for start, units in (("free", free), ("prompted", prompted)):
-        readings[f"{start}_tail_share"] = _tail_share(units, panel)
+    readings: dict[str, Estimate] = {}
+    for start, drawn in (("free", free), ("prompted", prompted)):
+        readings[f"{start}_tail_share"] = _estimate(_tail_share(drawn, panel), len(drawn))
         for name, statistic in _statistics(samples.free.shape[1]).items():
-            readings[f"{start}_{name}"] = jackknife(_pooled(statistic), units)
-    readings["per_input_distinct_2"] = per_input(_distinct_2, prompted)
-    readings["cross_input_distinct_2"] = cross_input(_distinct_2, prompted)
+            readings[f"{start}_{name}"] = _estimate(
+                jackknife(_pooled(statistic), drawn, groups=_GROUPS), min(len(drawn), _GROUPS)
+            )
+    readings["per_input_distinct_2"] = _estimate(per_input(_distinct_2, prompted), len(prompted))
+    readings["cross_input_distinct_2"] = _estimate(
+        cross_input(_distinct_2, prompted, groups=_GROUPS), min(len(prompted), _GROUPS)
+    )
     return {name: readings[name] for name in SAMPLED_READINGS}
+
+
+def _estimate(value_and_error: tuple[float, float], units: int) -> Estimate:
+    return Estimate(*value_and_error, np.zeros(0), float(units))
 
 
 Statistic = Callable[[Sequence[Ids]], float]

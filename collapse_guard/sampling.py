@@ -10,7 +10,13 @@ import torch
 from torch import nn
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.forward import accepts, device_of, is_encoder_decoder, logits_of
+from collapse_guard.forward import (
+    accepts,
+    device_of,
+    is_encoder_decoder,
+    logits_of,
+    without_data_parallel,
+)
 from collapse_guard.neutrality import undisturbed
 from collapse_guard.next_token import candidates, draw, uniforms
 
@@ -78,6 +84,7 @@ def sample(
             hint="an encoder-decoder writes an answer to a text; use its own generate()",
         )
     _check(num_sequences, length, seed, temperature, top_k, top_p, batch_size, first_sequence)
+    model = without_data_parallel(model)
     prompts = _prompts(model, prompt_ids, num_sequences)
     _check_positions(model, prompts.shape[1] + length - 1, length)
     device = device_of(model)

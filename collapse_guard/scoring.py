@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from collapse_guard.errors import ScoringError
-from collapse_guard.forward import accepts, device_of, logits_of
+from collapse_guard.forward import accepts, device_of, logits_of, without_data_parallel
 from collapse_guard.model_input import (
     check_ids,
     check_positions,
@@ -114,6 +114,7 @@ def next_token_logits(
         ScoringError: The model returned no logits, or logits of an unknown shape.
     """
     check_positions(input_ids, positions, attention_mask)
+    model = without_data_parallel(model)
     device = device_of(model)
     where = positions.nonzero().to(device)
     if attention_mask is not None:

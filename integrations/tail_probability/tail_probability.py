@@ -7,7 +7,7 @@ from collapse_guard.integrations import evaluate_settings as settings, text_inpu
 from collapse_guard.logprob_readings import logprob_readings
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.panel_scores import score_panel
-from collapse_guard.readings import make_reading, take_baseline
+from collapse_guard.panel_readings import make_reading, take_baseline
 
 require("evaluate", "evaluate")
 

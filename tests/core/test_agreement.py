@@ -1,28 +1,118 @@
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
-from collapse_guard.agreement import any_process
-
-CPU = torch.device("cpu")
-
-
-def decide(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    answers = [any_process(flag, CPU) for flag in (False, rank == 1, True)]
-    Path(folder, str(rank)).write_text(repr(answers))
-    dist.destroy_process_group()
+from collapse_guard import agreement
+from collapse_guard.errors import PeerError
+from tests.processes import on_processes
 
 
-def test_one_process_decides_for_itself() -> None:
-    assert any_process(True, CPU)
-    assert not any_process(False, CPU)
+def fails_on(rank: int) -> bool:
+    return agreement.num_processes() > 1 and dist.get_rank() == rank
+
+
+def told(block: Any) -> str:
+    """What a process sees of a block that is run on all."""
+    try:
+        block()
+    except (ValueError, PeerError) as error:
+        return type(error).__name__
+    return "done"
+
+
+def all_or_none(failing_rank: int) -> None:
+    with agreement.all_or_none():
+        if fails_on(failing_rank):
+            raise ValueError
+
+
+def working(num_pieces: int, *, failing_rank: int = -1, across: bool = True) -> list[Any]:
+    """The pieces that are done here, those that count, and how it ended."""
+    done: list[int] = []
+    counted: list[int] = []
+
+    def work(piece: int, counts: bool) -> None:
+        done.append(piece)
+        if fails_on(failing_rank) and len(done) == 1:
+            raise ValueError
+        if counts:
+            counted.append(piece)
+
+    pieces = list(range(num_pieces))
+    end = told(lambda: agreement.work_through(pieces, work, across_processes=across))
+    return [done, counted, end]
+
+
+def agree() -> dict[str, Any]:
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    return {
+        "processes": agreement.num_processes(),
+        "first": agreement.is_first_process(),
+        "any": [agreement.any_process(flag) for flag in (False, rank == 1, True)],
+        "largest": agreement.largest([1.0 + rank, -rank]),
+        "of_first": agreement.of_first_process([rank + 0.1, 2.0**52 + 1 + rank]),
+        "summed": agreement.summed(np.full((2, 1), rank + 1.5)).tolist(),
+        "succeeding": told(lambda: all_or_none(-1)),
+        "failing_on_second": told(lambda: all_or_none(1)),
+        "after_a_failure": agreement.summed(np.ones(1)).tolist(),
+        "five": working(5),
+        "one": working(1),
+        "each_by_itself": working(2, across=False),
+        "failing_work": working(5, failing_rank=1),
+    }
+
+
+def test_one_process_agrees_with_itself() -> None:
+    assert agree() == {
+        "processes": 1,
+        "first": True,
+        "any": [False, False, True],
+        "largest": [1.0, 0.0],
+        "of_first": [0.1, 2.0**52 + 1],
+        "summed": [[1.5], [1.5]],
+        "succeeding": "done",
+        "failing_on_second": "done",
+        "after_a_failure": [1.0],
+        "five": [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], "done"],
+        "one": [[0], [0], "done"],
+        "each_by_itself": [[0, 1], [0, 1], "done"],
+        "failing_work": [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], "done"],
+    }
+
+
+def test_an_error_ends_the_work_of_a_single_process() -> None:
+    done = []
+
+    def work(piece: int, counts: bool) -> None:
+        done.append(piece)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        agreement.work_through([0, 1], work, across_processes=True)
+    assert done == [0]
 
 
 @pytest.mark.slow
-def test_one_flag_decides_for_all(tmp_path: Path) -> None:
-    mp.spawn(decide, args=(str(tmp_path),), nprocs=2)
-    assert (tmp_path / "0").read_text() == (tmp_path / "1").read_text() == "[False, True, True]"
+def test_two_processes_agree(tmp_path: Path) -> None:
+    first, second = on_processes(agree, tmp_path)
+    for same in ("processes", "any", "largest", "of_first", "summed", "after_a_failure"):
+        assert first[same] == second[same]
+    assert first["any"] == [False, True, True]
+    assert first["largest"] == [2.0, 0.0]
+    assert first["of_first"] == [0.1, 2.0**52 + 1]
+    assert first["summed"] == [[4.0], [4.0]]
+    assert first["after_a_failure"] == [2.0]
+    assert (first["first"], second["first"]) == (True, False)
+    assert (first["succeeding"], second["succeeding"]) == ("done", "done")
+    assert (first["failing_on_second"], second["failing_on_second"]) == ("PeerError", "ValueError")
+    # Each piece counts once, and both processes do equally many.
+    assert first["five"] == [[0, 2, 4], [0, 2, 4], "done"]
+    assert second["five"] == [[1, 3, 0], [1, 3], "done"]
+    assert (first["one"], second["one"]) == ([[0], [0], "done"], [[0], [], "done"])
+    assert first["each_by_itself"] == second["each_by_itself"] == [[0, 1], [0, 1], "done"]
+    # The process whose piece failed goes on, since a sharded model would wait for it.
+    assert first["failing_work"] == [[0, 2, 4], [0, 2, 4], "PeerError"]
+    assert second["failing_work"] == [[1, 3, 0], [3], "ValueError"]

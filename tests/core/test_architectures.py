@@ -312,7 +312,7 @@ def test_a_monitor_looks_at_it_and_leaves_it_as_it_was(name: str) -> None:
     before = state_of(model)
     monitor = CollapseMonitor(panel, batch_size=5)
     monitor.start(model)
-    reading = monitor.observe(model, step=1)
+    reading = monitor.look(model, step=1)
     hidden = last_hidden_states(model, panel)
     assert state_of(model) == before
     assert reading["tail_retention"] == 1.0

@@ -18,7 +18,7 @@ def test_equals_a_look_at_a_panel() -> None:
     perturb(model, 0.05)
     monitor = CollapseMonitor(panel, rules=[])
     monitor.start(start)
-    expected = monitor.observe(model, 1)
+    expected = monitor.look(model, 1)
     shape = (len(panel), 99)
     readings = logprob_readings(
         list(panel_logprobs(model, panel).reshape(shape)),

@@ -46,14 +46,26 @@ def test_readings_are_those_of_the_diversity_functions() -> None:
     assert readings["per_input_distinct_2"][0] == pytest.approx(np.mean(within))
     across = [distinct_n(samples.prompted[:, i], 2, budget=96) for i in range(3)]
     assert readings["cross_input_distinct_2"][0] == pytest.approx(np.mean(across))
-    assert all(error >= 0 for _, error in readings.values())
+    assert all(each.standard_error >= 0 for each in readings.values())
+
+
+def test_an_error_is_no_surer_than_the_groups_that_tell_it() -> None:
+    texts = np.array(zipf_documents(120, length=16, seed=3))
+    readings = make_sampled_readings(Samples(texts[:40], texts.reshape(30, 4, 16)), tiny_panel())
+    units = {name: each.units for name, each in readings.items()}
+    # Errors of means are over all texts or prompts; others are jackknifed over 20 groups.
+    assert units["free_tail_share"] == 40
+    assert units["prompted_tail_share"] == units["per_input_distinct_2"] == 30
+    assert units["free_distinct_2"] == units["cross_input_distinct_2"] == 20
+    few = make_sampled_readings(Samples(texts[:9], texts.reshape(30, 4, 16)[:7]), tiny_panel())
+    assert (few["free_distinct_2"].units, few["prompted_self_bleu"].units) == (9, 7)
 
 
 def test_human_text_has_its_own_share_of_tail_tokens() -> None:
     panel = tiny_panel(documents=60)
     human = np.array(zipf_documents(400, length=16, seed=8))
     readings = make_sampled_readings(Samples(human, human.reshape(100, 4, 16)), panel)
-    share, error = readings["free_tail_share"]
+    share, error = readings["free_tail_share"][:2]
     assert abs(share - 1) < 4 * error < 0.4
 
 
@@ -71,7 +83,7 @@ def test_tokens_past_the_tokenizer_are_no_tail() -> None:
     panel = tiny_panel()
     padded = np.full((8, 16), VOCAB + 3)
     readings = make_sampled_readings(Samples(padded, padded.reshape(4, 2, 16)), panel)
-    assert readings["free_tail_share"] == (0, 0)
+    assert readings["free_tail_share"][:2] == (0, 0)
 
 
 def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
@@ -81,10 +93,10 @@ def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
     monitor = CollapseMonitor(tiny_panel(), rules=[rule], sampling=SMALL)
     start = monitor.start(model)
     assert set(SAMPLED_READINGS) < set(start)
-    assert monitor.observe(model, 1)["free_distinct_2"] == start["free_distinct_2"]
+    assert monitor.look(model, 1)["free_distinct_2"] == start["free_distinct_2"]
     assert [alert.reading for alert in monitor.alerts] == ["free_distinct_2"]
     perturb(model, 0.5)
-    assert monitor.observe(model, 2)["free_distinct_2"] != start["free_distinct_2"]
+    assert monitor.look(model, 2)["free_distinct_2"] != start["free_distinct_2"]
     assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training for module in model.modules())
 

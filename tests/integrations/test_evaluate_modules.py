@@ -152,7 +152,7 @@ def test_tail_probability_of_texts_is_what_a_monitor_reads(evaluate: Any) -> Non
     model, start_model = tiny_gpt2(), tiny_gpt2()
     perturb(model, 0.05)
     monitor.start(start_model)
-    expected = monitor.observe(model, 1)
+    expected = monitor.look(model, 1)
     metric = evaluate.load(
         evaluate_path("tail_probability"), "texts", tokenizer=tokenizer, human_reference=reference
     )

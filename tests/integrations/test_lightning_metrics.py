@@ -1,8 +1,5 @@
 """The stateful versions against the pure functions, over two processes, and inside Lightning."""
 
-import json
-import os
-import socket
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torchmetrics import Metric, MetricCollection
 
 from collapse_guard import ArgumentError, HumanReference, ScoringError, TokenizerMismatchError
@@ -23,9 +19,9 @@ from collapse_guard.integrations.lightning_metrics import (
     target_logprobs,
 )
 from collapse_guard.logprob_readings import logprob_readings
+from tests.processes import on_processes
 
 VOCAB, PADDED, ROWS, TOKENS = 50, 64, 12, 20
-WORLD = 2
 READING_OF = {
     TailLogProbability: "tail_logprob",
     HeadLogProbability: "head_logprob",
@@ -127,27 +123,20 @@ def test_nothing_of_the_reference_goes_into_checkpoints() -> None:
     assert TailRetention(make_reference()).state_dict() == {}
 
 
-def _sum_on_one_of_two(rank: int, port: int, folder: str) -> None:
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=WORLD)
+def _sum_on_one_of_two() -> dict[str, float]:
     values = {}
     for kind, reading in READING_OF.items():
         metric = kind(make_reference())
         # Shares of unequal size: a mean of means would be another number.
-        update(metric, slice(0, 3) if rank == 0 else slice(3, ROWS))
+        is_first = torch.distributed.get_rank() == 0
+        update(metric, slice(0, 3) if is_first else slice(3, ROWS))
         values[reading] = metric.compute().item()
-    Path(folder, f"{rank}.json").write_text(json.dumps(values))
-    torch.distributed.destroy_process_group()
+    return values
 
 
 @pytest.mark.slow
 def test_two_processes_sum_to_the_whole(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mp.spawn(_sum_on_one_of_two, args=(port, str(tmp_path)), nprocs=WORLD)
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(WORLD))
+    first, second = on_processes(_sum_on_one_of_two, tmp_path)
     assert first == second
     for reading in READING_OF.values():
         assert first[reading] == pytest.approx(expected(reading), rel=1e-5)

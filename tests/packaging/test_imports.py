@@ -18,6 +18,7 @@ OPTIONAL = (
     "matplotlib",
     "peft",
     "pytorch_lightning",
+    "rensa",
     "scipy",
     "tokenizers",
     "torchmetrics",
@@ -76,23 +77,31 @@ from collapse_guard import *
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("package", "extra", "statement"),
     [
-        "from collapse_guard.callbacks import CollapseGuardCallback",
-        "import collapse_guard.callbacks.huggingface",
+        (
+            "transformers",
+            "huggingface",
+            "from collapse_guard.callbacks import CollapseGuardCallback",
+        ),
+        ("transformers", "huggingface", "import collapse_guard.callbacks.huggingface"),
+        ("lightning", "lightning", "from collapse_guard.callbacks import CollapseGuard"),
+        ("lightning", "lightning", "import collapse_guard.callbacks.lightning"),
     ],
 )
-def test_callback_without_its_framework_says_what_to_install(statement: str) -> None:
+def test_callback_without_its_framework_says_what_to_install(
+    package: str, extra: str, statement: str
+) -> None:
     output = _python(f"""
 import sys
-sys.modules["transformers"] = None
+sys.modules[{package!r}] = None
 from collapse_guard import MissingExtraError
 try:
     {statement}
 except MissingExtraError as error:
     print(error)
 """)
-    assert 'pip install "collapse_guard[huggingface]"' in output
+    assert f'pip install "collapse_guard[{extra}]"' in output
 
 
 @pytest.mark.parametrize(
