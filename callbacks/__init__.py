@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collapse_guard.callbacks.huggingface import CollapseGuardCallback
+    from collapse_guard.callbacks.lightning import CollapseGuard
+    from collapse_guard.callbacks.mix_ledger import MixLedgerCallback
 
-_HOME = {"CollapseGuardCallback": "huggingface"}
+_HOME = {
+    "CollapseGuard": "lightning",
+    "CollapseGuardCallback": "huggingface",
+    "MixLedgerCallback": "mix_ledger",
+}
 
-__all__ = ["CollapseGuardCallback"]
+__all__ = ["CollapseGuard", "CollapseGuardCallback", "MixLedgerCallback"]
 
 
 def __getattr__(name: str) -> object:

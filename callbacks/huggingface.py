@@ -1,16 +1,21 @@
 """The Hugging Face Trainer's callback: a translation between the Trainer and the monitor."""
 
 import logging
-import math
-from collections.abc import Callable
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
-import torch
-
-from collapse_guard.agreement import any_process
-from collapse_guard.errors import bad_argument
+from collapse_guard.averaged_weights import is_schedule_free
+from collapse_guard.callbacks.actions import OnAlert, check_on_alert, decide
+from collapse_guard.callbacks.hf_passes import watch_passes
+from collapse_guard.callbacks.hf_records import TrainerEvent, TrainerRecords
+from collapse_guard.callbacks.hf_saving import SaveOnce
+from collapse_guard.callbacks.hf_state import CheckpointedState
+from collapse_guard.errors import ArgumentError, CollapseGuardError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.failures import FailureGuard, OnError
+from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.monitor import CollapseMonitor
 from collapse_guard.readings import Reading
 from collapse_guard.rules import Alert
@@ -28,38 +33,53 @@ from transformers import (  # noqa: E402
 
 logger = logging.getLogger("collapse_guard")
 
-_LOGGED_WITH_ERROR = ("tail_retention", "head_retention", "tail_gap")
-
 
 class CollapseGuardCallback(TrainerCallback):
-    """Takes readings while a `Trainer` trains, logs them, and raises alerts.
+    """Watches a model while a `Trainer`, or one of TRL's, trains it: readings, alerts, actions.
 
-    A reading is taken before the first step, every `every_n_steps` steps, at each evaluation, and
-    after the last step. It becomes a record of its own in `state.log_history`, and in every
-    tracker that the run reports to, at the step it belongs to; the run's own records stay as they
-    are without the callback. Logged keys, for `name="collapse"`:
+    The monitor is asked after every optimizer step, and looks at as much as its pace allows; at the
+    start, at each evaluation and after the last step it looks at the whole panel. Looks become
+    records of their own in `state.log_history`, and in every tracker that the run reports to; the
+    run's own records stay as they are without the callback. A look at the whole panel is logged
+    when it is taken, the latest of the small ones when the run itself logs (`logging_steps`), and
+    any that raises an alert at once. Logged keys, for `name="collapse"`:
 
     | key | what it is |
     | --- | --- |
-    | `eval_collapse/<reading>` | each reading in `monitor.reading_names` |
+    | `eval_collapse/<reading>` | each reading in `monitor.reading_names`; small looks have few |
     | `eval_collapse/<reading>_se` | standard error of tail_retention, head_retention, tail_gap |
     | `eval_collapse/alerts` | number of alerts so far |
+    | `eval_collapse/overhead` | share of the training time that all looks so far have taken |
 
-    The same values are put into the metrics of each evaluation, so that `metric_for_best_model`
-    and an `EarlyStoppingCallback` can use them.
+    The same values, of the whole panel, are put into the metrics of each evaluation, so that
+    `metric_for_best_model="eval_collapse/tail_retention"` and an `EarlyStoppingCallback` can use
+    them. There a value that could not be had is NaN, which never is the best one.
 
     Training goes on exactly as without the callback: same weights, random states and data. What
     fails inside it is reported to the logger `collapse_guard`, once for each kind of failure, and
-    training goes on. A resumed run goes on with the start, and the patience, of the run that it
-    resumes.
+    training goes on. A resumed run goes on with the start, pace and alarms of the run that it
+    resumes. With a schedule-free optimizer the averaged weights are looked at. A trainer whose
+    `train_dataset` is a `MixGuard` is held to its order before the first batch, and the monitor's
+    prequential reader, where it has one, reads along.
+
+    What an alert that is more than "info" makes the run do, on all processes alike:
+
+    | on_alert | what happens |
+    | --- | --- |
+    | `"log"` | nothing beyond the sink |
+    | `"save"` | a checkpoint of this step, also with `save_strategy="no"`; training goes on |
+    | `"stop"` | training ends after this step |
+    | `"save_and_stop"` | both |
+    | a function | called with the alert on every process; may return one of the words above |
+
+    At the start there is no step yet: what an alert asks for there happens after the first. A later
+    checkpoint may push this one out where `save_total_limit` is set.
 
     Args:
         monitor: The monitor to ask. One that has been started keeps its start (a chain of runs is
             measured against its first model this way); any other starts when training does.
-        every_n_steps: Optimizer steps between two readings, at least 1.
+        on_alert: What an alert makes the run do: see above.
         sink: Called with each alert, on the main process.
-        on_alert: `"log"` only passes alerts to the sink; `"stop"` also ends the training, on all
-            processes, after the step of the first alert that is more than "info".
         on_error: `"report"` logs what fails inside the callback, `"raise"` raises it.
         name: The part of the logged keys, and of the saved state, that tells two callbacks apart.
 
@@ -69,7 +89,7 @@ class CollapseGuardCallback(TrainerCallback):
     Example:
         After the trainer is made::
 
-            guard = CollapseGuardCallback(CollapseMonitor(panel), every_n_steps=50)
+            guard = CollapseGuardCallback(CollapseMonitor(panel), on_alert="save_and_stop")
             guard.attach(trainer)
             trainer.train()
     """
@@ -78,9 +98,8 @@ class CollapseGuardCallback(TrainerCallback):
         self,
         monitor: CollapseMonitor,
         *,
-        every_n_steps: int = 50,
+        on_alert: OnAlert = "log",
         sink: AlertSink = log_alert,
-        on_alert: Literal["log", "stop"] = "log",
         on_error: OnError = "report",
         name: str = "collapse",
     ) -> None:
@@ -91,17 +110,6 @@ class CollapseGuardCallback(TrainerCallback):
                 given=monitor,
                 hint="give CollapseMonitor(panel)",
             )
-        if every_n_steps < 1:
-            raise bad_argument(
-                "every_n_steps",
-                expected="at least 1 step",
-                given=every_n_steps,
-                hint="50 is the default",
-            )
-        if on_alert not in ("log", "stop"):
-            raise bad_argument(
-                "on_alert", expected='"log" or "stop"', given=on_alert, hint="choose"
-            )
         if not name.isidentifier():
             raise bad_argument(
                 "name",
@@ -110,78 +118,98 @@ class CollapseGuardCallback(TrainerCallback):
                 hint='"collapse" is the default',
             )
         self.monitor = monitor
-        self.every_n_steps = every_n_steps
+        self.on_alert = check_on_alert(on_alert)
         self.sink = sink
-        self.on_alert = on_alert
         self.name = name
         self._failures = FailureGuard(on_error)
-        self._trainer: Trainer | None = None
-        self._begun = False
-        self._latest = self._record(None)
-        self._latest_step = -1
+        self._records = TrainerRecords(name)
+        self._state = CheckpointedState(name)
+        self._saving = SaveOnce()
+        self._has_begun, self._is_training = False, False
+        self._stop_watching: Callable[[], None] = _nothing
 
     def attach(self, trainer: Trainer) -> "CollapseGuardCallback":
         """Join a trainer, first among its callbacks, and find its trackers.
 
         A callback that is only given to `Trainer(callbacks=[...])` does everything else, but the
         Trainer does not tell it where the trackers are: its readings then reach
-        `state.log_history` and the evaluation metrics alone.
+        `state.log_history` and the evaluation metrics alone. Nor can it refuse, before the first
+        batch, a loader that reads a `MixGuard` out of order.
 
         Args:
             trainer: The trainer to watch; its `train` has not been called yet.
 
         Returns:
             This callback.
+
+        Raises:
+            ArgumentError: The trainer has another such callback of the same name.
         """
         callbacks = trainer.callback_handler.callbacks
         if self in callbacks:
             callbacks.remove(self)
+        for other in callbacks:
+            if isinstance(other, CollapseGuardCallback) and other.name == self.name:
+                raise self._name_is_taken()
         # First, so that an EarlyStoppingCallback finds our metrics wherever it stands.
         callbacks.insert(0, self)
-        self._trainer = trainer
+        self._records.trainer = trainer
         return self
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take the start, or take it up from the checkpoint that is resumed."""
-        if self._trainer is None and args.report_to:
+        """Take the start, or take it up from the checkpoint that is resumed.
+
+        Raises:
+            ArgumentError: The trainer has another such callback of the same name.
+            MixOrderError: The trainer would read its `MixGuard` out of order.
+        """
+        # A training begins with an empty state: who has kept something in our place is another.
+        if not state.global_step and self._state.of(state) is not None:
+            raise self._name_is_taken()
+        trainer = self._records.trainer
+        if trainer is None and args.report_to:
             logger.warning(
                 "the readings reach the log history but not %s: call attach(trainer) on the "
                 "CollapseGuardCallback before trainer.train().",
                 ", ".join(args.report_to),
             )
-        self._latest_step = -1
-        self._begun = True
-        saved = _saved_states(state).get(self._state_key) if state.global_step else None
-        if saved is not None:
-            with self._failures.contained("resuming the monitor"):
-                self.monitor.load_state_dict(saved)
-                return
-        if state.global_step and not self.monitor.started:
-            logger.warning(
-                "the checkpoint holds no usable state of this callback: the readings compare with "
-                "the model at step %d, where it joined.",
-                state.global_step,
-            )
-        look = self.monitor.observe if self.monitor.started else self.monitor.start
-        self._look(look, args, state, control, kwargs["model"])
+        if trainer is not None and isinstance(trainer.train_dataset, MixGuard):
+            trainer.train_dataset.check_loader(kwargs["train_dataloader"])
+        self._has_begun, self._is_training = True, True
+        self._records.begin()
+        self._saving.forget()
+        event = TrainerEvent(args, state, control, kwargs)
+        if not self._resume(state):
+            self.monitor.pause()
+            self._ask(self.monitor.look if self.monitor.started else self.monitor.start, event)
+        # A training that was broken off has left it watching.
+        self._stop_watching()
+        if self.monitor.prequential is not None:
+            with self._contained("reading human rows off the training", event):
+                self._stop_watching = watch_passes(self.monitor.prequential, trainer, event)
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Look when it is time, and after the last step, before a best model may be loaded."""
-        step = state.global_step
-        if step % self.every_n_steps == 0 or step >= state.max_steps:
-            self._look(self.monitor.observe, args, state, control, kwargs["model"])
+        """Look as the pace allows; after the last step at all, before a best model is loaded."""
+        event = TrainerEvent(args, state, control, kwargs)
+        self._saving.remind(event)
+        # Without a start, which was told when it failed, there is nothing to compare with.
+        if self.monitor.started:
+            is_last = state.global_step >= state.max_steps
+            self._ask(self.monitor.look if is_last else self.monitor.observe, event)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log the latest small look with what the run logs."""
+        if self._records.unlogged is not None:
+            event = TrainerEvent(args, state, control, kwargs)
+            with self._contained("logging a reading", event):
+                self._records.log(event)
+                self._state.keep(state, self.monitor, None)
 
     def on_evaluate(
         self,
@@ -192,86 +220,118 @@ class CollapseGuardCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Put the readings into the metrics, from which the best model is chosen."""
-        if self._latest_step != state.global_step:
-            # An evaluation before the training sees the model that the run starts from; one within
-            # a run that has no start must not make a start of a model that is trained already.
-            first = not (self.monitor.started or self._begun)
-            look = self.monitor.start if first else self.monitor.observe
-            self._look(look, args, state, control, kwargs["model"])
+        event = TrainerEvent(args, state, control, kwargs)
+        if self._has_begun or self.monitor.started:
+            # One that could not start must not make a start of a model that is trained already.
+            self._look_if_new(event)
+        else:
+            # An evaluation before the training sees the model that the run starts from.
+            self._ask(self.monitor.start, event)
+        self._saving.insist(event)
         if metrics is not None:
-            fresh = self._latest_step == state.global_step
-            # A metric that goes missing would end the run with a KeyError when the best model is
-            # chosen; one that is not a number never wins.
-            metrics.update(self._latest if fresh else self._record(None))
+            metrics.update(self._records.metrics(self.monitor, state))
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take note that what was to be saved is saved."""
+        self._saving.fulfilled(TrainerEvent(args, state, control, kwargs))
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Look a last time at a run that is being stopped, while it can still be saved."""
+        if control.should_training_stop:
+            self._look_if_new(TrainerEvent(args, state, control, kwargs))
 
     def on_train_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Take the last reading of a run that was stopped between two looks."""
+        """Look a last time at a run that was stopped at the end of an epoch."""
         # With a best model loaded by now, the weights are no longer those of this step.
-        if self._latest_step != state.global_step and not args.load_best_model_at_end:
-            self._look(self.monitor.observe, args, state, control, kwargs["model"])
+        if not args.load_best_model_at_end:
+            self._look_if_new(TrainerEvent(args, state, control, kwargs))
+        self._is_training = False
+        self._stop_watching()
+        self._stop_watching = _nothing
 
-    @property
-    def _state_key(self) -> str:
-        # Unlike any class name: the Trainer rebuilds callbacks whose class it finds among the keys.
-        return f"collapse_guard/{self.name}"
+    def _name_is_taken(self) -> ArgumentError:
+        return bad_argument(
+            "name",
+            expected="a name that no other callback of this trainer has",
+            given=self.name,
+            hint='construct one of the two with another name, such as name="code"',
+        )
 
-    def _look(
-        self,
-        look: Callable[[torch.nn.Module, int], Reading],
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module,
-    ) -> None:
+    def _resume(self, state: TrainerState) -> bool:
+        if not state.global_step:
+            return False
+        saved = self._state.of(state)
+        if saved is not None:
+            with self._failures.contained("resuming the monitor"):
+                self.monitor.load_state_dict(saved["monitor"])
+                self._records.unlogged = saved["unlogged"]
+                return True
+        if not self.monitor.started:
+            logger.warning(
+                "the checkpoint holds no usable state of this callback: the readings compare with "
+                "the model at step %d, where it joined.",
+                state.global_step,
+            )
+        return False
+
+    def _look_if_new(self, event: TrainerEvent) -> None:
+        if self.monitor.started and not self._records.has_full(event.state):
+            self._ask(self.monitor.look, event)
+
+    def _ask(self, look: Callable[..., Reading], event: TrainerEvent) -> None:
+        """Let the monitor look, or see that it need not, and do all that follows from it."""
+        optimizer = event.others.get("optimizer")
+        if is_schedule_free(optimizer):
+            look = partial(look, optimizer=optimizer)
         told = len(self.monitor.alerts)
-        with self._failures.contained("taking a reading"):
-            self._latest = self._record(look(model, state.global_step))
-            self._latest_step = state.global_step
-            _saved_states(state)[self._state_key] = self.monitor.state_dict()
+        reading: Reading | None = None
+        with self._contained("taking a reading", event):
+            reading = look(event.others["model"], event.state.global_step)
+            if not reading:
+                self._state.keep_timing(event.state, self.monitor)
+                return
         alerts = self.monitor.alerts[told:]
-        if self._latest_step == state.global_step:
-            with self._failures.contained("logging a reading"):
-                self._publish(args, state, control)
-        if state.is_world_process_zero:
+        with self._contained("logging a reading", event):
+            if reading:
+                at_once = reading.is_full or bool(alerts)
+                self._records.take(reading, self.monitor, event, at_once=at_once)
+            if self.monitor.started:
+                self._state.keep(event.state, self.monitor, self._records.unlogged)
+        if event.state.is_world_process_zero:
             for alert in alerts:
-                with self._failures.contained("passing on an alert"):
+                with self._contained("passing on an alert", event):
                     self.sink(alert)
-        # Asked on every process, whatever went wrong above: a missing one would hold up the rest.
-        if any_process(self._wants_stop(alerts), args.device):
-            logger.warning("training stops at step %d because of an alert.", state.global_step)
-            control.should_training_stop = True
+        # Whatever went wrong above: a process that did not ask would hold up the others.
+        with self._contained("acting on an alert", event):
+            self._act(alerts, event)
 
-    def _wants_stop(self, alerts: list[Alert]) -> bool:
-        return self.on_alert == "stop" and any(alert.severity != "info" for alert in alerts)
+    def _act(self, alerts: list[Alert], event: TrainerEvent) -> None:
+        decision = decide(self.on_alert, alerts)
+        if decision.save and self._is_training:
+            self._saving.wish(event)
+        if decision.stop:
+            step = event.state.global_step
+            logger.warning("training stops at step %d because of an alert.", step)
+            event.control.should_training_stop = True
 
-    def _record(self, reading: Reading | None) -> dict[str, float]:
-        """What is logged of a reading: Python floats, since a checkpoint takes nothing else."""
-        values = dict.fromkeys(self.monitor.reading_names, math.nan) | dict(reading or {})
-        errors = {} if reading is None else reading.standard_errors
-        for paired in _LOGGED_WITH_ERROR:
-            values[f"{paired}_se"] = errors.get(paired, math.nan)
-        values["alerts"] = float(len(self.monitor.alerts))
-        return {f"eval_{self.name}/{key}": float(value) for key, value in values.items()}
-
-    def _publish(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl
-    ) -> None:
-        # Not through `Trainer.log`: it would swallow the loss record that is due at this step.
-        logs = dict(self._latest)
-        if state.epoch is not None:
-            logs["epoch"] = state.epoch
-        state.log_history.append({**logs, "step": state.global_step})
-        if self._trainer is not None:
-            handler: Any = self._trainer.callback_handler
-            handler.call_event("on_log", args, state, control, logs=logs)
+    @contextmanager
+    def _contained(self, task: str, event: TrainerEvent) -> Iterator[None]:
+        try:
+            with self._failures.contained(task):
+                yield
+        except RuntimeError as error:
+            if not event.args.auto_find_batch_size:
+                raise
+            # The Trainer takes a RuntimeError about memory for one of its own, and starts again
+            # with smaller batches, from weights that are trained.
+            raise CollapseGuardError(f"{task} failed: {error}") from error
 
 
-def _saved_states(state: TrainerState) -> dict[str, Any]:
-    # The Trainer's annotation is that of the constructor's argument; what it keeps is a dict.
-    return cast(dict[str, Any], state.stateful_callbacks)
+def _nothing() -> None:
+    """What there is to end where nothing has begun."""
