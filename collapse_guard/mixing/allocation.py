@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import accumulate, pairwise
+
+from collapse_guard.mixing.apportion import apportion
 
 
 def boost_weights(num_strata: int, rare_boost: float) -> list[Fraction]:
@@ -23,13 +24,13 @@ def allocate(
 
     A row of stratum s is shown min(max_repeats, level x weights[s]) times on average, with the
     one level that makes the total come out. What the cap cuts off so raises the other strata
-    alike, and exposure never falls from a stratum to a rarer one by more than what rounding to
-    whole draws moves: less than one draw in a stratum.
+    alike, and exposure never falls from a stratum to one of more weight by more than what rounding
+    to whole draws moves: less than one draw in a stratum.
 
     Args:
-        sizes: Rows of each stratum, at least 1.
-        weights: Relative exposure of its rows, above 0 and never falling.
-        draws: Number to share out, at most sum(sizes) x max_repeats.
+        sizes: Rows of each stratum, at least 0.
+        weights: Relative exposure of its rows, at least 0.
+        draws: Number to share out, at most max_repeats x the rows whose weight is above 0.
         max_repeats: Most times that a row may be shown.
 
     Returns:
@@ -41,15 +42,14 @@ def allocate(
         >>> allocate([10, 10], [Fraction(1), Fraction(3)], draws=20, max_repeats=1)
         [10, 10]
     """
-    wanted = [Fraction(0)] * len(sizes)
-    left = Fraction(draws)
-    # The cap binds on the heaviest strata first, and what it leaves goes to those before them.
-    for stratum in reversed(range(len(sizes))):
-        mass = sum(n * w for n, w in zip(sizes[: stratum + 1], weights, strict=False))
-        fair = left * sizes[stratum] * weights[stratum] / mass
-        wanted[stratum] = min(fair, Fraction(sizes[stratum] * max_repeats))
-        left -= wanted[stratum]
-    # Differences of rounded running sums: each is its target rounded down or up, and the total is
-    # kept without a remainder to hand out.
-    ends = [int(end) for end in accumulate(wanted, initial=Fraction(0))]
-    return [end - start for start, end in pairwise(ends)]
+    shown = [s for s in range(len(sizes)) if sizes[s] and weights[s]]
+    turns = [0] * len(sizes)
+    shares = apportion(
+        draws,
+        [sizes[s] * weights[s] for s in shown],
+        [0] * len(shown),
+        [sizes[s] * max_repeats for s in shown],
+    )
+    for s, share in zip(shown, shares, strict=True):
+        turns[s] = share
+    return turns

@@ -1,7 +1,13 @@
 """Checks of plain arguments, in the wording that all errors of the package share."""
 
+import math
 import operator
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Rational
 from typing import Any
+
+import numpy as np
 
 from collapse_guard.errors import bad_argument
 
@@ -33,3 +39,33 @@ def whole_number(name: str, value: Any, *, least: int, most: int = MOST, hint: s
     if not least <= number <= most:
         raise bad_argument(name, expected=expected, given=value, hint=hint)
     return number
+
+
+def share(name: str, value: Any, *, hint: str) -> Fraction:
+    """The argument as an exact share.
+
+    A float is read as the decimal that it prints as, not as the nearest binary number: 0.3 is a
+    hair less than 3/10, 0.1 a hair more than 1/10, and rounding to whole rows would turn that hair
+    into a row.
+
+    Args:
+        name: The argument's name.
+        value: What the caller gave: a float, int, `Fraction` or `Decimal`.
+        hint: What to do when it is something else.
+
+    Raises:
+        ArgumentError: It is no number from 0 to 1.
+
+    Example:
+        >>> share("human_fraction", 0.3, hint="give e.g. 0.3")
+        Fraction(3, 10)
+    """
+    error = bad_argument(name, expected="a number from 0 to 1", given=value, hint=hint)
+    if isinstance(value, bool) or not isinstance(value, Rational | Decimal | float | np.floating):
+        raise error
+    if not math.isfinite(value):
+        raise error
+    exact = Fraction(value) if isinstance(value, Rational | Decimal) else Fraction(str(value))
+    if not 0 <= exact <= 1:
+        raise error
+    return exact

@@ -1,108 +1,111 @@
 """The steps from a mixed stream's arguments to its plan, each with its checks."""
 
-import math
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
-from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.allocation import allocate, boost_weights
+import numpy as np
+
+from collapse_guard.mixing.allocation import allocate
 from collapse_guard.mixing.arguments import whole_number
-from collapse_guard.mixing.quota import Quota
-from collapse_guard.mixing.rarity import row_rarity
-from collapse_guard.mixing.sources import RowSource
+from collapse_guard.mixing.claim import Claim, age_discounts, check_fractions
+from collapse_guard.mixing.epoch_length import share_epochs
+from collapse_guard.mixing.gathering import GatheredSources
+from collapse_guard.mixing.plan import MixPlan
+from collapse_guard.mixing.slot_shares import SlotShares
 from collapse_guard.mixing.strata import Strata
 from collapse_guard.mixing.stream import RowStream
-from collapse_guard.reference import HumanReference
 
 
-def slots_per_epoch(length: Any, quota: Quota, *, num_rows: int) -> int:
-    """The length asked for, or one slot for each row, as a whole number of blocks.
+def build_plan(
+    gathered: GatheredSources,
+    strata: Sequence[Strata],
+    *,
+    block_size: Any,
+    generation_decay: Any,
+    max_repeats: Any,
+    length: Any,
+    epochs: Any,
+    seed: Any,
+) -> MixPlan:
+    """The plan of a mixed stream.
+
+    Args:
+        gathered: The sources and the human floor.
+        strata: The rows of each source.
+        block_size: As of `MixGuard`, as are the others.
+        generation_decay: As of `MixGuard`.
+        max_repeats: As of `MixGuard`.
+        length: As of `MixGuard`.
+        epochs: As of `MixGuard`.
+        seed: As of `MixGuard`.
 
     Raises:
-        ArgumentError: It is no whole number, or too large.
+        ArgumentError: One of them is out of range, or they cannot work together.
     """
+    block_size = whole_number(
+        "block_size",
+        block_size,
+        least=1,
+        hint="give the global batch: rows per device x devices x accumulation steps",
+    )
+    max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give e.g. 4")
+    epochs = whole_number("epochs", epochs, least=1, hint="give 1 for one pass")
+    seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
+    claims = _claims(gathered, strata, decay=generation_decay, max_repeats=max_repeats)
+    check_fractions(claims, gathered.stages, block_size)
+    slots = _slots_per_epoch(length, block_size, num_rows=sum(map(len, gathered.rows)))
+    shared = share_epochs(
+        claims, gathered.stages, slots=slots, epochs=epochs, block_size=block_size
+    )
+    return MixPlan(
+        shares=SlotShares(shared.legs, block_size),
+        streams=tuple(
+            _row_stream(
+                of_source,
+                draws=shared.draws[:, number].tolist(),
+                epochs=[run.epochs for run in shared.runs],
+                max_repeats=claim.max_repeats,
+                key=(seed, key),
+            )
+            for number, (of_source, claim, key) in enumerate(
+                zip(strata, claims, gathered.keys, strict=True)
+            )
+        ),
+        is_human=np.array([claim.is_human for claim in claims]),
+        slots_per_epoch=shared.slots,
+        epochs=epochs,
+    )
+
+
+def _claims(
+    gathered: GatheredSources, strata: Sequence[Strata], *, decay: Any, max_repeats: int
+) -> list[Claim]:
+    discounts = age_discounts(gathered.sources, decay)
+    return [
+        Claim.of(source, discount=discount, rows=of_source.num_shown, max_repeats=max_repeats)
+        for source, of_source, discount in zip(gathered.sources, strata, discounts, strict=True)
+    ]
+
+
+def _slots_per_epoch(length: Any, block_size: int, *, num_rows: int) -> int:
+    """The length asked for, or one slot for each row, as a whole number of blocks."""
     hint = "give the number of slots of an epoch, or None for one for each row"
     slots = num_rows if length is None else whole_number("length", length, least=1, hint=hint)
-    rounded_up = -(-slots // quota.block_size) * quota.block_size
+    rounded_up = -(-slots // block_size) * block_size
     return whole_number("length", rounded_up, least=1, hint=hint)
 
 
-def rarity_strata(
-    source: RowSource,
+def _row_stream(
+    strata: Strata,
     *,
-    reference: HumanReference | None,
-    column: str,
-    num_strata: Any,
-    rare_boost: Any,
-) -> Strata:
-    """The rows of a source, grouped by how rare their contents are.
-
-    Raises:
-        ArgumentError: The boost is out of range, or what rarity is read from is missing.
-        TokenizerMismatchError: The rows have token ids that `reference` does not know.
-    """
-    if not isinstance(rare_boost, int | float) or not 1 <= rare_boost < math.inf:
-        raise bad_argument(
-            "rare_boost",
-            expected="a number of at least 1, or None",
-            given=rare_boost,
-            hint="2.0 shows the rarest rows twice as often as the commonest",
-        )
-    num_strata = whole_number("num_strata", num_strata, least=2, most=100, hint="give e.g. 10")
-    if reference is None:
-        raise bad_argument(
-            "reference",
-            expected="a HumanReference where rare_boost is given",
-            given=None,
-            hint="build one with HumanReference.from_dataset, or leave out rare_boost",
-        )
-    return Strata.by_rarity(row_rarity(source, reference, column=column), num_strata)
-
-
-def check_repeats(
-    source: RowSource, *, draws: int, slots: int, block_size: int, max_repeats: int
-) -> None:
-    """Refuse an epoch that needs a source's rows more often than they may be shown.
-
-    Args:
-        source: The rows.
-        draws: Slots of an epoch that show one of them.
-        slots: Slots of an epoch.
-        block_size: Slots of a block.
-        max_repeats: Most times that a row may be shown in an epoch.
-
-    Raises:
-        ArgumentError: The epoch is too long.
-    """
-    allowed = len(source) * max_repeats
-    if draws <= allowed:
-        return
-    most = slots * allowed // draws // block_size * block_size
-    raise bad_argument(
-        "length",
-        expected=f"at most {most} slots, so that none of the {len(source)} rows in "
-        f"`{source.name}` is shown more than max_repeats={max_repeats} times in an epoch",
-        given=slots,
-        hint=f"{draws} of these slots are {source.name}; give more {source.name} rows, a smaller "
-        "length, another human_fraction or a larger max_repeats",
-    )
-
-
-def row_stream(
-    strata: Strata, *, draws: int, rare_boost: float, max_repeats: int, key: tuple[int, int]
-) -> RowStream | None:
-    """The stream of one source; None where it gets no draws.
-
-    Args:
-        strata: The rows, grouped.
-        draws: Slots of an epoch that show one of them, at most rows x max_repeats.
-        rare_boost: Exposure of the rarest stratum relative to the commonest.
-        max_repeats: Most times that a row may be shown in an epoch.
-        key: The seed, and a number that tells this source from others of the same seed.
-    """
-    if draws == 0:
-        return None
+    draws: Sequence[int],
+    epochs: Sequence[int],
+    max_repeats: int,
+    key: tuple[int, int],
+) -> RowStream:
     sizes = strata.sizes.tolist()
-    weights = boost_weights(len(sizes), rare_boost)
-    return RowStream(
-        strata, allocate(sizes, weights, draws=draws, max_repeats=max_repeats), key=key
-    )
+    weights = strata.weights or [Fraction(1)] * len(sizes)
+    # Epochs with as many draws are alike, however their slots are shared out.
+    turns = {d: allocate(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
+    return RowStream(strata, [turns[d] for d in draws], key=key, epochs=epochs[:-1])

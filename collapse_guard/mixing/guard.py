@@ -1,24 +1,34 @@
-"""The data set that users train on: a plan, two sources, and a check of the reading order."""
+"""The data set that users train on: a plan, its sources, and a check of the reading order."""
 
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.extras import require
+from collapse_guard.fingerprint import Tokenizer
 from collapse_guard.mixing.arguments import whole_number
-from collapse_guard.mixing.build import check_repeats, rarity_strata, row_stream, slots_per_epoch
+from collapse_guard.mixing.batch_reader import BatchReader
+from collapse_guard.mixing.build import build_plan
+from collapse_guard.mixing.counting import report_slots
+from collapse_guard.mixing.gathering import gather_sources
+from collapse_guard.mixing.human_rarity import Rarity
 from collapse_guard.mixing.lookahead import LookAhead
 from collapse_guard.mixing.order import OrderCheck, check_loader
-from collapse_guard.mixing.plan import MixPlan
-from collapse_guard.mixing.quota import Quota
-from collapse_guard.mixing.report import MixReport, report_slots
-from collapse_guard.mixing.sources import Rows, RowSource, check_same_columns
-from collapse_guard.mixing.strata import Strata
+from collapse_guard.mixing.plan import Located
+from collapse_guard.mixing.report import MixReport
+from collapse_guard.mixing.schedule import HumanFraction
+from collapse_guard.mixing.source import Source
+from collapse_guard.mixing.sources import Rows
+from collapse_guard.mixing.stratify import stratify
+from collapse_guard.panel import HeldOutPanel
 from collapse_guard.reference import HumanReference
+
+if TYPE_CHECKING:
+    from collapse_guard.contents.report import ContentsReport
 
 
 class MixGuard(Dataset[Any]):
@@ -27,7 +37,8 @@ class MixGuard(Dataset[Any]):
     The floor f is no expectation. Every window of n consecutive slots, wherever it starts, holds
     at least floor(n f) human rows, and every batch of B slots at least ceil(f B) where B is a whole
     number of blocks; on any number of devices, workers and accumulation steps, across epochs and
-    after a resume. `Quota` has the proof. The stream is read in order, so train with
+    after a resume. `floor_segments` has the proof, for floors that change too. The stream is read
+    in order, so train with
 
     * `TrainingArguments(train_sampling_strategy="sequential", num_train_epochs=1)`,
     * `DataLoader(guard, shuffle=False)`,
@@ -36,9 +47,13 @@ class MixGuard(Dataset[Any]):
 
     It is shuffled already: which row stands in a slot follows from (seed, slot) alone. A loader
     that shuffles it again, as the Trainer does by default, is refused with a `MixOrderError` at its
-    first batch. Only batches of a single slot do not show their order at once: those are refused
-    at the third that a process reads, or by `check_loader` before the first. A loader with
-    `batch_size=None` reads row by row and is not checked at all.
+    first batch or, where batches of a single slot do not show their order, at its second: before
+    the first step of the Trainer and of accelerate, which read a batch ahead. `check_loader`
+    refuses it before the first. Not seen are a loader with `batch_size=None`, which reads row by
+    row, and one with `in_order=False`, whose workers hand over batches as they come.
+
+    Rows of Hugging Face data sets are read with one call a batch, columns of token ids straight out
+    of their Arrow buffers; with `collate_fn=MixCollator()` they become tensors without a detour.
 
     Within an epoch no row, human or synthetic, is shown more than `max_repeats` times, the rows of
     a stratum are shown equally often to within one, and two showings of a row lie at least half a
@@ -47,20 +62,36 @@ class MixGuard(Dataset[Any]):
 
     Args:
         human: Human rows: a Hugging Face `Dataset`, a list of rows, any map-style torch data set.
-            None only where `human_fraction` is 0.
-        synthetic: Synthetic rows, with the same columns. None only where `human_fraction` is 1.
+            None only where `human_fraction` is 0. A `Source`, or a list of them, says where rows
+            come from, and how much of the stream each source may fill.
+        synthetic: Synthetic rows, with the same columns, or a `Source`, or a list of them. None
+            only where `human_fraction` is 1.
         human_fraction: The floor f, from 0 to 1. A float is read as the decimal that it prints as,
             so that 0.3 of 10 slots is 3; `fractions.Fraction` says any other share exactly.
+            `"golden"` is what `golden_fraction` says. A list of stages `(until, f)`, such as
+            `[(0.2, 1.0), (1.0, 0.3)]`, is all human for a fifth of the whole run (of all epochs)
+            and 0.3 from there; a function from progress, 0 to 1, to f is made into stages by
+            `human_stages`. Each stage keeps its own floor in full, from its first block to its
+            last; a window across its border holds at least as much as its parts must.
         block_size: G, in slots: the global batch, i.e. rows per device x devices x accumulation
-            steps, or a divisor of it. Each block holds ceil(f G) human rows.
+            steps, or a divisor of it. Each block holds ceil(f G) human rows, no more except where
+            `Source(when_dry="human")` asks for it.
+        generation_decay: Factor on the weight of a synthetic source for each generation that it is
+            older than the newest, above 0: with 0.5 the newest weighs twice what the one before
+            it does; above 1, models nearer to human text weigh more.
         rare_boost: How many times as often the rarest human rows are shown as the commonest, at
             least 1; strata in between lie on a straight line. What `max_repeats` cuts off goes to
-            the other strata. None for equal exposure of all.
-        reference: Says which contents are rare; needed with `rare_boost`.
-        column: The column of token ids that rarity is read from; used with `rare_boost`.
-        max_repeats: Most times that a row may be shown in an epoch, at least 1.
-        num_strata: Groups of human rows by rarity, cut at quantiles, from 2 to 100; used with
-            `rare_boost`. Rows of equal rarity share a stratum.
+            the other strata. None for equal exposure of all. It needs one of the next two.
+        rarity: How rare each human row is: the name of a column of classes (a label, a domain, a
+            language), whose rarity is -log2 of their share of the human rows; a function from row
+            to number; or one number for each row, source after source. Larger is rarer.
+        reference: Says which token ids are rare: rarity is then that of `row_rarity`.
+        column: The column of token ids; used with `reference`.
+        max_repeats: Most times that a row may be shown in an epoch, at least 1, where its source
+            does not say.
+        num_strata: Groups of human rows by rarity, cut at quantiles of all of them, from 2 to 100;
+            used with `rare_boost`. Rows of equal rarity share a stratum. No more classes than this
+            are a stratum each.
         length: Slots of an epoch, at least 1; rounded up to a whole number of blocks. None for as
             many as there are rows in the sources that have slots.
         epochs: Epochs that the stream covers, at least 1, each in an order of its own. Give the
@@ -78,19 +109,34 @@ class MixGuard(Dataset[Any]):
         >>> len(guard), guard[0]["input_ids"][0]
         (104, 2)
         >>> print(guard.report())
-        104 slots, 37.5% human (3 of every 8)
+        104 slots, 37.5% human (at least 3 of every 8)
         human: 39 shown of 30 rows, 30 different, 9 more than once
         synthetic: 65 shown of 70 rows, 65 different, 0 more than once
+
+        Two models share the synthetic slots, the newer one two thirds of them:
+
+        >>> first = Source(synthetic[:40], "first", "synthetic", generation=1)
+        >>> second = Source(synthetic[40:], "second", "synthetic", generation=2)
+        >>> guard = MixGuard(
+        ...     human, [first, second], human_fraction="golden", block_size=8, generation_decay=0.5
+        ... )
+        >>> print(guard.report())
+        104 slots, 50.0% human (at least 4 of every 8)
+        human: 52 shown of 30 rows, 30 different, 22 more than once
+        first: 17 shown of 40 rows, 17 different, 0 more than once
+        second: 35 shown of 30 rows, 30 different, 5 more than once
     """
 
     def __init__(
         self,
-        human: Rows | None,
-        synthetic: Rows | None,
+        human: Rows | Source | Sequence[Source] | None,
+        synthetic: Rows | Source | Sequence[Source] | None,
         *,
-        human_fraction: float | Fraction,
+        human_fraction: HumanFraction,
         block_size: int,
+        generation_decay: float = 1.0,
         rare_boost: float | None = None,
+        rarity: Rarity | None = None,
         reference: HumanReference | None = None,
         column: str = "input_ids",
         max_repeats: int = 4,
@@ -99,57 +145,35 @@ class MixGuard(Dataset[Any]):
         epochs: int = 1,
         seed: int = 0,
     ) -> None:
-        quota = Quota.of(human_fraction, block_size)
-        max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give e.g. 4")
-        epochs = whole_number("epochs", epochs, least=1, hint="give 1 for one pass")
-        seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
-
-        self._human = RowSource("human", human, needed=quota.human_fraction > 0)
-        self._synthetic = RowSource("synthetic", synthetic, needed=quota.human_fraction < 1)
-        check_same_columns(self._human, self._synthetic)
-
-        num_rows = len(self._human) + len(self._synthetic)
-        slots = slots_per_epoch(length, quota, num_rows=num_rows)
-        human_draws = slots // quota.block_size * quota.human_per_block
-        synthetic_draws = slots - human_draws
-        for source, draws in ((self._human, human_draws), (self._synthetic, synthetic_draws)):
-            check_repeats(
-                source,
-                draws=draws,
-                slots=slots,
-                block_size=quota.block_size,
-                max_repeats=max_repeats,
-            )
-
-        human_strata = Strata.unranked(len(self._human))
-        if rare_boost is not None and human_draws:
-            human_strata = rarity_strata(
-                self._human,
-                reference=reference,
-                column=column,
-                num_strata=num_strata,
-                rare_boost=rare_boost,
-            )
-        self._plan = MixPlan(
-            quota,
-            human=row_stream(
-                human_strata,
-                draws=human_draws,
-                rare_boost=1.0 if rare_boost is None else rare_boost,
-                max_repeats=max_repeats,
-                key=(seed, 0),
-            ),
-            synthetic=row_stream(
-                Strata.unranked(len(self._synthetic)),
-                draws=synthetic_draws,
-                rare_boost=1.0,
-                max_repeats=max_repeats,
-                key=(seed, 1),
-            ),
+        gathered = gather_sources(human, synthetic, human_fraction)
+        strata = stratify(
+            gathered,
+            rare_boost=rare_boost,
+            rarity=rarity,
+            reference=reference,
+            column=column,
+            num_strata=num_strata,
         )
+        self._plan = build_plan(
+            gathered,
+            strata,
+            block_size=block_size,
+            generation_decay=generation_decay,
+            max_repeats=max_repeats,
+            length=length,
+            epochs=epochs,
+            seed=seed,
+        )
+        self._sources = gathered.sources
         self._ahead = LookAhead(self._plan)
-        self._num_slots = slots * epochs
+        self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
+        self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources that have slots, human ones first."""
+        return self._sources
 
     def __len__(self) -> int:
         """Number of slots, over all epochs: a whole number of blocks."""
@@ -176,15 +200,15 @@ class MixGuard(Dataset[Any]):
         self._order.check(slots)
         return self._read(np.asarray(slots, dtype=np.int64))
 
-    def locate(self, slots: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def locate(self, slots: npt.ArrayLike) -> Located:
         """Where the rows of any slots come from: the provenance of a batch, without its rows.
 
         Args:
             slots: Integers of shape (n,), from 0 to `len(guard) - 1`.
 
         Returns:
-            bool of shape (n,), whether the row is human, and int64 of shape (n,), its number in
-            `human` or `synthetic`.
+            Arrays of shape (n,): whether the row is human, its source in `sources`, its number in
+            that source, and whether no earlier slot of the stream shows it.
 
         Raises:
             ArgumentError: There is no such slot.
@@ -192,7 +216,7 @@ class MixGuard(Dataset[Any]):
         Example:
             >>> rows = [{"text": "a"}, {"text": "b"}]
             >>> guard = MixGuard(rows, rows, human_fraction=0.5, block_size=2)
-            >>> guard.locate([0, 1, 2, 3])[0].tolist()
+            >>> guard.locate([0, 1, 2, 3]).is_human.tolist()
             [False, True, False, True]
         """
         wanted = np.asarray(slots)
@@ -225,12 +249,56 @@ class MixGuard(Dataset[Any]):
             slots = self._num_slots
         hint = "give the number of slots shown so far, or None for all"
         shown = whole_number("slots", slots, least=0, most=self._num_slots, hint=hint)
-        return report_slots(self._plan, shown)
+        return report_slots(self._plan, self._sources, shown)
+
+    def check(
+        self,
+        *,
+        column: str | None = None,
+        panel: HeldOutPanel | None = None,
+        tokenizer: Tokenizer | None = None,
+        near: float | None = 0.8,
+    ) -> "ContentsReport":
+        """Look for rows that should not be trained on, and say which: `check_contents` says more.
+
+        Synthetic rows that a human source holds too, identical or nearly so, rows that hold
+        held-out text, empty rows, and columns that differ. Every row is read, some ten
+        thousand a second.
+
+        Args:
+            column: The column of token ids or texts; None for "input_ids" or, where there is none,
+                "text".
+            panel: The held-out text. Where rows are texts, with the `tokenizer`.
+            tokenizer: The tokenizer of the panel's reference.
+            near: Least Jaccard similarity of runs of five tokens that counts as nearly the same,
+                from 0.5 to 1; None to look for identical rows only, which needs no other package.
+
+        Raises:
+            ArgumentError: No such column, or texts and a panel without a tokenizer.
+            MissingExtraError: `near` needs `pip install "collapse_guard[audit]"`.
+            TokenizerMismatchError: The tokenizer is not the panel's, or the token ids are not.
+
+        Example:
+            >>> human = [{"input_ids": [1, 2, 3, 4, 5, row]} for row in range(4)]
+            >>> synthetic = [human[2], {"input_ids": [7]}, {"input_ids": []}]
+            >>> guard = MixGuard(human, synthetic, human_fraction=0.5, block_size=2)
+            >>> print(guard.check())
+            7 rows checked: 4 of human, 3 of synthetic
+            synthetic: 1 row stands in human too, 1 identical and 0 nearly so: 0 like 2 (identical)
+            synthetic: 1 empty row: 2
+            not looked for: held-out text, since no panel was given
+        """
+        # Not at the top: what reads the contents of rows imports this package itself.
+        from collapse_guard.contents.check import check_contents
+
+        return check_contents(
+            self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near
+        )
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
         """Refuse a loader that will not read this stream in order, before it has read anything.
 
-        Worth a call where a device's batch is one row: see above. Draws no random number.
+        Worth a call where a loop reads no batch ahead of its first step. Draws no random number.
 
         Args:
             loader: As made by hand, by `Trainer.get_train_dataloader()` or by accelerate.
@@ -240,11 +308,26 @@ class MixGuard(Dataset[Any]):
         """
         check_loader(loader)
 
+    def as_hf_dataset(self) -> Any:
+        """The stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
+
+        Row i belongs into slot i. Rows of Hugging Face data sets are not copied: the data set holds
+        8 bytes for each slot. Others are copied into memory once. It keeps its order, refuses what
+        would void the floor, and must be read in order too: `train_sampling_strategy="sequential"`,
+        `packing=False`. See `collapse_guard.integrations.mixed_dataset.MixedDataset`.
+
+        Returns:
+            A `datasets.Dataset` of `len(guard)` rows.
+
+        Raises:
+            ArgumentError: Rows have no column names.
+            MissingExtraError: The package `datasets` is not installed.
+        """
+        # Found by name: nothing here may depend on integrations, nor they on being installed.
+        return require("collapse_guard.integrations.mixed_dataset", "huggingface").as_hf_dataset(
+            self
+        )
+
     def _read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
-        is_human, rows = self._ahead.locate(slots)
-        batch: list[Any] = [None] * len(slots)
-        for source, chosen in ((self._human, is_human), (self._synthetic, ~is_human)):
-            read = source.read(rows[chosen].tolist())
-            for position, row in zip(np.flatnonzero(chosen), read, strict=True):
-                batch[position] = row
-        return batch
+        located = self._ahead.locate(slots)
+        return self._reader.read(located.source, located.row)

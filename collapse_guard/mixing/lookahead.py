@@ -1,11 +1,11 @@
-"""Locates slots ahead of time, because one array operation costs the same for 32 as for 1,000."""
+"""Locates slots ahead of time, because 4,000 at once cost hardly more than 32 do."""
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.mixing.plan import MixPlan
+from collapse_guard.mixing.plan import Located, MixPlan
 
-_WINDOW = 1024
+_WINDOW = 4096
 
 
 class LookAhead:
@@ -22,15 +22,14 @@ class LookAhead:
         self._start = 0
         self._window = plan.locate(np.empty(0, dtype=np.int64))
 
-    def locate(
-        self, slots: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def locate(self, slots: npt.NDArray[np.int64]) -> Located:
         """As `MixPlan.locate`, for at least one slot."""
         low, high = int(slots.min()), int(slots.max())
         if high - low >= _WINDOW:
             return self._plan.locate(slots)
-        if low < self._start or high >= self._start + len(self._window[0]):
+        if low < self._start or high >= self._start + len(self._window.row):
             self._start = low
             self._window = self._plan.locate(np.arange(low, low + _WINDOW))
-        is_human, rows = self._window
-        return is_human[slots - self._start], rows[slots - self._start]
+        places = slots - self._start
+        is_human, source, row, is_first = self._window
+        return Located(is_human[places], source[places], row[places], is_first[places])

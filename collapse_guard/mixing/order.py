@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing.worker_starts import WorkerStarts
 
 _REMEDY = (
     "so its floor of human rows would not hold: it is shuffled already and must be read in order. "
@@ -19,18 +20,21 @@ _REMEDY = (
 
 
 class OrderCheck:
-    """Watches the batches that one process reads.
+    """Watches the batches that each process reads.
 
-    A batch of several slots must run on from slot to slot, in steps of one or, where a
-    `DistributedSampler` deals the slots out, of the number of processes that they are dealt out to:
-    all that there are, or a whole part of them where some train on the same rows together. It may
-    run over the end into the beginning: loaders fill up a last batch so, and the floor holds
-    across it.
+    Within a batch, slots must run on in steps of one or, where a `DistributedSampler` deals them
+    out, of the number of processes that they are dealt out to: all that there are, or a whole part
+    of them where some train on the same rows together. They may run over the end into the
+    beginning: loaders fill up a last batch so, and the floor holds across it.
 
-    A batch of one slot shows no order. It must lie one step behind the batch of one before it,
-    and a second one in a row that does not is refused; a single one may be a run that was resumed
-    or begun again. So shuffled single slots are refused at the third batch that a process reads:
-    `check_loader` refuses them before the first.
+    From batch to batch, each must lie behind the one before it by what the other workers and
+    processes read in between, or lie where a run begins. Two things remain that are no run:
+
+    * the first batch of a process may lie anywhere, as that of a resumed run does, but the next
+      must follow it. The workers of a loader also compare their first batches, so that a shuffled
+      loader is refused at its second batch, however many workers it has;
+    * a process that is no worker, and so may read for one run after another, may leave off a run
+      to resume one at an earlier slot or, once since a run began, at a later one.
 
     Args:
         num_slots: Length of the stream.
@@ -38,8 +42,11 @@ class OrderCheck:
 
     def __init__(self, num_slots: int) -> None:
         self._num_slots = num_slots
-        self._previous: int | None = None
-        self._strays = 0
+        self._starts = WorkerStarts()
+        self._process = os.getpid()
+        self._last: Sequence[int] = ()
+        self._may_jump = False
+        self._may_jump_ahead = False
 
     def check(self, slots: Sequence[int]) -> None:
         """Refuse a batch that is out of order.
@@ -48,31 +55,54 @@ class OrderCheck:
             slots: Those of one batch, at least one.
 
         Raises:
-            MixOrderError: The batch is out of order.
+            MixOrderError: The batch is out of order, or does not follow the one before it.
         """
-        if len(slots) == 1:
-            self._check_single(slots[0])
-            return
-        self._previous, self._strays = None, 0
-        steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
-        if len(steps) != 1 or not steps <= self._steps(1):
-            raise _disorder(slots)
+        processes = _divisors(_num_processes())
+        if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
+            steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
+            if len(steps) > 1 or not steps <= self._strides(processes, 1):
+                raise _disorder(slots)
+        if os.getpid() != self._process:
+            # A forked worker brings along what its parent has read.
+            self._process, self._last = os.getpid(), ()
+        self._check_place(slots, processes)
+        self._last = slots
 
-    def _check_single(self, slot: int) -> None:
-        previous, self._previous = self._previous, slot
+    def _check_place(self, slots: Sequence[int], processes: tuple[int, ...]) -> None:
+        first, size, last = slots[0], len(slots), self._last
         worker = get_worker_info()
-        # The workers of a process take turns at its batches.
-        steps = self._steps(1 if worker is None else worker.num_workers)
-        begins = slot < max(steps)
-        if previous is None or begins or (slot - previous) % self._num_slots in steps:
-            self._strays = 0
+        workers = 1 if worker is None else worker.num_workers
+        begins = first < workers * max(processes) * size
+        if not last:
+            if worker is not None:
+                self._compare_starts(worker.id, workers, slots, processes)
+            self._may_jump = self._may_jump_ahead = begins
             return
-        self._strays += 1
-        if self._strays == 2:
-            raise _disorder([previous, slot])
+        strides = self._strides(processes, workers * len(last))
+        if begins or (first - last[0]) % self._num_slots in strides:
+            self._may_jump = True
+            self._may_jump_ahead |= begins
+            return
+        ahead = first > last[0]
+        if worker is not None or not self._may_jump or (ahead and not self._may_jump_ahead):
+            raise _disorder([last[-1], first])
+        self._may_jump = False
+        self._may_jump_ahead &= not ahead
 
-    def _steps(self, workers: int) -> set[int]:
-        return {workers * dealt % self._num_slots for dealt in _divisors(_num_processes())}
+    def _compare_starts(
+        self, worker: int, workers: int, slots: Sequence[int], processes: tuple[int, ...]
+    ) -> None:
+        for other, other_first, other_size in self._starts.enter(worker, slots[0], len(slots)):
+            # A resumed loader may have begun with any of its workers, hence round the circle.
+            away = (worker - other) % workers
+            size = max(len(slots), other_size)
+            strides = self._strides(processes, away * size)
+            strides |= self._strides(processes, (away - workers) * size)
+            if (slots[0] - other_first) % self._num_slots not in strides:
+                raise _disorder([other_first, slots[0]])
+
+    def _strides(self, processes: tuple[int, ...], slots: int) -> set[int]:
+        return {dealt_to * slots % self._num_slots for dealt_to in processes}
 
 
 def check_loader(loader: "DataLoader[object]") -> None:
@@ -85,7 +115,8 @@ def check_loader(loader: "DataLoader[object]") -> None:
         loader: A torch `DataLoader`, as made by hand, by the Trainer or by accelerate.
 
     Raises:
-        MixOrderError: Its sampler is none that is known to keep the order.
+        MixOrderError: Its sampler is none that is known to keep the order, or its workers hand
+            over batches as they come (`in_order=False`).
     """
     sampler: object = loader.batch_sampler or loader.sampler
     while (
@@ -97,6 +128,8 @@ def check_loader(loader: "DataLoader[object]") -> None:
     )
     if not in_order:
         raise MixOrderError(f"MixGuard would be read through {type(sampler).__name__}, {_REMEDY}")
+    if loader.num_workers and not getattr(loader, "in_order", True):
+        raise MixOrderError(f"MixGuard would be read with in_order=False, {_REMEDY}")
 
 
 @cache

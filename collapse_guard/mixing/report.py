@@ -1,56 +1,36 @@
-"""What a mixed stream has shown, computed from its plan."""
+"""What a mixed stream has shown, as plain data."""
 
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
+from collapse_guard.extras import require
+from collapse_guard.mixing.source_report import GenerationReport, SourceReport, strata_lines
 
-from collapse_guard.mixing.plan import MixPlan
-from collapse_guard.mixing.stream import RowStream
-
-
-@dataclass(frozen=True)
-class StratumReport:
-    """What was shown of the rows of one stratum.
-
-    Attributes:
-        rows: Rows in it.
-        shown: Slots that showed one of them.
-        fewest: Times that its least shown row was shown.
-        most: Times that its most shown row was shown.
-        rarity: Lowest and highest rarity of its rows, in bits; None where rows were not ranked.
-    """
-
-    rows: int
-    shown: int
-    fewest: int
-    most: int
-    rarity: tuple[float, float] | None = None
-
-    @property
-    def mean(self) -> float:
-        """Mean number of times that a row was shown."""
-        return self.shown / self.rows
+_EPOCHS_IN_TEXT = 10
 
 
 @dataclass(frozen=True)
-class SourceReport:
-    """What was shown of one source.
+class EpochReport:
+    """What was shown in one epoch: a row is new, or repeated, within it.
 
     Attributes:
-        rows: Rows in it.
-        shown: Slots that showed one of them.
-        unique: Different rows that were shown.
-        repeated: Rows that were shown more than once.
-        strata: From the commonest contents to the rarest; one stratum where rows were not ranked.
+        epoch: Its number, from 0.
+        slots: Slots covered.
+        sources: What was shown of each source.
     """
 
-    rows: int
-    shown: int
-    unique: int
-    repeated: int
-    strata: tuple[StratumReport, ...]
+    epoch: int
+    slots: int
+    sources: tuple[SourceReport, ...]
+
+    def __str__(self) -> str:
+        shown = "; ".join(
+            f"{source.name} {source.shown} shown, {source.unique} different, "
+            f"{source.repeated} more than once"
+            for source in self.sources
+        )
+        return f"epoch {self.epoch}: {self.slots} slots; {shown}"
 
 
 @dataclass(frozen=True)
@@ -60,84 +40,99 @@ class MixReport:
     Attributes:
         slots: Slots covered.
         block_size: Slots of a block.
-        human_per_block: Human slots of each block.
-        human: What was shown of the human source; None where the stream has no human slots.
-        synthetic: Likewise of the synthetic source.
+        human_per_block: Fewest human slots that the floor gives to any block of the stream.
+        sources: What was shown of each source over all these slots, human sources first.
+        epochs: The same for each epoch that was begun.
     """
 
     slots: int
     block_size: int
     human_per_block: int
-    human: SourceReport | None
-    synthetic: SourceReport | None
+    sources: tuple[SourceReport, ...]
+    epochs: tuple[EpochReport, ...]
 
     @property
     def human_share(self) -> float:
         """Share of the slots that showed a human row; 0 where no slot is covered."""
-        shown = 0 if self.human is None else self.human.shown
+        shown = sum(source.shown for source in self.sources if source.kind == "human")
         return shown / max(self.slots, 1)
 
-    def as_dict(self) -> dict[str, Any]:
+    @property
+    def generations(self) -> tuple[GenerationReport, ...]:
+        """What was shown of each generation, over all these slots."""
+        return tuple(
+            GenerationReport(
+                generation,
+                *(
+                    sum(getattr(s, field) for s in self.sources if s.generation == generation)
+                    for field in ("rows", "shown", "unique", "repeated")
+                ),
+            )
+            for generation in sorted({source.generation for source in self.sources})
+        )
+
+    def source(self, name: str) -> SourceReport:
+        """What was shown of one source.
+
+        Raises:
+            KeyError: No source that has slots is called so.
+        """
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
         """All figures as plain nested dicts, ready for JSON."""
-        return {**asdict(self), "human_share": self.human_share}
+        generations = [asdict(generation) for generation in self.generations]
+        return {**asdict(self), "human_share": self.human_share, "generations": generations}
+
+    def as_records(self) -> list[dict[str, Any]]:
+        """A flat dict for each stratum of each source, for each epoch and (epoch None) in all."""
+        parts = [(None, self.sources), *((part.epoch, part.sources) for part in self.epochs)]
+        return [record for epoch, sources in parts for record in _records(epoch, sources)]
+
+    def as_frame(self) -> Any:
+        """`as_records` as a `pandas.DataFrame`; needs pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        frame = require("pandas", "huggingface").DataFrame(self.as_records())
+        # Whole numbers stay whole beside the missing epoch of the totals.
+        return frame.convert_dtypes()
 
     def __str__(self) -> str:
         lines = [
             f"{self.slots} slots, {self.human_share:.1%} human "
-            f"({self.human_per_block} of every {self.block_size})"
+            f"(at least {self.human_per_block} of every {self.block_size})"
         ]
-        for name, source in (("human", self.human), ("synthetic", self.synthetic)):
-            if source is None:
-                continue
-            lines.append(
-                f"{name}: {source.shown} shown of {source.rows} rows, "
-                f"{source.unique} different, {source.repeated} more than once"
-            )
-            for number, stratum in enumerate(source.strata):
-                if stratum.rarity is None:
-                    continue
-                low, high = stratum.rarity
-                lines.append(
-                    f"  stratum {number} ({low:.1f} to {high:.1f} bits): {stratum.rows} rows, "
-                    f"shown {stratum.mean:.2f} times each ({stratum.fewest} to {stratum.most})"
-                )
+        for source in self.sources:
+            lines += [str(source), *strata_lines(source)]
+        # One source each, and its own line says it all.
+        if len(self.generations) not in (1, len(self.sources)):
+            lines += map(str, self.generations)
+        if len(self.epochs) > 1:
+            left_out = len(self.epochs) - _EPOCHS_IN_TEXT
+            lines += [f"... {left_out} epochs ..."] if left_out > 0 else []
+            lines += map(str, self.epochs[-_EPOCHS_IN_TEXT:])
         return "\n".join(lines)
 
 
-def report_slots(plan: MixPlan, slots: int) -> MixReport:
-    """Report the first `slots` slots of a plan.
-
-    Takes no longer for a long run than for a short one: full rounds are counted, not walked.
-    """
-    human_shown = int(plan.quota.human_before(np.array([slots]))[0])
-    return MixReport(
-        slots=slots,
-        block_size=plan.quota.block_size,
-        human_per_block=plan.quota.human_per_block,
-        human=_report_source(plan.human, human_shown),
-        synthetic=_report_source(plan.synthetic, slots - human_shown),
-    )
-
-
-def _report_source(stream: RowStream | None, draws: int) -> SourceReport | None:
-    if stream is None:
-        return None
-    exposures = stream.exposures(draws)
-    ranges = stream.strata.rarity_ranges or [None] * len(exposures)
-    rows_by_times = sum(exposures, Counter[int]())
-    return SourceReport(
-        rows=rows_by_times.total(),
-        shown=draws,
-        unique=sum(rows for times, rows in rows_by_times.items() if times >= 1),
-        repeated=sum(rows for times, rows in rows_by_times.items() if times >= 2),
-        strata=tuple(
-            StratumReport(
-                rows=counts.total(),
-                shown=sum(times * rows for times, rows in counts.items()),
-                fewest=min(counts),
-                most=max(counts),
-                rarity=rarity,
-            )
-            for counts, rarity in zip(exposures, ranges, strict=True)
-        ),
-    )
+def _records(epoch: int | None, sources: Sequence[SourceReport]) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        for stratum in source.strata:
+            figures = asdict(stratum)
+            rarity, quality = figures.pop("rarity"), figures.pop("quality")
+            yield {
+                "epoch": epoch,
+                "source": source.name,
+                "kind": source.kind,
+                "generation": source.generation,
+                "licence": source.licence,
+                **figures,
+                "lowest_rarity": rarity and rarity[0],
+                "highest_rarity": rarity and rarity[1],
+                "lowest_quality": quality and quality[0],
+                "highest_quality": quality and quality[1],
+            }

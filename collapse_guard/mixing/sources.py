@@ -1,6 +1,6 @@
 """One source of rows, whatever it is made of: checked once, then read in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset
@@ -23,20 +23,17 @@ class RowSource:
     """Rows with a known length and known columns.
 
     Args:
-        name: Of the argument that the rows came in, for errors.
+        name: Of the source, for errors.
         rows: The rows. Where they have a `__getitems__` (as a Hugging Face `Dataset` does), a batch
             is read with one call of it.
-        needed: Whether any slot shows these rows. If not, they are left out, whatever they are.
 
     Raises:
-        ArgumentError: They are needed, but have no length or no rows.
+        ArgumentError: They have no length or no rows.
     """
 
-    def __init__(self, name: str, rows: Rows | None, *, needed: bool = True) -> None:
+    def __init__(self, name: str, rows: Rows | Iterable[Any]) -> None:
         self.name = name
-        self._rows: Rows = ()
-        if needed:
-            self._rows = _checked(name, rows)
+        self._rows: Rows = _checked(name, rows)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -93,38 +90,36 @@ def _checked(name: str, rows: Any) -> Rows:
     return checked
 
 
-def check_same_columns(human: RowSource, synthetic: RowSource) -> None:
+def check_same_columns(first: RowSource, other: RowSource) -> None:
     """Refuse sources whose rows a collator could not put into one batch.
 
     Raises:
         ArgumentError: A column is in one source only, or has two types. Types are compared where
             both sources declare them.
     """
-    if not (len(human) and len(synthetic)):
-        return
-    ours, theirs = human.columns(), synthetic.columns()
+    ours, theirs = first.columns(), other.columns()
     if ours is None or theirs is None:
         if (ours is None) != (theirs is None):
             raise bad_argument(
-                "synthetic",
-                expected="rows of the same kind as the human ones",
+                other.name,
+                expected=f"rows of the same kind as those of {first.name}",
                 given="rows with column names" if ours is None else "rows without column names",
-                hint="make the rows of both sources mappings, or of neither",
+                hint="make the rows of all sources mappings, or of none",
             )
         return
     if ours.keys() != theirs.keys():
         raise bad_argument(
-            "synthetic",
-            expected=f"the columns of the human rows {sorted(ours)}",
+            other.name,
+            expected=f"the columns of {first.name} rows {sorted(ours)}",
             given=sorted(theirs),
-            hint=f"only human rows have {sorted(ours.keys() - theirs.keys())}, only synthetic rows "
-            f"have {sorted(theirs.keys() - ours.keys())}; rename or remove them",
+            hint=f"only {first.name} rows have {sorted(ours.keys() - theirs.keys())}, only "
+            f"{other.name} rows have {sorted(theirs.keys() - ours.keys())}; rename or remove them",
         )
     for name, ours_type in ours.items():
         if None not in (ours_type, theirs[name]) and ours_type != theirs[name]:
             raise bad_argument(
-                "synthetic",
-                expected=f"column {name!r} of the human rows' type {ours_type}",
+                other.name,
+                expected=f"column {name!r} of the {first.name} rows' type {ours_type}",
                 given=theirs[name],
-                hint="synthetic.cast(human.features) gives both the same types",
+                hint=f"{other.name}.cast({first.name}.features) gives both the same types",
             )

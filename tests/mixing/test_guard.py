@@ -14,22 +14,9 @@ from hypothesis import assume, given, strategies as st
 from collapse_guard.errors import ArgumentError, MixOrderError, TokenizerMismatchError
 from collapse_guard.mixing import MixGuard
 from collapse_guard.reference import HumanReference
-from tests.mixing.conftest import make_rows
+from tests.mixing.conftest import Count, make_rows
 
 HUMAN, SYNTHETIC = 1, 2
-
-
-class Range:
-    """Rows that take no memory: a source of any length."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, row: int) -> int:
-        return row
 
 
 def small_guard(**settings: Any) -> MixGuard:
@@ -63,8 +50,8 @@ def test_the_promise(
     )
     assume(most_blocks >= 1)
     guard = MixGuard(
-        Range(num_human),
-        Range(num_synthetic),
+        Count(num_human),
+        Count(num_synthetic),
         human_fraction=fraction,
         block_size=block_size,
         max_repeats=cap,
@@ -74,7 +61,7 @@ def test_the_promise(
     )
     slots = len(guard)
     assert slots % (block_size * epochs) == 0
-    is_human, rows = guard.locate(range(slots))
+    is_human, _, rows, _ = guard.locate(range(slots))
 
     before = np.concatenate([[0], np.cumsum(is_human)])
     for n in range(1, slots + 1, max(1, slots // 50)):
@@ -94,7 +81,7 @@ def test_the_promise(
 @given(step=st.integers(1, 13), seed=st.integers(0, 5))
 def test_a_batch_is_what_its_slots_are(step: int, seed: int) -> None:
     guard = small_guard(seed=seed, epochs=2)
-    is_human, rows = guard.locate(range(len(guard)))
+    is_human, _, rows, _ = guard.locate(range(len(guard)))
     expected = [[HUMAN if h else SYNTHETIC, row] for h, row in zip(is_human, rows, strict=True)]
     for start in range(0, len(guard), step):
         slots = range(start, min(start + step, len(guard)))
@@ -106,7 +93,7 @@ def test_a_batch_is_what_its_slots_are(step: int, seed: int) -> None:
 
 def test_the_seed_names_the_stream_and_nothing_else_does() -> None:
     def stream(seed: int) -> list[int]:
-        rows: list[int] = small_guard(seed=seed).locate(range(100))[1].tolist()
+        rows: list[int] = small_guard(seed=seed).locate(range(100)).row.tolist()
         return rows
 
     torch.manual_seed(1)
@@ -120,9 +107,11 @@ def test_the_seed_names_the_stream_and_nothing_else_does() -> None:
 
 def test_the_stream_is_the_same_in_every_version() -> None:
     """A run that is resumed after an upgrade must find the rows that it would have found."""
-    rows = MixGuard(
-        Range(1000), Range(5000), human_fraction=0.25, block_size=8, epochs=3, seed=7
-    ).locate(range(6000, 6012))[1]
+    rows = (
+        MixGuard(Count(1000), Count(5000), human_fraction=0.25, block_size=8, epochs=3, seed=7)
+        .locate(range(6000, 6012))
+        .row
+    )
     assert rows.tolist() == [
         659, 2813, 1627, 580, 2693, 4963, 548, 954, 1369, 4993, 2594, 501
     ]  # fmt: skip
@@ -140,7 +129,7 @@ def test_no_generator_is_touched() -> None:
 def test_epochs_differ_and_share_their_length() -> None:
     guard = small_guard(epochs=3)
     assert len(guard) == 3 * 104
-    rows = guard.locate(range(len(guard)))[1].reshape(3, 104)
+    rows = guard.locate(range(len(guard))).row.reshape(3, 104)
     assert (rows[0] != rows[1]).any()
     assert (rows[1] != rows[2]).any()
 
@@ -156,26 +145,27 @@ class TestOneSource:
         guard = MixGuard(make_rows(HUMAN, 20), None, human_fraction=1, block_size=4)
         assert len(guard) == 20
         assert {row["input_ids"][0] for row in guard.__getitems__(range(20))} == {HUMAN}
-        assert guard.report().synthetic is None
+        assert [source.name for source in guard.sources] == ["human"]
+        assert guard.report().human_share == 1
 
     @pytest.mark.parametrize("human", [None, []])
     def test_all_synthetic(self, human: Any) -> None:
         guard = MixGuard(human, make_rows(SYNTHETIC, 20), human_fraction=0, block_size=4)
         assert {row["input_ids"][0] for row in guard.__getitems__(range(20))} == {SYNTHETIC}
-        assert guard.report().human is None
+        assert [source.name for source in guard.sources] == ["synthetic"]
         assert guard.report().human_share == 0
 
     def test_a_source_without_slots_is_left_out(self) -> None:
-        guard = MixGuard(Range(20), Range(1000), human_fraction=1.0, block_size=4)
+        guard = MixGuard(Count(20), Count(1000), human_fraction=1.0, block_size=4)
         assert len(guard) == 20
 
     def test_a_floor_that_fills_the_block_shows_no_synthetic_row(self) -> None:
-        guard = MixGuard(Range(20), Range(20), human_fraction=0.9, block_size=4)
+        guard = MixGuard(Count(20), Count(20), human_fraction=0.9, block_size=4)
         assert guard.report().human_share == 1
 
     def test_one_row_each(self) -> None:
-        guard = MixGuard(Range(1), Range(1), human_fraction=0.5, block_size=2, epochs=4)
-        assert guard.locate(range(8))[1].tolist() == [0] * 8
+        guard = MixGuard(Count(1), Count(1), human_fraction=0.5, block_size=2, epochs=4)
+        assert guard.locate(range(8)).row.tolist() == [0] * 8
 
 
 # Five rows of each of a hundred types, of which `zipf_reference` finds the last the rarest.
@@ -191,7 +181,7 @@ class TestRareBoost:
 
     def test_rarer_rows_are_shown_more_often(self, zipf_reference: HumanReference) -> None:
         guard = self.guard(zipf_reference)
-        is_human, rows = guard.locate(range(len(guard)))
+        is_human, _, rows, _ = guard.locate(range(len(guard)))
         times = np.bincount(rows[is_human], minlength=500)
         rarity = zipf_reference.self_information[[row["input_ids"][1] for row in BY_RARITY]]
         deciles = np.array_split(times[np.argsort(rarity, kind="stable")], 10)
@@ -200,8 +190,8 @@ class TestRareBoost:
         assert means[-1] / means[0] == pytest.approx(3.0, rel=0.05)
 
     def test_the_floor_is_the_same_with_and_without(self, zipf_reference: HumanReference) -> None:
-        with_boost = self.guard(zipf_reference).locate(range(1000))[0]
-        without = self.guard(zipf_reference, rare_boost=None).locate(range(1000))[0]
+        with_boost = self.guard(zipf_reference).locate(range(1000)).is_human
+        without = self.guard(zipf_reference, rare_boost=None).locate(range(1000)).is_human
         assert with_boost.tolist() == without.tolist()
 
     @pytest.mark.parametrize("cap", [1, 2, 3])
@@ -209,7 +199,7 @@ class TestRareBoost:
         self, zipf_reference: HumanReference, cap: int
     ) -> None:
         guard = self.guard(zipf_reference, rare_boost=50.0, max_repeats=cap, epochs=3)
-        is_human, rows = guard.locate(range(len(guard)))
+        is_human, _, rows, _ = guard.locate(range(len(guard)))
         for epoch in range(3):
             in_epoch = np.arange(len(guard)) // 1000 == epoch
             assert Counter(rows[is_human & in_epoch].tolist()).most_common(1)[0][1] <= cap
@@ -218,9 +208,8 @@ class TestRareBoost:
         """Half a round of a stratum, in slots: less what rounding to whole slots moves."""
         guard = self.guard(zipf_reference, epochs=2)
         report = guard.report()
-        assert report.human is not None
-        is_human, rows = guard.locate(range(len(guard)))
-        most_often = max(stratum.mean for stratum in report.human.strata) / 2
+        is_human, _, rows, _ = guard.locate(range(len(guard)))
+        most_often = max(stratum.mean for stratum in report.source("human").strata) / 2
         shortest = 1000 / most_often / 2
         last: dict[int, int] = {}
         gaps = []
@@ -235,15 +224,14 @@ class TestRareBoost:
         self, zipf_reference: HumanReference
     ) -> None:
         guard = self.guard(zipf_reference)
-        is_human, rows = guard.locate(range(1000))
+        is_human, _, rows, _ = guard.locate(range(1000))
         rare = is_human & np.isin(rows, [r for r in range(500) if r % 100 >= 90])
         by_tenth = rare.reshape(10, 100).sum(axis=1)
         assert by_tenth.max() - by_tenth.min() <= 4
 
     def test_a_boost_of_one_is_even(self, zipf_reference: HumanReference) -> None:
-        report = self.guard(zipf_reference, rare_boost=1).report()
-        assert report.human is not None
-        assert {(s.fewest, s.most) for s in report.human.strata} == {(1, 1)}
+        human = self.guard(zipf_reference, rare_boost=1).report().source("human")
+        assert {(s.fewest, s.most) for s in human.strata} == {(1, 1)}
 
     @pytest.mark.parametrize("boost", [0.5, -1, math.nan, math.inf, "2"])
     def test_a_boost_below_one_is_refused(self, zipf_reference: Any, boost: Any) -> None:
@@ -321,8 +309,8 @@ def test_too_long_an_epoch_is_refused_and_the_length_named_is_the_longest(
 ) -> None:
     def guard(length: int) -> MixGuard:
         return MixGuard(
-            Range(num_human),
-            Range(10**6),
+            Count(num_human),
+            Count(10**6),
             human_fraction=Fraction(per_block, block_size),
             block_size=block_size,
             max_repeats=cap,
@@ -339,7 +327,7 @@ def test_too_long_an_epoch_is_refused_and_the_length_named_is_the_longest(
 
 def test_too_few_synthetic_rows_are_refused_too() -> None:
     with pytest.raises(ArgumentError, match="the 3 rows in `synthetic`"):
-        MixGuard(Range(1000), Range(3), human_fraction=0.5, block_size=2)
+        MixGuard(Count(1000), Count(3), human_fraction=0.5, block_size=2)
 
 
 @pytest.mark.parametrize("slot", [-1, 104])
@@ -358,7 +346,7 @@ def test_locate_takes_a_list_of_slots(slots: Any) -> None:
 
 
 def test_locate_of_nothing_is_nothing() -> None:
-    is_human, rows = small_guard().locate([])
+    is_human, _, rows, _ = small_guard().locate([])
     assert is_human.dtype == np.bool_
     assert rows.dtype == np.int64
     assert is_human.shape == rows.shape == (0,)
@@ -390,7 +378,7 @@ def test_it_can_be_pickled(make: Callable[[int, int], Any], zipf_reference: Huma
 
 
 def test_a_source_that_loses_rows_is_not_covered_up() -> None:
-    class Lossy(Range):
+    class Lossy(Count):
         def __getitems__(self, rows: list[int]) -> list[int]:
             return rows[1:]
 

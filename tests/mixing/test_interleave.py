@@ -44,3 +44,26 @@ def test_the_largest_epoch_does_not_overflow() -> None:
     assert Interleave(shares).counts_before(2**31 - 1).tolist() == shares
     assert turns[0] == 0
     assert turns[1] == shares[strata[1]] - 1
+
+
+@given(
+    patterns=st.integers(1, 9).flatmap(
+        lambda n: st.lists(st.lists(st.integers(0, 20), min_size=n, max_size=n), min_size=1)
+    ),
+    share=st.floats(0, 1),
+)
+def test_patterns_are_orders_of_their_own(patterns: list[list[int]], share: float) -> None:
+    together = Interleave(patterns)
+    draws = np.concatenate([np.arange(sum(shares)) for shares in patterns])
+    which = np.repeat(np.arange(len(patterns)), [sum(shares) for shares in patterns])
+    strata, turns = together.locate(draws, which)
+    for number, shares in enumerate(patterns):
+        alone = Interleave(shares)
+        expected = alone.locate(np.arange(sum(shares)))
+        assert strata[which == number].tolist() == expected[0].tolist()
+        assert turns[which == number].tolist() == expected[1].tolist()
+        draw = int(share * sum(shares))
+        counts = alone.counts_before(draw).tolist()
+        assert together.counts_before(draw, number).tolist() == counts
+        for stratum, count in enumerate(counts):
+            assert together.turns_before(np.array([draw]), stratum, number).tolist() == [count]

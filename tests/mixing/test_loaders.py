@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -14,11 +14,12 @@ import torch
 from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given, strategies as st
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, SequentialSampler
+from torchdata.stateful_dataloader import StatefulDataLoader
 
 from collapse_guard.errors import MixOrderError
-from collapse_guard.mixing import MixGuard
+from collapse_guard.mixing import MixCollator, MixGuard
 from collapse_guard.mixing.order import OrderCheck
-from tests.mixing.conftest import Row, make_rows
+from tests.mixing.conftest import Row, batches_of, make_rows
 
 HUMAN, SYNTHETIC = 1, 2
 
@@ -39,15 +40,6 @@ def stack(rows: Sequence[Row]) -> torch.Tensor:
 
 def stream_of(guard: MixGuard) -> list[list[int]]:
     return [guard[slot]["input_ids"] for slot in range(len(guard))]
-
-
-@contextmanager
-def batches_of(loader: DataLoader[Any]) -> Iterator[Iterator[Any]]:
-    """The loader's batches; torch waits five seconds for each worker unless told to stop here."""
-    batches = iter(loader)
-    yield batches
-    if loader.num_workers:
-        batches._shutdown_workers()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
@@ -76,6 +68,43 @@ def test_hugging_face_rows_come_through_the_default_collator() -> None:
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
+def test_tokens_reach_our_collator_without_rows_in_between(num_workers: int) -> None:
+    sources = [datasets.Dataset.from_list(make_rows(mark, 50)) for mark in (HUMAN, SYNTHETIC)]
+    guard = MixGuard(*sources, human_fraction=0.3, block_size=8, length=40)
+    loader = DataLoader(guard, 8, num_workers=num_workers, collate_fn=MixCollator(labels=True))
+    batches = list(loader)
+    for name in ("input_ids", "labels"):
+        assert torch.cat([batch[name] for batch in batches]).tolist() == stream_of(guard)
+
+
+# What torchdata 0.11 asks of torch 2.13.
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize(("batch_size", "killed_at"), [(1, 3), (3, 0), (3, 7), (8, 10)])
+def test_a_stateful_loader_goes_on_where_it_was_killed(
+    batch_size: int, killed_at: int, num_workers: int
+) -> None:
+    def make_loader() -> StatefulDataLoader[Any]:
+        return StatefulDataLoader(
+            make_guard(), batch_size, num_workers=num_workers, collate_fn=stack
+        )
+
+    loader = make_loader()
+    with batches_of(loader) as batches:
+        begun = list(islice(batches, killed_at))
+        state = loader.state_dict()
+    resumed = make_loader()
+    resumed.load_state_dict(state)
+    assert torch.cat([*begun, *resumed]).tolist() == stream_of(make_guard())
+
+
+def test_the_last_batch_may_be_left_out() -> None:
+    loader = DataLoader(make_guard(), 32, drop_last=True, collate_fn=stack)
+    for _ in range(2):
+        assert torch.cat(list(loader)).tolist() == stream_of(make_guard())[:64]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_shuffling_loader_is_refused_at_its_first_batch(num_workers: int) -> None:
     guard = make_guard()
     loader = DataLoader(guard, 8, shuffle=True, num_workers=num_workers, collate_fn=stack)
@@ -84,14 +113,16 @@ def test_a_shuffling_loader_is_refused_at_its_first_batch(num_workers: int) -> N
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_shuffling_loader_of_single_rows_is_refused_before_and_during(num_workers: int) -> None:
+def test_a_shuffling_loader_of_single_rows_is_refused_before_it_and_at_its_second_batch(
+    num_workers: int,
+) -> None:
     guard = make_guard(length=4000, max_repeats=200)
     loader = DataLoader(guard, 1, shuffle=True, num_workers=num_workers, collate_fn=list)
     with pytest.raises(MixOrderError, match="RandomSampler"):
         guard.check_loader(loader)
     torch.manual_seed(0)
     with batches_of(loader) as batches, pytest.raises(MixOrderError, match="shuffle=False"):
-        list(islice(batches, 3 * max(num_workers, 1)))
+        list(islice(batches, 2))
 
 
 @given(
@@ -133,7 +164,7 @@ def test_accelerate_deals_out_batches_that_hold_the_floor(
             for slots in shard:
                 order.check(slots)
     slots = [slot for step in zip(*shards, strict=True) for batch in step for slot in batch]
-    is_human = guard.locate(slots)[0]
+    is_human = guard.locate(slots).is_human
     whole = len(is_human) // global_batch * global_batch
     per_batch = is_human[:whole].reshape(-1, global_batch).sum(axis=1)
     assert (per_batch >= math.ceil(fraction * global_batch)).all()
@@ -161,3 +192,40 @@ def test_dealt_out_slots_make_global_batches_that_hold_the_floor(
     rows = torch.cat(steps).reshape(-1, 8, 2)
     assert ((rows[:, :, 0] == HUMAN).sum(dim=1) == 3).all()
     assert sorted(torch.cat(steps).tolist()) == sorted(stream_of(guard))
+
+
+class TestLightning:
+    """One device; `test_distributed` has two."""
+
+    @staticmethod
+    def fit(loader: DataLoader[Any], tmp_path: Path) -> list[list[int]]:
+        from lightning.pytorch import Trainer
+
+        from tests.mixing.test_distributed import Reader
+
+        module = Reader()
+        trainer = Trainer(
+            accelerator="cpu",
+            max_epochs=2,
+            accumulate_grad_batches=2,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=tmp_path,
+        )
+        trainer.fit(module, loader)
+        return [row for batch in module.batches for row in batch]
+
+    @pytest.mark.filterwarnings("ignore:The '\\w+' does not have many workers")
+    @pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated")
+    def test_it_reads_the_stream_epoch_after_epoch(self, tmp_path: Path) -> None:
+        loader = DataLoader(make_guard(), 4, collate_fn=stack)
+        assert self.fit(loader, tmp_path) == stream_of(make_guard()) * 2
+
+    @pytest.mark.filterwarnings("ignore:The '\\w+' does not have many workers")
+    @pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec.. is deprecated")
+    def test_shuffling_is_refused(self, tmp_path: Path) -> None:
+        loader = DataLoader(make_guard(), 4, collate_fn=stack, shuffle=True)
+        with pytest.raises(MixOrderError, match="use_distributed_sampler=False"):
+            self.fit(loader, tmp_path)

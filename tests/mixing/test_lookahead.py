@@ -5,15 +5,20 @@ import numpy.typing as npt
 from hypothesis import given, strategies as st
 
 from collapse_guard.mixing.lookahead import LookAhead
-from collapse_guard.mixing.plan import MixPlan
-from collapse_guard.mixing.quota import Quota
+from collapse_guard.mixing.plan import Located, MixPlan
+from collapse_guard.mixing.slot_shares import Leg, SlotShares
 from collapse_guard.mixing.strata import Strata
 from collapse_guard.mixing.stream import RowStream
 
 PLAN = MixPlan(
-    Quota.of(0.3, 8),
-    human=RowStream(Strata.unranked(100), [90], key=(0, 0)),
-    synthetic=RowStream(Strata.unranked(200), [150], key=(0, 1)),
+    SlotShares([Leg(30, 1, 3, (90, 0), (0, 150), (0, 0), (0, 0))], 8),
+    (
+        RowStream(Strata.unranked(100), [90], key=(0, 0)),
+        RowStream(Strata.unranked(200), [150], key=(0, 1)),
+    ),
+    np.array([True, False]),
+    slots_per_epoch=240,
+    epochs=10,
 )
 
 
@@ -34,13 +39,11 @@ def test_a_stream_read_in_order_is_located_once() -> None:
     calls: Counter[int] = Counter()
 
     class Counting(MixPlan):
-        def locate(
-            self, slots: npt.NDArray[np.int64]
-        ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        def locate(self, slots: npt.NDArray[np.int64]) -> Located:
             calls.update(slots.tolist())
             return super().locate(slots)
 
-    ahead = LookAhead(Counting(PLAN.quota, PLAN.human, PLAN.synthetic))
+    ahead = LookAhead(Counting(PLAN.shares, PLAN.streams, PLAN.is_human, 240, 10))
     for start in range(0, 4096, 32):
         ahead.locate(np.arange(start, start + 32))
     assert calls == Counter(range(4096))

@@ -1,4 +1,7 @@
-from itertools import pairwise
+import os
+import pickle
+from itertools import islice, pairwise
+from unittest import mock
 
 import pytest
 import torch
@@ -14,7 +17,10 @@ from torch.utils.data import (
 )
 
 from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing import worker_starts
 from collapse_guard.mixing.order import OrderCheck, check_loader
+from collapse_guard.mixing.worker_starts import WorkerStarts
+from tests.mixing.conftest import batches_of
 
 
 @given(start=st.integers(0, 99), size=st.integers(2, 30))
@@ -63,12 +69,13 @@ class TestSingleSlots:
         for slot in [0, 1, 2, 57, 58, 59, 0, 1, 0, 0, 0, 31, 32]:
             order.check([slot])
 
-    def test_a_shuffled_stream_is_refused_at_the_third(self) -> None:
+    @pytest.mark.parametrize("shuffled", [[42, 7], [0, 42, 7], [41, 42, 7, 66]])
+    def test_a_shuffled_stream_is_refused_as_soon_as_it_shows(self, shuffled: list[int]) -> None:
         order = OrderCheck(100)
-        order.check([42])
-        order.check([7])
-        with pytest.raises(MixOrderError, match="slots 7, 66 one after another"):
-            order.check([66])
+        for slot in shuffled[:-1]:
+            order.check([slot])
+        with pytest.raises(MixOrderError, match="slots {}, {} one after".format(*shuffled[-2:])):
+            order.check(shuffled[-1:])
 
     def test_processes_take_turns(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WORLD_SIZE", "2")
@@ -81,11 +88,120 @@ class TestSingleSlots:
         loader = DataLoader(rows, batch_size=1, shuffle=False, num_workers=2)
         assert [batch.item() for batch in loader] == list(range(12))
 
-    def test_batches_of_several_start_anew(self) -> None:
+
+class TestFromBatchToBatch:
+    def test_whole_batches_that_are_shuffled_are_refused(self) -> None:
         order = OrderCheck(100)
-        order.check([50])
-        order.check([51, 52])
-        order.check([70])
+        order.check([40, 41, 42, 43])
+        with pytest.raises(MixOrderError, match="slots 43, 8 one after another"):
+            order.check([8, 9, 10, 11])
+
+    def test_a_run_may_be_left_off_for_another(self) -> None:
+        order = OrderCheck(100)
+        for first in [0, 4, 8, 60, 64, 40, 44, 0, 32, 36, 40, 16, 20]:
+            order.check(range(first, first + 4))
+
+    @pytest.mark.parametrize("shuffled", [[0, 4, 40, 44, 80], [40, 44, 60]])
+    def test_runs_that_are_shuffled_are_refused(self, shuffled: list[int]) -> None:
+        order = OrderCheck(100)
+        for first in shuffled[:-1]:
+            order.check(range(first, first + 4))
+        with pytest.raises(MixOrderError, match=f", {shuffled[-1]} one after another"):
+            order.check(range(shuffled[-1], shuffled[-1] + 4))
+
+    def test_the_last_batch_may_be_short_or_filled_up(self) -> None:
+        for last in ([8, 9], [8, 9, 0, 1]):
+            order = OrderCheck(10)
+            for slots in [range(4), range(4, 8), last, range(4), range(4, 8)]:
+                order.check(slots)
+
+    def test_the_second_half_of_a_split_last_batch_may_come_from_the_beginning(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        order = OrderCheck(20)
+        for slots in ([4, 5, 6, 7], [12, 13, 14, 15], [0, 1, 2, 3], [4, 5, 6, 7]):
+            order.check(slots)
+
+    @given(
+        world=st.integers(1, 4),
+        size=st.integers(1, 5),
+        rank=st.integers(0, 3),
+        skipped=st.integers(0, 5),
+    )
+    def test_what_accelerate_deals_out_passes_and_no_other_order_of_it(
+        self, world: int, size: int, rank: int, skipped: int
+    ) -> None:
+        batches = BatchSampler(SequentialSampler(range(200)), size, drop_last=False)
+        shard = list(BatchSamplerShard(batches, world, rank % world))[skipped:]
+        with mock.patch.dict(os.environ, WORLD_SIZE=str(world)):
+            order = OrderCheck(200)
+            for slots in shard:
+                order.check(slots)
+            order = OrderCheck(200)
+            order.check(shard[-2])
+            with pytest.raises(MixOrderError):
+                order.check(shard[-3])
+
+    def test_a_worker_reads_for_one_run_only(self) -> None:
+        loader = DataLoader(
+            SlowlyMixed(), batch_sampler=[[0, 1], [2, 3], [4, 5], [6, 7], [2, 3]], num_workers=1
+        )
+        with pytest.raises(MixOrderError, match="slots 7, 2 one after another"):
+            list(loader)
+
+
+class TestWorkers:
+    """Each sees a part of the batches only; together they see all of them."""
+
+    @pytest.mark.parametrize(
+        ("batches", "context"),
+        [
+            ([[7], [3], [9]], "fork"),
+            ([[6, 7], [0, 1]], "fork"),
+            pytest.param([[7], [3], [9]], "spawn", marks=pytest.mark.slow),
+        ],
+    )
+    def test_a_shuffled_loader_is_refused_at_its_second_batch(
+        self, batches: list[list[int]], context: str
+    ) -> None:
+        loader = DataLoader(
+            SlowlyMixed(), batch_sampler=batches, num_workers=2, multiprocessing_context=context
+        )
+        with batches_of(loader) as read, pytest.raises(MixOrderError, match="one after another"):
+            list(islice(read, 2))
+
+    @pytest.mark.parametrize("skipped", [0, 1, 2, 5])
+    def test_a_resumed_loader_is_let_through(self, skipped: int) -> None:
+        batches = BatchSampler(SequentialSampler(range(12)), 1, drop_last=False)
+        rows = SlowlyMixed()
+        for _ in range(2):
+            loader = DataLoader(
+                rows, batch_sampler=SkipBatchSampler(batches, skipped), num_workers=2
+            )
+            assert [batch.item() for batch in loader] == list(range(skipped, 12))
+
+    def test_what_their_parent_has_read_does_not_count(self) -> None:
+        batches = BatchSampler(SequentialSampler(range(12)), 1, drop_last=False)
+        rows = SlowlyMixed()
+        rows.order.check([9])
+        loader = DataLoader(rows, batch_sampler=SkipBatchSampler(batches, 4), num_workers=2)
+        assert [batch.item() for batch in loader] == list(range(4, 12))
+
+    def test_workers_that_live_on_are_let_through_again(self) -> None:
+        loader = DataLoader(SlowlyMixed(), batch_size=1, num_workers=2, persistent_workers=True)
+        for _ in range(2):
+            assert [batch.item() for batch in loader] == list(range(12))
+
+    def test_a_copy_has_a_memory_of_its_own(self) -> None:
+        starts = WorkerStarts()
+        starts.enter(0, 5, 1)
+        assert starts.enter(1, 6, 1) == []  # another process number: another loader
+        with mock.patch.object(worker_starts, "_loader_number", return_value=9):
+            starts.enter(0, 5, 1)
+            copy = pickle.loads(pickle.dumps(starts))
+            assert starts.enter(1, 6, 2) == [(0, 5, 1)]
+            assert copy.enter(1, 6, 2) == []
 
 
 class SlowlyMixed(Dataset[int]):
@@ -132,6 +248,11 @@ class TestCheckLoader:
         }.items():
             with pytest.raises(MixOrderError, match=f"read through {name}, "):
                 check_loader(loader)
+
+    def test_workers_that_hand_over_batches_as_they_come_are_refused(self) -> None:
+        check_loader(DataLoader(self.rows, in_order=False))
+        with pytest.raises(MixOrderError, match="in_order=False"):
+            check_loader(DataLoader(self.rows, num_workers=2, in_order=False))
 
     def test_no_random_number_is_drawn(self) -> None:
         loader = DataLoader(self.rows, sampler=RandomSampler(self.rows))

@@ -81,10 +81,6 @@ def test_an_empty_source_is_refused() -> None:
         RowSource("synthetic", [])
 
 
-def test_a_source_that_is_not_needed_is_not_looked_at() -> None:
-    assert len(RowSource("human", 3, needed=False)) == 0  # type: ignore[arg-type]
-
-
 def check(human: Any, synthetic: Any) -> None:
     check_same_columns(RowSource("human", human), RowSource("synthetic", synthetic))
 

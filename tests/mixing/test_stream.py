@@ -25,8 +25,12 @@ def strata_of_rows(stream: RowStream) -> dict[int, int]:
     return dict(zip(stream.strata.order.tolist(), labels.tolist(), strict=True))
 
 
+def draws_per_epoch(stream: RowStream) -> int:
+    return int(stream._turns.sum())
+
+
 def rows_of(stream: RowStream, epochs: int) -> npt.NDArray[np.int64]:
-    return stream.rows(np.arange(epochs * stream.draws_per_epoch))
+    return stream.rows(np.arange(epochs * draws_per_epoch(stream)))[0]
 
 
 @given(stream=streams(), epochs=st.integers(1, 3))
@@ -57,8 +61,8 @@ def test_half_a_round_lies_between_two_showings_of_a_row(stream: RowStream, epoc
 
 @given(stream=streams(), share=st.floats(0, 3))
 def test_exposures_agree_with_counting(stream: RowStream, share: float) -> None:
-    draws = int(share * stream.draws_per_epoch)
-    shown = Counter(stream.rows(np.arange(draws)).tolist())
+    draws = int(share * draws_per_epoch(stream))
+    shown = Counter(stream.rows(np.arange(draws))[0].tolist())
     stratum_of = strata_of_rows(stream)
     for stratum, exposures in enumerate(stream.exposures(draws)):
         counted = Counter(shown[row] for row in stratum_of if stratum_of[row] == stratum)
@@ -67,8 +71,8 @@ def test_exposures_agree_with_counting(stream: RowStream, share: float) -> None:
 
 @given(stream=streams(), draws=st.lists(st.integers(0, 10**15), min_size=1, max_size=30))
 def test_a_draw_is_the_same_alone_and_among_others(stream: RowStream, draws: list[int]) -> None:
-    together = stream.rows(np.array(draws))
-    assert together.tolist() == [stream.rows(np.array([draw]))[0] for draw in draws]
+    together = stream.rows(np.array(draws))[0]
+    assert together.tolist() == [stream.rows(np.array([draw]))[0][0] for draw in draws]
 
 
 def one_stratum(rows: int, turns: int, seed: int = 0) -> RowStream:
@@ -92,9 +96,63 @@ def test_the_order_has_nothing_of_the_rows_own_order() -> None:
 def test_seeds_and_sources_have_orders_of_their_own() -> None:
     strata = Strata.unranked(1000)
     orders = [
-        RowStream(strata, [1000], key=key).rows(np.arange(1000))
+        RowStream(strata, [1000], key=key).rows(np.arange(1000))[0]
         for key in [(0, 0), (0, 1), (1, 0), (1, 1)]
     ]
     for i in range(4):
         for j in range(i):
             assert (orders[i] == orders[j]).sum() < 10
+
+
+@st.composite
+def changing_streams(draw: st.DrawFn) -> tuple[RowStream, list[list[int]]]:
+    """A stream of several runs, some perhaps without draws, and the turns of each of its epochs."""
+    sizes = draw(st.lists(st.integers(1, 30), min_size=1, max_size=4))
+    runs = [
+        [draw(st.integers(0, 3 * size)) * draw(st.integers(0, 1)) for size in sizes]
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    runs[draw(st.integers(0, len(runs) - 1))][0] += 1
+    epochs = [draw(st.integers(1, 3)) for _ in runs]
+    order = np.random.default_rng(0).permutation(sum(sizes)).astype(np.int32)
+    stream = RowStream(Strata(np.array(sizes), None, order), runs, key=(1, 0), epochs=epochs[:-1])
+    return stream, [run for run, times in zip(runs, epochs, strict=True) for _ in range(times)]
+
+
+@given(made=changing_streams(), share=st.floats(0, 1))
+def test_epochs_that_differ_keep_all_promises(
+    made: tuple[RowStream, list[list[int]]], share: float
+) -> None:
+    stream, by_epoch = made
+    rows, is_first = stream.rows(np.arange(sum(map(sum, by_epoch))))
+    stratum_of = strata_of_rows(stream)
+    assert is_first.tolist() == [row not in rows[:draw] for draw, row in enumerate(rows)]
+    shown: Counter[int] = Counter()
+    start = 0
+    for turns in by_epoch:
+        stop = start + sum(turns)
+        in_epoch = Counter(rows[start:stop].tolist())
+        shown += in_epoch
+        for stratum, turn in enumerate(turns):
+            mine = [row for row in stratum_of if stratum_of[row] == stratum]
+            assert sum(in_epoch[row] for row in mine) == turn
+            for times in (in_epoch, shown):
+                counts = [times[row] for row in mine]
+                assert max(counts) - min(counts) <= 1
+        part = start + int(share * (stop - start))
+        of_part = Counter(rows[start:part].tolist())
+        for stratum, exposures in enumerate(stream.exposures(part, since=start)):
+            mine = [row for row in stratum_of if stratum_of[row] == stratum]
+            assert exposures == Counter(of_part[row] for row in mine)
+        start = stop
+
+
+def test_a_stream_of_equal_runs_is_a_stream_of_one() -> None:
+    strata = Strata.unranked(40)
+    one = RowStream(strata, [30], key=(5, 0)).rows(np.arange(300))[0]
+    many = RowStream(strata, [[30], [30], [30]], key=(5, 0), epochs=[2, 3]).rows(np.arange(300))[0]
+    assert one.tolist() == many.tolist()
+
+
+def test_a_source_that_is_never_asked_has_shown_nothing() -> None:
+    assert RowStream(Strata.unranked(7), [0], key=(0, 0)).exposures(0) == [Counter({0: 7})]

@@ -1,0 +1,202 @@
+"""The record of what a run has really shown: a file beside its checkpoints."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from collapse_guard.atomic import write_atomically
+from collapse_guard.errors import bad_argument
+
+LEDGER_NAME = "mix_ledger.json"
+
+_FORMAT = "collapse_guard mix ledger"
+_VERSION = 1
+
+
+class Report(Protocol):
+    """What some slots show."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, with a list `sources` of dicts."""
+
+
+class Reported(Protocol):
+    """A mixed stream that can tell what its first slots show: `MixGuard` or `MixStream`."""
+
+    def report(self, slots: int) -> Report:
+        """What the first `slots` slots show."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How far a run has read a mixed stream.
+
+    Attributes:
+        passes: Times that the run has gone through the whole stream before: 0 in a run of one
+            epoch, as is advised. Each pass shows the same rows in the same order.
+        slots: Slots of the pass that has begun, or is just done.
+        filled_up: First slots that were shown once more at the end of a pass, because the
+            framework filled up the last batch from the start of the stream.
+        times_filled_up: How many passes that happened in.
+        slots_per_pass: Slots that a whole pass shows: fewer than there are where a framework drops
+            a short last batch. None where the stream has no known end.
+    """
+
+    passes: int
+    slots: int
+    slots_per_pass: int | None = None
+    filled_up: int = 0
+    times_filled_up: int = 0
+
+
+def slots_shown(
+    steps: int,
+    *,
+    slots_per_batch: int,
+    accumulation: int,
+    batches: int | None,
+    length: int | None,
+    fills_up: bool = False,
+) -> Shown:
+    """How far optimizer steps have read a mixed stream.
+
+    The last step of a pass may be of fewer batches than the others, and its last batch short.
+
+    Args:
+        steps: Optimizer steps so far, from 0.
+        slots_per_batch: Rows of one batch of all processes together.
+        accumulation: Batches of an optimizer step.
+        batches: Batches of a pass; None where the stream has no known end.
+        length: Slots of a pass, likewise.
+        fills_up: Whether a short last batch is filled up from the start of the stream.
+
+    Example:
+        >>> shown = slots_shown(2, slots_per_batch=8, accumulation=2, batches=3, length=20)
+        >>> shown.passes, shown.slots
+        (0, 20)
+        >>> shown = slots_shown(3, slots_per_batch=8, accumulation=2, batches=3, length=20)
+        >>> shown.passes, shown.slots
+        (1, 16)
+    """
+    if batches is None or length is None:
+        return Shown(0, steps * accumulation * slots_per_batch)
+    slots_per_pass = min(batches * slots_per_batch, length)
+    if not steps:
+        return Shown(0, 0, slots_per_pass)
+    steps_per_pass = max(1, -(-batches // accumulation))
+    # A pass that is just done is not yet counted as one before.
+    passes, step = divmod(steps - 1, steps_per_pass)
+    read = min((step + 1) * accumulation, batches)
+    filled_up = max(0, batches * slots_per_batch - length) if fills_up else 0
+    return Shown(
+        passes,
+        min(read * slots_per_batch, length),
+        slots_per_pass,
+        filled_up,
+        (passes + (read == batches)) if filled_up else 0,
+    )
+
+
+def ledger_of(stream: Reported, shown: Shown, *, step: int) -> dict[str, Any]:
+    """What a run has shown, as plain data: a figure of the plan and of how far it was read.
+
+    Args:
+        stream: The mixed stream.
+        shown: How far the run has read it.
+        step: Optimizer steps so far.
+
+    Returns:
+        A dict with these keys:
+
+        * `pass`: the report on the first `slots` slots, which the latest pass has shown, with
+          `passes_before` others before it;
+        * `whole_pass`: the report on a whole pass, where there was one before, else None;
+        * `total`: over all passes, `slots`, `human_share`, and for each of `sources` by name what
+          was `shown` of it, how many different rows (`unique`), and how many of them more than once
+          (`repeated`); None where reports on parts do not say it.
+    """
+    current = stream.report(shown.slots).to_dict()
+    parts = [(1, current)]
+    if shown.passes and shown.slots_per_pass is not None:
+        parts.append((shown.passes, stream.report(shown.slots_per_pass).to_dict()))
+    if shown.times_filled_up:
+        parts.append((shown.times_filled_up, stream.report(shown.filled_up).to_dict()))
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "step": step,
+        "passes_before": shown.passes,
+        "slots": shown.slots,
+        "slots_per_pass": shown.slots_per_pass,
+        "filled_up": shown.filled_up * shown.times_filled_up,
+        "total": _total(parts, shown),
+        "pass": current,
+        "whole_pass": parts[1][1] if shown.passes else None,
+    }
+
+
+def _total(parts: Sequence[tuple[int, Mapping[str, Any]]], shown: Shown) -> dict[str, Any]:
+    sources = {}
+    for number, source in enumerate(parts[0][1]["sources"]):
+        # A whole pass, where there was one, shows every row that any part of it shows.
+        widest = parts[min(shown.passes, 1)][1]["sources"][number]
+        repeated = None
+        if len(parts) == 1:
+            repeated = widest.get("repeated")
+        elif shown.passes > 1:
+            repeated = widest.get("unique")
+        sources[source["name"]] = {
+            "kind": source["kind"],
+            "generation": source["generation"],
+            "shown": sum(times * part["sources"][number]["shown"] for times, part in parts),
+            "unique": widest.get("unique"),
+            "repeated": repeated,
+        }
+    slots = sum(source["shown"] for source in sources.values())
+    human = sum(source["shown"] for source in sources.values() if source["kind"] == "human")
+    return {"slots": slots, "human_share": human / max(slots, 1), "sources": sources}
+
+
+def write_ledger(folder: str | os.PathLike[str], ledger: Mapping[str, Any]) -> Path:
+    """Write a ledger into a folder, so that a kill at any moment leaves the old one or the new one.
+
+    Args:
+        folder: Where to; made where it is missing.
+        ledger: As from `ledger_of`.
+
+    Returns:
+        The file's path: `mix_ledger.json` in that folder.
+    """
+    path = Path(folder) / LEDGER_NAME
+    write_atomically(path, json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a ledger; plain `json.load` does as well.
+
+    Args:
+        path: The file, or the folder that holds it, such as a checkpoint's.
+
+    Raises:
+        ArgumentError: The file is no ledger, or of a later version.
+        OSError: There is no such file.
+    """
+    file = Path(path)
+    file = file / LEDGER_NAME if file.is_dir() else file
+    try:
+        ledger = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        ledger = None
+    found = ledger if isinstance(ledger, dict) else {}
+    if (found.get("format"), found.get("version")) != (_FORMAT, _VERSION):
+        raise bad_argument(
+            "path",
+            expected=f"a {_FORMAT} of version {_VERSION}",
+            given=str(file),
+            hint="give a file that a MixLedgerCallback of this version, or an earlier one, wrote",
+        )
+    return found

@@ -1,0 +1,150 @@
+"""Reads columns of whole numbers straight out of Arrow buffers."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# uint64 is left out: its upper half has no place in int64.
+_NUMBER = r"(u?int(8|16|32)|int64)"
+_NUMBERS = re.compile(_NUMBER)
+_LISTS = re.compile(rf"(large_)?list<\w+: {_NUMBER}( not null)?>")
+_FIXED_LISTS = re.compile(rf"fixed_size_list<\w+: {_NUMBER}( not null)?>\[\d+\]")
+
+_Integers = npt.NDArray[np.integer[Any]]
+
+
+class TokenColumn(ABC):
+    """One column of views on Arrow buffers, one piece after another; nothing is copied to make it.
+
+    Args:
+        sizes: Rows of each piece. Their rows count on from piece to piece.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._ends = np.cumsum(sizes, dtype=np.int64)
+        self._starts = self._ends - sizes
+
+    @abstractmethod
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | list[Any]:
+        """The rows with these numbers.
+
+        Args:
+            rows: int64 of shape (n,), from 0 to below the number of rows.
+
+        Returns:
+            int64 of shape (n,) or (n, width) where all rows are of one shape, else a list of n
+            int64 arrays of shape (width of the row,). In memory of its own.
+        """
+
+    def _places(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+        """The piece that each row lies in, and its number there."""
+        pieces = np.searchsorted(self._ends, rows, side="right")
+        places = rows - self._starts[pieces]
+        return list(zip(pieces.tolist(), places.tolist(), strict=True))
+
+
+class EvenColumn(TokenColumn):
+    """A column in which every row is a whole number, or a list of as many as in every other.
+
+    Args:
+        pieces: Integers of shape (rows,) or (rows, width) each, at least one, of one width.
+
+    Example:
+        >>> column = EvenColumn([np.array([[1, 2], [3, 4]]), np.array([[5, 6]])])
+        >>> column.read(np.array([2, 0])).tolist()
+        [[5, 6], [1, 2]]
+    """
+
+    def __init__(self, pieces: Sequence[_Integers]) -> None:
+        super().__init__([len(piece) for piece in pieces])
+        self._pieces = pieces
+
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """As `TokenColumn.read`: int64 of shape (n,) or (n, width)."""
+        if len(self._pieces) == 1:
+            return self._pieces[0][rows].astype(np.int64)
+        out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
+        # A data set that was written to disk has a piece for every 1,000 rows, so that nearly every
+        # row of a batch lies in another: one array operation a piece would cost ten times as much.
+        for row, (piece, place) in enumerate(self._places(rows)):
+            out[row] = self._pieces[piece][place]
+        return out
+
+
+class RaggedColumn(TokenColumn):
+    """A column of lists of several lengths.
+
+    Args:
+        pieces: The offsets and the values of each piece: integers of shape (rows + 1,), where each
+            row begins and the last one ends, and integers of shape (values,).
+
+    Example:
+        >>> column = RaggedColumn([(np.array([0, 1, 3]), np.array([7, 8, 9]))])
+        >>> [row.tolist() for row in column.read(np.array([1, 0]))]
+        [[8, 9], [7]]
+    """
+
+    def __init__(self, pieces: Sequence[tuple[_Integers, _Integers]]) -> None:
+        super().__init__([len(offsets) - 1 for offsets, _ in pieces])
+        self._pieces = pieces
+
+    def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
+        """As `TokenColumn.read`: n int64 arrays."""
+        out = []
+        for piece, place in self._places(rows):
+            offsets, values = self._pieces[piece]
+            out.append(values[offsets[place] : offsets[place + 1]].astype(np.int64))
+        return out
+
+
+def token_column(column: Any) -> TokenColumn | None:
+    """The views on a column, or None where it holds anything but whole numbers or lists of them.
+
+    Args:
+        column: A `pyarrow.ChunkedArray`. It is asked for its chunks, and they for their buffers, so
+            that pyarrow need not be imported here.
+    """
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    arrow_type = str(column.type)
+    if not chunks or any(chunk.null_count for chunk in chunks):
+        return None
+    if _NUMBERS.fullmatch(arrow_type):
+        return EvenColumn([_view(chunk) for chunk in chunks])
+    fixed = _FIXED_LISTS.fullmatch(arrow_type)
+    if not (fixed or _LISTS.fullmatch(arrow_type)):
+        return None
+    if any(chunk.values.null_count for chunk in chunks):
+        return None
+    values = [_view(chunk.values) for chunk in chunks]
+    if fixed:
+        width = column.type.list_size
+        starts = [chunk.offset * width for chunk in chunks]
+    else:
+        offsets = [_view(chunk.offsets) for chunk in chunks]
+        width = int(offsets[0][1] - offsets[0][0])
+        if not all(_equally_far_apart(part, width) for part in offsets):
+            return RaggedColumn(list(zip(offsets, values, strict=True)))
+        starts = [int(part[0]) for part in offsets]
+    return EvenColumn(
+        [
+            part[start : start + len(chunk) * width].reshape(len(chunk), width)
+            for part, start, chunk in zip(values, starts, chunks, strict=True)
+        ]
+    )
+
+
+def _equally_far_apart(offsets: _Integers, width: int, *, at_once: int = 1 << 20) -> bool:
+    # In parts, because the differences of 100 million offsets would be no small array.
+    cuts = [*range(0, len(offsets) - 1, at_once), len(offsets) - 1]
+    parts = (offsets[first : last + 1] for first, last in pairwise(cuts))
+    return all((np.diff(part) == width).all() for part in parts)
+
+
+def _view(array: Any) -> _Integers:
+    view: _Integers = array.to_numpy(zero_copy_only=True)
+    return view
