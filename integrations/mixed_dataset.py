@@ -1,0 +1,140 @@
+"""A mixed stream as a Hugging Face `Dataset`, for trainers that take nothing else."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NoReturn, Self
+
+import numpy as np
+
+from collapse_guard.errors import MixOrderError, bad_argument
+from collapse_guard.extras import require
+from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.order import OrderCheck
+
+require("datasets", "huggingface")
+
+import datasets  # type: ignore[import-untyped]  # noqa: E402
+
+_SLOTS_AT_A_TIME = 1 << 20
+
+
+def _if_it_keeps_the_rows(name: str) -> Callable[..., Any]:
+    """A method of `datasets.Dataset` whose result must have one row for each, and is watched on."""
+    method = getattr(datasets.Dataset, name)
+
+    @wraps(method)
+    def kept(self: "MixedDataset", *args: Any, **kwargs: Any) -> "MixedDataset":
+        return self._same_rows(method(self._unguarded(), *args, **kwargs))
+
+    return kept
+
+
+class MixedDataset(datasets.Dataset):  # type: ignore[misc]
+    """The rows of a `MixGuard`, slot by slot, as a `datasets.Dataset` that keeps their order.
+
+    Made by `MixGuard.as_hf_dataset`. It may be tokenized, cast and formatted, and lose or gain
+    columns; the result is a `MixedDataset` again. What would void the floor of human rows is
+    refused: loaders that read out of order, as for `MixGuard` itself; `select`, `shuffle`, `sort`,
+    `shard` and splits; a `filter` that drops rows; a `map` that does not give one row for each,
+    such as packing. Out of its sight are a `map` that puts the rows of a batch into another order,
+    and what leaves it for another data set: `to_iterable_dataset`, `save_to_disk`,
+    `concatenate_datasets`.
+    """
+
+    @classmethod
+    def of(cls, rows: datasets.Dataset) -> Self:
+        """A data set of which row i belongs into slot i."""
+        mixed = cls(
+            rows.data,
+            info=rows.info,
+            split=rows.split,
+            indices_table=rows._indices,
+            fingerprint=rows._fingerprint,
+        )
+        mixed.set_format(**rows.format)
+        mixed._order = OrderCheck(len(rows))
+        return mixed
+
+    def __getitems__(self, keys: list[int]) -> list[Any]:
+        """The rows of one batch; torch's loaders call this with all of its slots.
+
+        Raises:
+            MixOrderError: The batch is out of order; says what to set.
+        """
+        if len(keys):
+            self._order.check(keys)
+        rows: list[Any] = super().__getitems__(keys)
+        return rows
+
+    add_column = _if_it_keeps_the_rows("add_column")
+    add_item = _if_it_keeps_the_rows("add_item")
+    filter = _if_it_keeps_the_rows("filter")
+    map = _if_it_keeps_the_rows("map")
+    repeat = _if_it_keeps_the_rows("repeat")
+
+    def save_to_disk(self, *args: Any, **kwargs: Any) -> None:
+        """As `datasets.Dataset.save_to_disk`; what is loaded again is an ordinary data set."""
+        self._unguarded().save_to_disk(*args, **kwargs)
+
+    def select(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused, and with it all that selects: `shuffle`, `sort`, `shard`, `take`, splits.
+
+        Raises:
+            MixOrderError: Always.
+        """
+        raise MixOrderError(
+            "rows of a MixedDataset would be selected, sorted or shuffled, so its floor of human "
+            "rows would not hold: it is shuffled already. Do it with the human and the synthetic "
+            "rows before they are mixed, and leave out shuffle_dataset=True."
+        )
+
+    def _unguarded(self) -> datasets.Dataset:
+        rows = datasets.Dataset(
+            self.data,
+            info=self.info,
+            split=self.split,
+            indices_table=self._indices,
+            fingerprint=self._fingerprint,
+        )
+        rows.set_format(**self.format)
+        return rows
+
+    def _same_rows(self, rows: datasets.Dataset) -> Self:
+        # TRL's packing leaves this column behind. It may fill as many rows as there were before.
+        packed = "seq_lengths" in rows.column_names and "seq_lengths" not in self.column_names
+        if packed or len(rows) != len(self):
+            raise MixOrderError(
+                f"the {len(self)} rows of a MixedDataset would become {len(rows)}, so it could not "
+                "be said which of them are human, nor would their floor hold. Filter, split or "
+                "pack the human and the synthetic rows each by themselves before they are mixed, "
+                "and set packing=False."
+            )
+        return type(self).of(rows)
+
+
+def as_hf_dataset(guard: MixGuard) -> MixedDataset:
+    """The rows of a mixed stream as a `datasets.Dataset`; see `MixGuard.as_hf_dataset`."""
+    sources = [source.rows for source in guard.sources]
+    features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
+    parts = [_as_dataset(rows, features) for rows in sources]
+    starts = np.cumsum([0, *map(len, parts[:-1])])
+    numbers = np.empty(len(guard), dtype=np.int64)
+    for start in range(0, len(guard), _SLOTS_AT_A_TIME):
+        slots = np.arange(start, min(start + _SLOTS_AT_A_TIME, len(guard)))
+        located = guard.locate(slots)
+        numbers[slots] = starts[located.source] + located.row
+    return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers))
+
+
+def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:
+    if isinstance(rows, datasets.Dataset):
+        return rows
+    listed = [rows[number] for number in range(len(rows))]
+    if not all(isinstance(row, Mapping) for row in listed):
+        raise bad_argument(
+            "rows",
+            expected="rows with column names, for a Hugging Face data set",
+            given=listed[0],
+            hint="make each row a mapping from column to value",
+        )
+    return datasets.Dataset.from_list([dict(row) for row in listed], features=features)
