@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from collapse_guard import Alert, Baseline, CollapseMonitor, Threshold, distinct_n
+from collapse_guard import Baseline, CollapseMonitor, Threshold, distinct_n
 from collapse_guard.readings import Reading
 from examples.recursive_finetune.base_model import BaseModel, load_model
 from examples.recursive_finetune.checkpoints import ChainState, Checkpoints
@@ -15,7 +15,7 @@ from examples.recursive_finetune.finetuning import Lesson, fine_tune
 from examples.recursive_finetune.human_text import HumanText, Rows
 from examples.recursive_finetune.processes import Processes
 from examples.recursive_finetune.regimes import REGIMES
-from examples.recursive_finetune.results import GenerationResult
+from examples.recursive_finetune.results import GenerationResult, LookResult
 from examples.recursive_finetune.settings import Settings
 from examples.recursive_finetune.tokenization import separator
 from examples.recursive_finetune.writing import write_rows
@@ -90,7 +90,7 @@ class Laboratory:
         with self._precision():
             reading = self._monitor(rules=()).start(model)
         rows = self._write(model, generation=0)
-        result = self._result(0, reading, rows, (), mix.human_share)
+        result = self._result(0, reading, rows, watch, mix.human_share)
         self._save(_START, ChainState([result], model, rows))
 
     def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
@@ -103,9 +103,9 @@ class Laboratory:
             state.model, lesson, REGIMES[regime], watch, self._settings, self._processes
         )
         with self._precision():
-            reading = look.observe(model, generation)
+            reading = look.look(model, generation)
         rows = self._write(model, generation)
-        result = self._result(generation, reading, rows, watch.alerts, mix.human_share)
+        result = self._result(generation, reading, rows, watch, mix.human_share)
         return ChainState([*state.history, result], model, rows)
 
     def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
@@ -122,6 +122,8 @@ class Laboratory:
         return CollapseMonitor(
             self._human.panel,
             rules=rules,
+            overhead=None,
+            every_n_steps=self._settings.every_n_steps,
             batch_size=self._settings.panel_batch_size,
             baseline=baseline,
         )
@@ -140,7 +142,7 @@ class Laboratory:
         generation: int,
         reading: Reading,
         rows: Rows,
-        alerts: Sequence[Alert],
+        watch: CollapseMonitor,
         human_share: float,
     ) -> GenerationResult:
         # Without the start token, which is the same in every row.
@@ -150,9 +152,10 @@ class Laboratory:
             readings=dict(reading),
             standard_errors=dict(reading.standard_errors),
             distinct_2=distinct_n(written, 2, budget=written.size),
-            alerts=list(alerts),
+            alerts=list(watch.alerts),
             human_share=human_share,
             texts=self._tokenizer.batch_decode(written[:TEXTS_KEPT]),
+            looks=[LookResult.of(look) for look in watch.history],
         )
 
     def _load(self, chain: str) -> ChainState | None:

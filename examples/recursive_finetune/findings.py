@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from examples.recursive_finetune.results import GenerationResult, RunResults
+from examples.recursive_finetune.stopping import early_stop, first_alarm, quiet_patience
 
 LOST_HALF = 0.5
 UNMOVED = 0.05
 TWICE = 2.0
+USUAL_PATIENCE = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ def checks(results: RunResults) -> list[Check]:
             "It never goes off on human text",
             not any(result.alerts for result in human),
         ),
+        Check(
+            "It goes off at an earlier step than any early stopping that leaves human text alone",
+            _is_earlier(first_alarm(replace), early_stop(replace, patience=quiet_patience(human))),
+        ),
     ]
 
 
@@ -59,6 +65,7 @@ def findings(results: RunResults) -> list[str]:
         kept = _kept(regimes["human"])
         sentences.append(f"Control: after as many fine-tunings on human text it is {kept:.0%}.")
     sentences += _alarms(results)
+    sentences += _early_stopping(results)
     sentences += _own_text(results)
     return sentences
 
@@ -108,6 +115,26 @@ def _alarms(results: RunResults) -> Iterator[str]:
             yield f"On {title} the callback's alarm never goes off."
 
 
+def _early_stopping(results: RunResults) -> Iterator[str]:
+    chains = [results.regimes.get(name, ()) for name in ("replace", "human")]
+    if not all(any(result.looks for result in chain) for chain in chains):
+        return
+    replace, human = chains
+    usual = [
+        _enumerated([_when(early_stop(chain, patience=patience)) for patience in USUAL_PATIENCE])
+        for chain in chains
+    ]
+    quiet = quiet_patience(human)
+    yield (
+        f"Counted from the start, the alarm goes off {_when(first_alarm(replace))} on its own text "
+        f"and {_when(first_alarm(human))} on human text. Early stopping on the loss of the same "
+        f"held-out text at the same looks, with a patience of {_enumerated(USUAL_PATIENCE)} looks, "
+        f"stops {usual[0]} on its own text, and {usual[1]} on human text. The smallest patience "
+        f"that never stops the training on human text is {quiet}; with it, training on its own "
+        f"text stops {_when(early_stop(replace, patience=quiet))}."
+    )
+
+
 def _own_text(results: RunResults) -> Iterator[str]:
     changes = [
         f"{name} {chain[0].distinct_2:.2f} to {chain[-1].distinct_2:.2f}"
@@ -124,6 +151,19 @@ def _own_text(results: RunResults) -> Iterator[str]:
 
 def _kept(chain: Sequence[GenerationResult]) -> float:
     return chain[-1].readings["tail_retention"]
+
+
+def _is_earlier(step: int | None, other: int | None) -> bool:
+    return step is not None and (other is None or step < other)
+
+
+def _when(step: int | None) -> str:
+    return "never" if step is None else f"after {step} steps"
+
+
+def _enumerated(items: Sequence[int | str]) -> str:
+    *others, last = map(str, items)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _generations(count: int) -> str:

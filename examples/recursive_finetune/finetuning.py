@@ -91,7 +91,6 @@ def fine_tune(
         # "raise", since results without the alerts would be wrong.
         callback = CollapseGuardCallback(
             monitor,
-            every_n_steps=settings.every_n_steps,
             sink=_tell_nobody,
             on_error="raise",
         )

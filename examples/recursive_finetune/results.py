@@ -14,8 +14,28 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.readings import Reading
 from collapse_guard.rules import Alert
 
-FORMAT = 1
+FORMAT = 2
 _PACKAGES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class LookResult:
+    """A look at the held-out windows on the way through a generation's training.
+
+    Attributes:
+        step: Training steps of this generation before it; 0 is its beginning.
+        loss: Mean NLL of the held-out human text, in nats: what early stopping goes by.
+        tail_retention: The reading that the first alarm rule goes by.
+    """
+
+    step: int
+    loss: float
+    tail_retention: float
+
+    @classmethod
+    def of(cls, reading: Reading) -> "LookResult":
+        """What is kept of a reading."""
+        return cls(reading.step, math.log(reading["perplexity"]), reading["tail_retention"])
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,7 @@ class GenerationResult:
         alerts: What the callback raised during this generation's training.
         human_share: Share of human rows among those trained on.
         texts: What this model writes, the first few rows in words.
+        looks: Those of the callback during this generation's training, the first one before it.
     """
 
     generation: int
@@ -39,6 +60,7 @@ class GenerationResult:
     alerts: Sequence[Alert]
     human_share: float
     texts: Sequence[str]
+    looks: Sequence[LookResult] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types, readings on the top level; None for NaN."""
@@ -50,6 +72,7 @@ class GenerationResult:
             "standard_errors": dict(self.standard_errors),
             "alerts": [asdict(alert) for alert in self.alerts],
             "texts": list(self.texts),
+            "looks": [asdict(look) for look in self.looks],
         }
         plain: dict[str, Any] = _without_nan(values)
         return plain
@@ -69,6 +92,10 @@ class GenerationResult:
             ],
             human_share=_number(values["human_share"]),
             texts=values["texts"],
+            looks=[
+                LookResult(look["step"], _number(look["loss"]), _number(look["tail_retention"]))
+                for look in values["looks"]
+            ],
         )
 
     def as_reading(self) -> Reading:

@@ -83,7 +83,7 @@ class Settings:
         4.0, "how much more often it shows the rarest human rows than the commonest"
     )
 
-    every_n_steps: int = option(16, "training steps between two looks of the callback")
+    every_n_steps: int = option(4, "training steps between two looks of the callback")
     panel_batch_size: int = option(16, "held-out windows looked at at once")
     bf16: bool = option(False, "compute in bfloat16 where it is safe to (GPU)")
     cpu: bool = option(False, "leave the GPU alone")

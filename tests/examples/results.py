@@ -1,10 +1,11 @@
 """Results made up for tests."""
 
+from collections.abc import Sequence
 from math import nan
 
 from collapse_guard.readings import READINGS
 from collapse_guard.rules import Alert
-from examples.recursive_finetune.results import GenerationResult, RunResults
+from examples.recursive_finetune.results import GenerationResult, LookResult, RunResults
 from examples.recursive_finetune.settings import Settings
 
 ALERT = Alert(
@@ -22,6 +23,7 @@ def generation(
     human_share: float = 1.0,
     alerts: tuple[Alert, ...] = (),
     text: str = "some words",
+    losses: Sequence[float] = (),
 ) -> GenerationResult:
     values = dict.fromkeys(READINGS, 1.5) | {
         "tail_retention": tail,
@@ -36,20 +38,28 @@ def generation(
         alerts=list(alerts),
         human_share=human_share,
         texts=[f"{text} {number}"],
+        looks=[LookResult(8 * place, loss, tail) for place, loss in enumerate(losses)],
     )
 
 
 def collapsed_run(
     *, human: float = 1.01, replace: float = 0.2, mixguard: float = 0.8, alarm_at: int = 1
 ) -> RunResults:
-    """Three chains of two generations that do what the example sets out to show."""
+    """Three chains of two generations that do what the example sets out to show.
+
+    A generation takes 24 steps, with a look every 8.
+    """
     start = generation(0)
     return RunResults(
         {**Settings().experiment(), "generations": 2},
         {"python": "3.11.0"},
         {"name": "human text", "characters": {"held_out": 10}},
         {
-            "human": [start, generation(1), generation(2, tail=human)],
+            "human": [
+                start,
+                generation(1, losses=[4.6, 4.59, 4.61, 4.60]),
+                generation(2, tail=human, losses=[4.60, 4.58, 4.57, 4.59]),
+            ],
             "replace": [
                 start,
                 *(
@@ -62,6 +72,7 @@ def collapsed_run(
                         human_share=0.0,
                         alerts=(ALERT,) if number >= alarm_at else (),
                         text="the the",
+                        losses=[4.6 + 0.1 * (number - 1), 4.62, 4.65, 4.7],
                     )
                     for number, tail in ((1, 0.7), (2, replace))
                 ),

@@ -27,6 +27,10 @@ def test_a_collapse_is_told_as_it_was() -> None:
     assert "at training step 16: tail_retention below 0.85 (0.70 ± 0.02)" in told
     assert "On human text the callback's alarm never goes off" in told
     assert "replace 0.50 to 0.10" in told
+    assert "alarm goes off after 16 steps on its own text and never on human text" in told
+    assert "patience of 1, 2 and 3 looks, stops after 8 steps, after 16 steps and after 24" in told
+    assert "and after 16 steps, after 24 steps and never on human text" in told
+    assert "text is 3; with it, training on its own text stops after 24 steps" in told
     assert "not all of the variety" in told
 
 
@@ -45,7 +49,8 @@ def test_a_single_regime_can_be_told_of(name: str) -> None:
         ({"human": 0.94}, [1]),
         ({"human": 1.06}, [1]),
         ({"mixguard": 0.39}, [2]),
-        ({"alarm_at": 3}, [3]),
+        ({"alarm_at": 3}, [3, 5]),
+        ({"alarm_at": 2}, [5]),
     ],
 )
 def test_what_did_not_come_out_is_said(figures: dict[str, float], failing: list[int]) -> None:

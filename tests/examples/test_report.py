@@ -69,7 +69,7 @@ def test_the_page_tells_the_figures(tmp_path: Path, results: RunResults) -> None
     assert "0.200 ± 0.010" in html
     # First and last texts, side by side.
     assert html.index("some words 0") < html.index("the the 2")
-    assert html.count("✓") == 5
+    assert html.count("✓") == 6
     assert "<td>learning_rate</td>" in html
 
 

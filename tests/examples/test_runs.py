@@ -1,9 +1,9 @@
 """Whole runs of the smallest preset, as a user starts them: undisturbed, killed, distributed."""
 
 import json
+import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 
 from examples.recursive_finetune.python_documentation import python_documents
 from tests.packaging.layout import ROOT
+from tests.processes import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +81,16 @@ def test_a_run_writes_results_figure_and_report(uninterrupted: tuple[Path, str])
         assert chain[0] == chains["human"][0]
         assert chain[0]["tail_retention"] == 1.0
         assert len({result["tail_retention"] for result in chain}) == 3
+        for result in chain:
+            assert [look["step"] for look in result["looks"]] == [0, 2]
+            last = result["looks"][-1]
+            if result["generation"]:
+                # The callback saw on the way what was read after it.
+                assert last["loss"] == pytest.approx(math.log(result["perplexity"]), abs=1e-4)
+                assert last["tail_retention"] == pytest.approx(result["tail_retention"], abs=1e-4)
     shares = [chains[name][-1]["human_share"] for name in REGIMES]
     assert shares == [1.0, 0.0, 3 / 8]
+    assert "Counted from the start, the alarm goes off" in printed
     assert (output / "collapse.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (output / "report.html").read_text(encoding="utf-8")
     for name in REGIMES:
@@ -140,12 +149,9 @@ def test_two_processes_find_what_one_finds(
     human_text: Path,
     environment: dict[str, str],
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     launcher = (
         *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
-        *("--master-addr", "127.0.0.1", "--master-port", str(port)),
+        *("--master-addr", "127.0.0.1", "--master-port", str(free_port())),
     )
     printed = finish(command(tmp_path, human_text, *launcher), environment)
     assert printed.count("human     1/2") == 1

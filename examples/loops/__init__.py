@@ -1,0 +1,1 @@
+"""Loops without a trainer: the monitor in plain PyTorch, and in Accelerate."""

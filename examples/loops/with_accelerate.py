@@ -1,0 +1,71 @@
+"""A loop in Accelerate, on model text with a floor of human rows, that accumulates gradients."""
+
+import argparse
+
+import torch
+from accelerate import Accelerator
+
+from collapse_guard import CollapseMonitor, MixGuard
+from examples.loops.tiny_language_model import (
+    human_text,
+    next_token_loss,
+    pretrained,
+    told,
+    written_by,
+)
+
+BATCH = 8
+
+
+def main() -> None:
+    """Train, and print what the monitor reads."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=200, help="optimizer steps")
+    parser.add_argument("--human-fraction", type=float, default=0.5, help="share of human rows")
+    parser.add_argument("--overhead", type=float, default=0.1, help="the monitor's share of time")
+    arguments = parser.parse_args()
+
+    accelerator = Accelerator(gradient_accumulation_steps=2)
+    human_rows, panel = human_text()
+    model = pretrained(human_rows)
+    written_rows = written_by(model, human_rows)
+    mix = MixGuard(
+        [{"input_ids": row} for row in human_rows],
+        [{"input_ids": row} for row in written_rows],
+        human_fraction=arguments.human_fraction,
+        block_size=BATCH,
+        length=4 * len(written_rows),
+    )
+    loader = torch.utils.data.DataLoader(mix, batch_size=BATCH)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+
+    monitor = CollapseMonitor(panel, overhead=arguments.overhead)
+    monitor.start(model)
+    step = 0
+    while step < arguments.steps:
+        for batch in loader:
+            with accelerator.accumulate(model):
+                loss = next_token_loss(model, batch["input_ids"])
+                accelerator.backward(loss)
+                optimizer.step()
+                optimizer.zero_grad()
+            # Not after every batch: the weights change with the last of a step.
+            if not accelerator.sync_gradients:
+                continue
+            step += 1
+            # On every process, since all share the work.
+            if reading := monitor.observe(model, step):
+                accelerator.print(f"step {step:4d}  loss {loss:.3f}  {told(reading)}")
+                accelerator.log(dict(reading), step=step)
+            if step == arguments.steps:
+                break
+    last = monitor.look(model, step)
+    accelerator.print(f"end  {told(last)}  overhead {monitor.overhead_spent:.1%}")
+    for alert in monitor.alerts:
+        accelerator.print(f"{alert.severity}: {alert.message}")
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

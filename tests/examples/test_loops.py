@@ -1,0 +1,95 @@
+"""The loops of one's own, run as a user runs them."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from collapse_guard import CollapseMonitor
+from examples.loops.tiny_language_model import (
+    ROW,
+    VOCAB_SIZE,
+    TinyLanguageModel,
+    human_text,
+    next_token_loss,
+    written_by,
+)
+from tests.packaging.layout import ROOT
+
+LOOKS = re.compile(
+    r"^step +(\d+)  loss \d+\.\d+  tail retention (\d\.\d+) ± \d\.\d+$", re.MULTILINE
+)
+END = re.compile(r"^end  tail retention (\d\.\d+) ± \d\.\d+  overhead (\d+\.\d)%$", re.MULTILINE)
+
+
+def run(*arguments: str) -> str:
+    # The environment's own scripts, wherever pytest was started from.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check(output: str, steps: int) -> None:
+    looks = [int(step) for step, _ in LOOKS.findall(output)]
+    assert looks
+    assert looks == sorted(set(looks))
+    assert looks[-1] <= steps
+    ((retention, overhead),) = END.findall(output)
+    # Training on its own text loses the tail, or else the example shows nothing.
+    assert float(retention) < 0.95
+    assert float(overhead) > 0
+    assert "critical: tail_retention is" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "module"),
+    [
+        ((sys.executable,), "examples.loops.plain_pytorch"),
+        ((sys.executable,), "examples.loops.with_accelerate"),
+        (
+            ("accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"),
+            "examples.loops.with_accelerate",
+        ),
+    ],
+    ids=["plain", "accelerate", "two processes"],
+)
+def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str) -> None:
+    check(run(*launcher, "-m", module, "--steps", "40"), steps=40)
+
+
+def test_the_model_is_causal_and_can_be_watched() -> None:
+    rows, panel = human_text()
+    assert rows.shape[1] == ROW
+    assert 0 <= int(rows.min()) <= int(rows.max()) < VOCAB_SIZE
+    model = TinyLanguageModel()
+    changed = rows[:4].clone()
+    changed[:, 20:] = 7
+    assert torch.equal(model(rows[:4])[:, :20], model(changed)[:, :20])
+    assert next_token_loss(model, rows[:4]).isfinite()
+    reading = CollapseMonitor(panel).start(model)
+    assert reading["tail_retention"] == 1.0
+    # Untrained, it knows nothing of words.
+    assert reading["perplexity"] == pytest.approx(VOCAB_SIZE, rel=0.1)
+
+
+def test_what_the_model_writes_begins_as_human_rows_do() -> None:
+    rows, _ = human_text()
+    written = written_by(TinyLanguageModel(), rows, count=8)
+    assert written.shape == (8, ROW)
+    assert torch.equal(written[:, : ROW // 8], rows[:8, : ROW // 8])
+    assert not torch.equal(written, rows[:8])
