@@ -161,6 +161,8 @@ def read(rank: int, port: int, folder: str) -> None:
         MASTER_PORT=str(port),
         ACCELERATE_USE_CPU="1",
     )
+    # As where processes are started by torchrun; `mp.spawn` would have their workers spawned too.
+    mp.set_start_method("fork", force=True)
     # Torch waits that long for each worker of a loader that is left before its end.
     torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.1
     results = dict(scenarios(rank, Path(folder)))
