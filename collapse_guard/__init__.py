@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.streaming import MixStream as MixStream
     from collapse_guard.monitor import CollapseMonitor as CollapseMonitor
     from collapse_guard.panel import HeldOutPanel as HeldOutPanel
+    from collapse_guard.prequential import PrequentialReader as PrequentialReader
     from collapse_guard.readings import Reading as Reading
     from collapse_guard.reference import HumanReference as HumanReference
     from collapse_guard.rules import (
@@ -69,6 +70,7 @@ _HOME = {
     "MixStream": "mixing.streaming",
     "PanelError": "errors",
     "PeerError": "errors",
+    "PrequentialReader": "prequential",
     "Reading": "readings",
     "Sampling": "samples",
     "ScoringError": "errors",
@@ -101,6 +103,7 @@ __all__ = [
     "MixStream",
     "PanelError",
     "PeerError",
+    "PrequentialReader",
     "Reading",
     "Sampling",
     "ScoringError",

@@ -6,8 +6,8 @@ from collapse_guard.extras import require
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
 from collapse_guard.logprob_readings import logprob_readings
 from collapse_guard.panel import HeldOutPanel
-from collapse_guard.panel_scores import score_panel
 from collapse_guard.panel_readings import make_reading, take_baseline
+from collapse_guard.panel_scores import score_panel
 
 require("evaluate", "evaluate")
 

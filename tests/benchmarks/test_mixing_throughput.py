@@ -40,7 +40,7 @@ def with_floats(data: datasets.Dataset) -> datasets.Dataset:
 
 
 def text_only(data: datasets.Dataset) -> datasets.Dataset:
-    """No tokens at all: every row is read by the data sets themselves."""
+    """No tokens at all, so that there is nothing to put into a matrix."""
     return datasets.Dataset.from_dict({"text": [f"{row:0200d}" for row in range(len(data))]})
 
 

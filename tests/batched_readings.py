@@ -1,0 +1,174 @@
+"""Readings and alarms of many simulated runs at once.
+
+The package reads one run at a time, in half a millisecond a look: the two million looks of a
+thousand runs would take a quarter of an hour. So the arithmetic of `tail_retention`, of `tail_gap`
+and of their standard errors is written out here once more, over all runs together. Limits are the
+package's own (`confidence.half_width`). A test holds both to the package's own path.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard import HeldOutPanel, Threshold
+from collapse_guard.confidence import half_width
+from tests.simulated_runs import FULL_EVERY, LOOKS, Law, SimulatedRuns, Truth, simulated_panel
+
+Floats = npt.NDArray[np.float64]
+
+NEVER = math.inf
+
+
+@dataclass(frozen=True)
+class Track:
+    """A reading at every look of every run.
+
+    Attributes:
+        values: float64 of shape (looks, runs), on the scale that rules compare on: the logarithm of
+            `tail_retention`, `tail_gap` itself.
+        errors: As `values`, standard errors over documents.
+        units: float64 of shape (looks,): documents of equal weight that it is over.
+    """
+
+    values: Floats
+    errors: Floats
+    units: Floats
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """What was read of many runs.
+
+    Attributes:
+        readings: By name.
+        losses: float64 of shape (looks at the whole panel, runs): mean NLL over all positions, in
+            nats against the start.
+    """
+
+    readings: Mapping[str, Track]
+    losses: Floats
+
+
+def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> Tracks:
+    """Simulate and read many runs, a few hundred at a time, as many as fit a processor's cache."""
+    panel, chunk = simulated_panel(), 250
+    parts = [
+        read(
+            SimulatedRuns(panel, truth, runs=min(chunk, runs - done), seed=seed + done, law=law),
+        )
+        for done in range(0, runs, chunk)
+    ]
+    return Tracks(
+        {
+            name: Track(
+                np.concatenate([part.readings[name].values for part in parts], axis=1),
+                np.concatenate([part.readings[name].errors for part in parts], axis=1),
+                track.units,
+            )
+            for name, track in parts[0].readings.items()
+        },
+        np.concatenate([part.losses for part in parts], axis=1),
+    )
+
+
+def read(simulated: SimulatedRuns) -> Tracks:
+    """Read all runs, look by look."""
+    panel, runs = simulated.panel, simulated.runs
+    tail, head = (_Documents(panel, panel.position_counts[band]) for band in ("tail", "head"))
+    latest_tail, latest_head = np.zeros((2, runs, len(panel)))
+    values, errors = np.empty((2, 2, LOOKS, runs))
+    units, losses = np.empty((2, LOOKS)), []
+    for number, look in enumerate(simulated):
+        latest_tail[:, look.windows], latest_head[:, look.windows] = look.tail, look.head
+        if look.torso is not None:
+            gained = (look.tail + look.head + look.torso).sum(1)
+            losses.append(-gained / panel.position_counts["all"].sum())
+        of_tail = tail.mean(latest_tail, look.freshness)
+        of_head = head.mean(latest_head, look.freshness)
+        values[:, number] = of_tail.value, of_head.value - of_tail.value
+        errors[:, number] = of_tail.error, _spread(of_head.influences - of_tail.influences)
+        units[:, number] = of_tail.units, min(of_head.units, of_tail.units)
+    names = ("tail_retention", "tail_gap")
+    return Tracks(
+        {name: Track(values[i], errors[i], units[i]) for i, name in enumerate(names)},
+        np.array(losses),
+    )
+
+
+def first_alarms(track: Track, rule: Threshold, *, each_look_alone: bool = False) -> Floats:
+    """The look at which a rule first fires in each run: float64 of shape (runs,), from 1 on.
+
+    Args:
+        track: The rule's reading.
+        rule: Of patience 1, with an absolute limit.
+        each_look_alone: Take the interval of a first look at every look, as if it were the only.
+
+    Returns:
+        `NEVER` where it does not.
+    """
+    limit = math.log(rule.limit({})) if rule.reading == "tail_retention" else rule.limit({})
+    excess = track.values - limit if rule.above is not None else limit - track.values
+    if rule.alpha is not None:
+        reach = [
+            half_width(1.0, units, alpha=rule.alpha, look=1 if each_look_alone else look)
+            for look, units in enumerate(track.units, start=1)
+        ]
+        excess -= np.array(reach)[:, None] * track.errors
+    fires = excess > 0
+    return np.where(fires.any(0), fires.argmax(0) + 1.0, NEVER)
+
+
+def first_stops(losses: Floats, *, patience: int) -> Floats:
+    """The look at which early stopping stops each run, as `first_alarms`.
+
+    Args:
+        losses: float64 of shape (looks at the whole panel, runs); the first is the best to begin
+            with.
+        patience: Looks at the whole panel in a row without a new best.
+    """
+    waited, best = np.zeros(losses.shape[1]), losses[0]
+    stops = np.full(losses.shape[1], NEVER)
+    for evaluation, loss in enumerate(losses[1:], start=1):
+        waited = np.where(loss < best, 0, waited + 1)
+        best = np.minimum(best, loss)
+        stops[(waited >= patience) & (stops == NEVER)] = evaluation * FULL_EVERY + 1
+    return stops
+
+
+class _Mean(NamedTuple):
+    value: Floats
+    error: Floats
+    influences: Floats
+    units: float
+
+
+class _Documents:
+    """Means over documents of each one's mean over positions."""
+
+    def __init__(self, panel: HeldOutPanel, counts: Floats) -> None:
+        owners = panel.document_ids.numpy()
+        self._firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+        self._windows = np.bincount(owners)
+        self._counts = counts
+
+    def mean(self, sums: Floats, freshness: Floats) -> _Mean:
+        """Of sums of shape (runs, windows), windows weighted by freshness of shape (windows,)."""
+        positions = np.add.reduceat(self._counts * freshness, self._firsts)
+        weights = np.add.reduceat(freshness, self._firsts) / self._windows
+        weights = np.where(positions > 0, weights, 0.0)
+        means = np.add.reduceat(sums * freshness, self._firsts, axis=1)
+        means /= np.where(positions > 0, positions, 1.0)
+        value = means @ weights / weights.sum()
+        influences = (means - value[:, None]) * (weights / weights.sum())
+        units = float(weights.sum() ** 2 / (weights @ weights))
+        return _Mean(value, _spread(influences), influences, units)
+
+
+def _spread(influences: Floats) -> Floats:
+    documents = np.count_nonzero(influences.any(0))
+    squares = np.einsum("rd,rd->r", influences, influences)
+    return np.sqrt(documents / (documents - 1) * squares)
