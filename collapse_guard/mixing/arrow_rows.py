@@ -10,9 +10,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.mixing.token_batch import ROW_FORMATS, TokenBatch
-from collapse_guard.mixing.token_columns import TokenColumn, token_column
-
-_TEXT = frozenset({"string", "large_string"})
+from collapse_guard.mixing.token_columns import StoredColumn, text_column, token_column
 
 _Numbers = npt.NDArray[np.integer[Any]]
 
@@ -22,8 +20,8 @@ class ArrowRows:
 
     A call of a data set costs as much as reading twenty rows of it. So the tables are concatenated,
     which copies nothing, and selected or shuffled rows are found here and not one by one there.
-    Columns of whole numbers and of lists of them are copied straight out of the Arrow buffers, and
-    the others read and made into rows only when somebody looks: see `TokenBatch`.
+    Whole numbers, lists of them, and text are copied straight out of the Arrow buffers. Where there
+    are columns of tokens, rows are made only when somebody looks: see `TokenBatch`.
 
     Args:
         table: A `datasets.Dataset` of the stored rows of all sources, one after another.
@@ -42,8 +40,13 @@ class ArrowRows:
         }
         self._row_format: Any = table.format["type"]
         self._columns = _token_columns(table)
-        self._others = _other_columns(table, self._columns) if self._columns else None
-        self._others_are_text = self._others is not None and _is_text(self._others)
+        others = [name for name in table.format["columns"] if name not in self._columns]
+        text = {name: _text_column(table, name) for name in others}
+        self._others_are_text = None not in text.values()
+        # numpy's format has text of its own, which the data set itself must make.
+        own = self._others_are_text and _is_plain(table) and self._row_format != "numpy"
+        self._text = {name: column for name, column in text.items() if own and column is not None}
+        self._others = table.select_columns(others) if others and not own else None
 
     @classmethod
     def of(cls, sources: Sequence[Any]) -> Self | None:
@@ -82,19 +85,23 @@ class ArrowRows:
         for source, numbers in self._stored_at.items():
             chosen = np.flatnonzero(sources == source)
             stored[chosen] = self._starts[source] + numbers[rows[chosen]].astype(np.int64)
-        numbers = stored.tolist()
-        if not self._columns:
-            return _rows(self._table, numbers, self._row_format)
         columns = {name: column.read(stored) for name, column in self._columns.items()}
-        others = self._others
-        if others is None:
-            return TokenBatch(columns, row_format=self._row_format)
-        return TokenBatch(
-            columns,
-            row_format=self._row_format,
-            read_others=lambda: others[numbers],
-            others_are_text=self._others_are_text,
-        )
+        if columns:
+            return TokenBatch(
+                columns,
+                row_format=self._row_format,
+                read_others=lambda: self._read_others(stored),
+                others_are_text=self._others_are_text,
+            )
+        if self._text:
+            texts = self._read_others(stored)
+            return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+        return _rows(self._table, stored.tolist(), self._row_format)
+
+    def _read_others(self, stored: npt.NDArray[np.int64]) -> Mapping[str, Any]:
+        if self._others is not None:
+            return cast(Mapping[str, Any], self._others[stored.tolist()])
+        return {name: column.read(stored) for name, column in self._text.items()}
 
 
 def _is_dataset(rows: Any) -> bool:
@@ -118,32 +125,24 @@ def _stored_at(rows: Any) -> _Numbers | None:
     return numbers[0] if len(numbers) == 1 else np.concatenate(numbers)
 
 
-def _token_columns(table: Any) -> Mapping[str, TokenColumn]:
+def _token_columns(table: Any) -> Mapping[str, StoredColumn]:
     """The columns of tokens; none where the format changes what is stored."""
-    shown = table.format
-    plain = shown["type"] in ROW_FORMATS and not shown["format_kwargs"]
-    if not plain or shown["output_all_columns"]:
+    if not _is_plain(table):
         return {}
-    columns = {name: token_column(table.data.column(name)) for name in shown["columns"]}
+    columns = {name: token_column(table.data.column(name)) for name in table.format["columns"]}
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _other_columns(table: Any, columns: Mapping[str, TokenColumn]) -> Any | None:
-    """The same data set without these columns; None where nothing is left."""
-    names = [name for name in table.format["columns"] if name not in columns]
-    if not names:
-        return None
-    others = table.select_columns(names)
-    # Text is the same without a format as in torch's, which takes several times as long.
-    return others.with_format(None) if _is_text(others) and _is_torch(others) else others
+def _text_column(table: Any, name: str) -> StoredColumn | None:
+    # Other features may store text too, and make something else of it.
+    is_text = type(table.features[name]).__name__ == "Value"
+    return text_column(table.data.column(name)) if is_text else None
 
 
-def _is_text(table: Any) -> bool:
-    return all(str(kind) in _TEXT for kind in table.data.schema.types)
-
-
-def _is_torch(table: Any) -> bool:
-    return bool(table.format["type"] == "torch")
+def _is_plain(table: Any) -> bool:
+    shown = table.format
+    plain = shown["type"] in ROW_FORMATS and not shown["format_kwargs"]
+    return plain and not shown["output_all_columns"]
 
 
 def _rows(table: Any, numbers: list[int], row_format: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Reads columns of whole numbers straight out of Arrow buffers."""
+"""Reads columns of whole numbers, and of text, straight out of Arrow buffers."""
 
 import re
 from abc import ABC, abstractmethod
@@ -15,10 +15,13 @@ _NUMBERS = re.compile(_NUMBER)
 _LISTS = re.compile(rf"(large_)?list<\w+: {_NUMBER}( not null)?>")
 _FIXED_LISTS = re.compile(rf"fixed_size_list<\w+: {_NUMBER}( not null)?>\[\d+\]")
 
+# Arrow's names of its text types, and what their offsets are.
+_TEXTS = {"string": np.int32, "large_string": np.int64}
+
 _Integers = npt.NDArray[np.integer[Any]]
 
 
-class TokenColumn(ABC):
+class StoredColumn(ABC):
     """One column of views on Arrow buffers, one piece after another; nothing is copied to make it.
 
     Args:
@@ -31,14 +34,13 @@ class TokenColumn(ABC):
 
     @abstractmethod
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | list[Any]:
-        """The rows with these numbers.
+        """The rows with these numbers, in memory of their own.
 
         Args:
             rows: int64 of shape (n,), from 0 to below the number of rows.
 
         Returns:
-            int64 of shape (n,) or (n, width) where all rows are of one shape, else a list of n
-            int64 arrays of shape (width of the row,). In memory of its own.
+            int64 of shape (n,) or (n, width), or a list of n values.
         """
 
     def _places(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -48,7 +50,7 @@ class TokenColumn(ABC):
         return list(zip(pieces.tolist(), places.tolist(), strict=True))
 
 
-class EvenColumn(TokenColumn):
+class EvenColumn(StoredColumn):
     """A column in which every row is a whole number, or a list of as many as in every other.
 
     Args:
@@ -65,7 +67,7 @@ class EvenColumn(TokenColumn):
         self._pieces = pieces
 
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """As `TokenColumn.read`: int64 of shape (n,) or (n, width)."""
+        """As `StoredColumn.read`: int64 of shape (n,) or (n, width)."""
         if len(self._pieces) == 1:
             return self._pieces[0][rows].astype(np.int64)
         out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
@@ -76,7 +78,7 @@ class EvenColumn(TokenColumn):
         return out
 
 
-class RaggedColumn(TokenColumn):
+class RaggedColumn(StoredColumn):
     """A column of lists of several lengths.
 
     Args:
@@ -94,7 +96,7 @@ class RaggedColumn(TokenColumn):
         self._pieces = pieces
 
     def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
-        """As `TokenColumn.read`: n int64 arrays."""
+        """As `StoredColumn.read`: n int64 arrays."""
         out = []
         for piece, place in self._places(rows):
             offsets, values = self._pieces[piece]
@@ -102,7 +104,51 @@ class RaggedColumn(TokenColumn):
         return out
 
 
-def token_column(column: Any) -> TokenColumn | None:
+class TextColumn(StoredColumn):
+    """A column of text.
+
+    Args:
+        pieces: The offsets and the UTF-8 bytes of each piece: integers of shape (rows + 1,), where
+            each row begins and the last one ends, and a buffer.
+
+    Example:
+        >>> TextColumn([(np.array([0, 1, 3]), memoryview(b"abc"))]).read(np.array([1, 0]))
+        ['bc', 'a']
+    """
+
+    def __init__(self, pieces: Sequence[tuple[_Integers, memoryview]]) -> None:
+        super().__init__([len(offsets) - 1 for offsets, _ in pieces])
+        self._pieces = pieces
+
+    def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
+        """As `StoredColumn.read`: n texts."""
+        out = []
+        for piece, place in self._places(rows):
+            offsets, letters = self._pieces[piece]
+            out.append(str(letters[offsets[place] : offsets[place + 1]], "utf-8"))
+        return out
+
+
+def text_column(column: Any) -> TextColumn | None:
+    """The views on a column, or None where it holds anything but text.
+
+    Args:
+        column: A `pyarrow.ChunkedArray`.
+    """
+    dtype = _TEXTS.get(str(column.type))
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if dtype is None or not chunks or any(chunk.null_count for chunk in chunks):
+        return None
+    pieces = []
+    for chunk in chunks:
+        _, offsets, letters = chunk.buffers()
+        whole = np.frombuffer(offsets, dtype=dtype)
+        part = whole[chunk.offset : chunk.offset + len(chunk) + 1]
+        pieces.append((part, memoryview(b"" if letters is None else letters)))
+    return TextColumn(pieces)
+
+
+def token_column(column: Any) -> EvenColumn | RaggedColumn | None:
     """The views on a column, or None where it holds anything but whole numbers or lists of them.
 
     Args:

@@ -85,6 +85,25 @@ def test_tokens_and_text_come_out_of_the_buffers(make: Any, row_format: str | No
     assert isinstance(batch, TokenBatch)
 
 
+@pytest.mark.parametrize("row_format", [None, "numpy", "torch"])
+def test_text_alone(row_format: str | None) -> None:
+    sources = [with_text(seed).select_columns("text").with_format(row_format) for seed in range(3)]
+    assert type(check(sources)) is list
+
+
+def test_what_is_stored_as_text_but_is_none() -> None:
+    def in_json(seed: int) -> datasets.Dataset:
+        values = [{"seed": seed, "row": [row]} for row in range(NUM_ROWS)]
+        features = datasets.Features({"value": datasets.Json()})
+        return datasets.Dataset.from_dict({"value": values}, features=features)
+
+    assert check([in_json(seed) for seed in range(3)])[0] == {"value": {"seed": 0, "row": [3]}}
+
+
+def test_text_beside_floats() -> None:
+    check([with_text(seed).add_column("x", [0.5] * NUM_ROWS) for seed in range(3)])
+
+
 @pytest.mark.parametrize(
     "change",
     [

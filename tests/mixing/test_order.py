@@ -154,6 +154,7 @@ class TestFromBatchToBatch:
 class TestWorkers:
     """Each sees a part of the batches only; together they see all of them."""
 
+    @pytest.mark.usefixtures("_impatient")
     @pytest.mark.parametrize(
         ("batches", "context"),
         [

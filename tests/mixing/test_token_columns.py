@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from collapse_guard.mixing.token_columns import EvenColumn, RaggedColumn, token_column
+from collapse_guard.mixing.token_columns import EvenColumn, RaggedColumn, text_column, token_column
 
 TYPES = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64()]
 
@@ -57,6 +57,28 @@ def test_rows_are_what_pyarrow_says_they_are(
     if shape != "ragged":
         assert isinstance(read, EvenColumn)
         assert read.read(np.array(wanted)).dtype == np.int64
+
+
+@given(
+    texts=st.lists(st.text(max_size=4), min_size=1, max_size=9),
+    arrow_type=st.sampled_from([pa.string(), pa.large_string()]),
+    cuts=st.lists(st.integers(0, 100), max_size=3),
+    data=st.data(),
+)
+def test_texts_are_what_pyarrow_says_they_are(
+    texts: list[str], arrow_type: pa.DataType, cuts: list[int], data: st.DataObject
+) -> None:
+    column = text_column(in_pieces(texts, arrow_type, cuts))
+    wanted = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=8))
+    assert column is not None
+    assert column.read(np.array(wanted)) == [texts[row] for row in wanted]
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array(["a", None]), pa.array([1]), pa.array([b"a"]), pa.array([], pa.string())]
+)
+def test_what_is_no_text_is_left_alone(column: pa.Array) -> None:
+    assert text_column(pa.chunked_array([column])) is None
 
 
 @pytest.mark.parametrize(
