@@ -9,7 +9,7 @@ from collapse_guard.failures import FailureGuard, OnError
 from collapse_guard.mixing.arguments import whole_number
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.ledger import Shown, ledger_of, slots_shown, write_ledger
-from collapse_guard.mixing.streaming import MixStream
+from collapse_guard.mixing.streaming.mix_stream import MixStream
 
 require("transformers", "huggingface")
 

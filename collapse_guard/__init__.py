@@ -30,11 +30,11 @@ if TYPE_CHECKING:
         ScoringError as ScoringError,
         TokenizerMismatchError as TokenizerMismatchError,
     )
-    from collapse_guard.mixing.collate import MixCollator as MixCollator
     from collapse_guard.mixing.guard import MixGuard as MixGuard
+    from collapse_guard.mixing.reading.collate import MixCollator as MixCollator
     from collapse_guard.mixing.report import MixReport as MixReport
     from collapse_guard.mixing.source import Source as Source
-    from collapse_guard.mixing.streaming import MixStream as MixStream
+    from collapse_guard.mixing.streaming.mix_stream import MixStream as MixStream
     from collapse_guard.monitor import CollapseMonitor as CollapseMonitor
     from collapse_guard.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.prequential import PrequentialReader as PrequentialReader
@@ -63,11 +63,11 @@ _HOME = {
     "HeldOutPanel": "panel",
     "HumanReference": "reference",
     "MissingExtraError": "errors",
-    "MixCollator": "mixing.collate",
+    "MixCollator": "mixing.reading.collate",
     "MixGuard": "mixing.guard",
     "MixOrderError": "errors",
     "MixReport": "mixing.report",
-    "MixStream": "mixing.streaming",
+    "MixStream": "mixing.streaming.mix_stream",
     "PanelError": "errors",
     "PeerError": "errors",
     "PrequentialReader": "prequential",

@@ -18,7 +18,7 @@ from collapse_guard.reference import HumanReference
 from collapse_guard.scoring import picked_logprobs
 
 if TYPE_CHECKING:
-    from collapse_guard.mixing.plan import Located
+    from collapse_guard.mixing.planning.plan import Located
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.order import OrderCheck
+from collapse_guard.mixing.reading.order import OrderCheck
 
 require("datasets", "huggingface")
 

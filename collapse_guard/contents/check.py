@@ -12,8 +12,8 @@ from collapse_guard.contents.schema import find_differences
 from collapse_guard.contents.shared import find_shared
 from collapse_guard.errors import bad_argument
 from collapse_guard.fingerprint import Tokenizer
+from collapse_guard.mixing.row_source import Rows, RowSource
 from collapse_guard.mixing.source import Kind
-from collapse_guard.mixing.sources import Rows, RowSource
 from collapse_guard.panel import HeldOutPanel
 
 

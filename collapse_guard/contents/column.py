@@ -7,8 +7,8 @@ import numpy as np
 
 from collapse_guard.contents.token_rows import TokenRows
 from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.row_source import Rows, RowSource
 from collapse_guard.mixing.source import Kind
-from collapse_guard.mixing.sources import Rows, RowSource
 
 Contents = TokenRows | list[str]
 """What some rows hold: tokens, or texts ("" where there is none)."""

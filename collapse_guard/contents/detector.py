@@ -9,7 +9,7 @@ import numpy.typing as npt
 from collapse_guard.contents.column import Column
 from collapse_guard.contents.token_rows import TokenRows
 from collapse_guard.errors import ScoringError, bad_argument
-from collapse_guard.mixing.sources import Rows
+from collapse_guard.mixing.row_source import Rows
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from collapse_guard.contents.quality import RowWeights
 from collapse_guard.contents.rejection import rejection_by_rarity
 from collapse_guard.contents.token_rows import TokenRows
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.sources import Rows
+from collapse_guard.mixing.row_source import Rows
 
 Floats = npt.NDArray[np.floating[Any]]
 

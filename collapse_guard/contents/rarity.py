@@ -11,8 +11,8 @@ from collapse_guard.contents.leaks import encoder
 from collapse_guard.contents.token_rows import TokenRows
 from collapse_guard.errors import bad_argument
 from collapse_guard.fingerprint import Tokenizer
-from collapse_guard.mixing.rarity import row_rarity
-from collapse_guard.mixing.sources import Rows, RowSource
+from collapse_guard.mixing.planning.rarity import row_rarity
+from collapse_guard.mixing.row_source import Rows, RowSource
 from collapse_guard.reference import HumanReference
 
 _IDS = "input_ids"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.mixing.sources import RowSource
+from collapse_guard.mixing.row_source import RowSource
 
 _ROWS_LOOKED_AT = 1024
 

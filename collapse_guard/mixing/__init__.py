@@ -11,11 +11,11 @@ The words used here, once:
 * a *round* is a run of turns that shows every row of the stratum once.
 """
 
-from collapse_guard.mixing.collate import MixCollator
 from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.plan import Located
+from collapse_guard.mixing.planning.plan import Located
+from collapse_guard.mixing.reading.collate import MixCollator
 from collapse_guard.mixing.report import MixReport
 from collapse_guard.mixing.source import Source
-from collapse_guard.mixing.streaming import MixStream
+from collapse_guard.mixing.streaming.mix_stream import MixStream
 
 __all__ = ["Located", "MixCollator", "MixGuard", "MixReport", "MixStream", "Source"]

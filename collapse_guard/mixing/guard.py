@@ -11,19 +11,19 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.fingerprint import Tokenizer
 from collapse_guard.mixing.arguments import whole_number
-from collapse_guard.mixing.batch_reader import BatchReader
-from collapse_guard.mixing.build import build_plan
-from collapse_guard.mixing.counting import report_slots
-from collapse_guard.mixing.gathering import gather_sources
-from collapse_guard.mixing.human_rarity import Rarity
-from collapse_guard.mixing.lookahead import LookAhead
-from collapse_guard.mixing.order import OrderCheck, check_loader
-from collapse_guard.mixing.plan import Located
+from collapse_guard.mixing.planning.build import build_plan
+from collapse_guard.mixing.planning.counting import report_slots
+from collapse_guard.mixing.planning.gathering import gather_sources
+from collapse_guard.mixing.planning.human_rarity import Rarity
+from collapse_guard.mixing.planning.plan import Located
+from collapse_guard.mixing.planning.schedule import HumanFraction
+from collapse_guard.mixing.planning.stratify import stratify
+from collapse_guard.mixing.reading.batch_reader import BatchReader
+from collapse_guard.mixing.reading.lookahead import LookAhead
+from collapse_guard.mixing.reading.order import OrderCheck, check_loader
 from collapse_guard.mixing.report import MixReport
-from collapse_guard.mixing.schedule import HumanFraction
+from collapse_guard.mixing.row_source import Rows
 from collapse_guard.mixing.source import Source
-from collapse_guard.mixing.sources import Rows
-from collapse_guard.mixing.stratify import stratify
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.reference import HumanReference
 

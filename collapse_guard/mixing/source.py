@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.arguments import share, whole_number
-from collapse_guard.mixing.sources import Rows
+from collapse_guard.mixing.row_source import Rows
 
 Kind = Literal["human", "synthetic"]
 WhenDry = Literal["error", "stop", "human"]

@@ -9,8 +9,8 @@ from collapse_guard.contents.detector import TextDetector, detector_scores
 from collapse_guard.contents.quality import quality_weights
 from collapse_guard.contents.rarity import contents_rarity
 from collapse_guard.errors import ArgumentError, ScoringError, TokenizerMismatchError
-from collapse_guard.mixing.rarity import row_rarity
-from collapse_guard.mixing.sources import RowSource
+from collapse_guard.mixing.planning.rarity import row_rarity
+from collapse_guard.mixing.row_source import RowSource
 from tests.core.test_reference import word_tokenizer
 
 TOKENIZER = word_tokenizer("a", "b", "c")

@@ -24,7 +24,7 @@ from torch.utils.data import BatchSampler, DistributedSampler, RandomSampler, Se
 from torch.utils.data._utils import worker as torch_worker
 
 from collapse_guard import MixGuard, MixOrderError
-from collapse_guard.mixing import worker_starts
+from collapse_guard.mixing.reading import worker_starts
 
 MOST_SLOTS = 240
 

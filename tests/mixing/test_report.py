@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError, MissingExtraError
 from collapse_guard.mixing import MixGuard, Source
-from collapse_guard.mixing.stream import RowStream
+from collapse_guard.mixing.planning.stream import RowStream
 from collapse_guard.reference import HumanReference
 from tests.mixing.conftest import Count, make_rows
 

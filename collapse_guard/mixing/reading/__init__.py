@@ -1,0 +1,1 @@
+"""From slots to batches: rows are fetched together, and only in order."""
