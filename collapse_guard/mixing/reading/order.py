@@ -34,7 +34,8 @@ class OrderCheck:
       must follow it. The workers of a loader also compare their first batches, so that a shuffled
       loader is refused at its second batch, however many workers it has;
     * a process that is no worker, and so may read for one run after another, may leave off a run
-      to resume one at an earlier slot or, once since a run began, at a later one.
+      to resume one elsewhere. Where that run did not begin here, it must first have read on: by
+      one batch to go back, and by two to go ahead, which shuffled pairs of batches never do.
 
     Args:
         num_slots: Length of the stream.
@@ -45,8 +46,8 @@ class OrderCheck:
         self._starts = WorkerStarts()
         self._process = os.getpid()
         self._last: Sequence[int] = ()
-        self._may_jump = False
-        self._may_jump_ahead = False
+        self._began = False
+        self._followed = 0
 
     def check(self, slots: Sequence[int]) -> None:
         """Refuse a batch that is out of order.
@@ -76,18 +77,17 @@ class OrderCheck:
         if not last:
             if worker is not None:
                 self._compare_starts(worker.id, workers, slots, processes)
-            self._may_jump = self._may_jump_ahead = begins
+            self._began, self._followed = begins, 0
             return
         strides = self._strides(processes, workers * len(last))
         if begins or (first - last[0]) % self._num_slots in strides:
-            self._may_jump = True
-            self._may_jump_ahead |= begins
+            self._began |= begins
+            self._followed += 1
             return
-        ahead = first > last[0]
-        if worker is not None or not self._may_jump or (ahead and not self._may_jump_ahead):
+        read_on = self._followed >= (2 if first > last[0] else 1)
+        if worker is not None or not (self._began or read_on):
             raise _disorder([last[-1], first])
-        self._may_jump = False
-        self._may_jump_ahead &= not ahead
+        self._began, self._followed = False, 0
 
     def _compare_starts(
         self, worker: int, workers: int, slots: Sequence[int], processes: tuple[int, ...]
