@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text an
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
-	@echo "==> Testing: about 1.5 minutes on two cores."
+	@echo "==> Testing: about 9 minutes on two cores."
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
