@@ -55,6 +55,10 @@ class TrainerRecords:
         """Forget all looks: a training begins."""
         self.unlogged, self._full, self._full_step = None, {}, -1
 
+    def forget_full(self) -> None:
+        """Take the latest look at the whole panel for one at another model."""
+        self._full, self._full_step = {}, -1
+
     def has_full(self, state: TrainerState) -> bool:
         """Whether the whole panel has been looked at since the last step."""
         return self._full_step == state.global_step

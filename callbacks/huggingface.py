@@ -231,6 +231,12 @@ class CollapseGuardCallback(TrainerCallback):
         if metrics is not None:
             metrics.update(self._records.metrics(self.monitor, state))
 
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Take note that the time until the next step is no training."""
+        self.monitor.pause()
+
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -251,7 +257,11 @@ class CollapseGuardCallback(TrainerCallback):
         # With a best model loaded by now, the weights are no longer those of this step.
         if not args.load_best_model_at_end:
             self._look_if_new(TrainerEvent(args, state, control, kwargs))
+        else:
+            # An evaluation from now on is of that model.
+            self._records.forget_full()
         self._is_training = False
+        self.monitor.pause()
         self._stop_watching()
         self._stop_watching = _nothing
 

@@ -256,6 +256,8 @@ class CollapseGuard(Callback):
         """Look at the whole panel, before anyone asks what the validation has shown."""
         if not trainer.sanity_checking:
             self._look_at_all(trainer)
+            # The validation itself is no training.
+            self.monitor.pause()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the whole panel a last time."""

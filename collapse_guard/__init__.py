@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ScoringError as ScoringError,
         TokenizerMismatchError as TokenizerMismatchError,
     )
+    from collapse_guard.failures import FailureGuard as FailureGuard
     from collapse_guard.mixing.guard import MixGuard as MixGuard
     from collapse_guard.mixing.reading.collate import MixCollator as MixCollator
     from collapse_guard.mixing.report import MixReport as MixReport
@@ -60,6 +61,7 @@ _HOME = {
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor",
     "ConformityError": "errors",
+    "FailureGuard": "failures",
     "HeldOutPanel": "panel",
     "HumanReference": "reference",
     "MissingExtraError": "errors",
@@ -93,6 +95,7 @@ __all__ = [
     "CollapseGuardError",
     "CollapseMonitor",
     "ConformityError",
+    "FailureGuard",
     "HeldOutPanel",
     "HumanReference",
     "MissingExtraError",

@@ -1,7 +1,8 @@
 """Holding rules against one reading after another."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from collapse_guard.errors import bad_argument
@@ -12,8 +13,9 @@ from collapse_guard.rules import Alert, Threshold
 class Alarms:
     """The rules of a run: how often each was looked at, and for how long it has been broken.
 
-    A rule that stays broken is told once; it is armed again by a look that does not break it. A
-    reading that a look did not take leaves its rules as they are.
+    A rule that stays broken is told once; it is armed again by a look whose value is back within
+    the limit. A reading that a look did not take, or that is not a number, leaves its rules as
+    they are.
 
     Args:
         rules: The rules, no two of which read alike.
@@ -58,11 +60,16 @@ class Alarms:
         fired = []
         for rule in self.rules:
             name = str(rule)
-            if rule.reading not in reading:
+            # One that could not be had is no look: it neither breaks a rule nor clears it.
+            if math.isnan(reading.get(rule.reading, math.nan)):
                 continue
             self._looks[name] += 1
             if not rule.is_broken(reading, start, look=self._looks[name]):
-                self._broken[name] = 0
+                # Unsure is not recovered: what has fired is armed again by a value that is back.
+                bare = replace(rule, alpha=None)
+                fired_before = self._broken[name] >= rule.patience
+                if not (fired_before and bare.is_broken(reading, start)):
+                    self._broken[name] = 0
                 continue
             self._broken[name] += 1
             if self._broken[name] == rule.patience:

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from collapse_guard.agreement import all_or_none
+
 
 @contextmanager
 def averaged_weights(optimizer: object) -> Iterator[None]:
@@ -25,14 +27,18 @@ def averaged_weights(optimizer: object) -> Iterator[None]:
         yield
         return
     parameters = [each for group in schedule_free.param_groups for each in group["params"]]
-    copies = [parameter.detach().clone() for parameter in parameters]
-    schedule_free.eval()
+    copies: list[torch.Tensor] = []
     try:
+        # The copies may be too much for the memory of one process alone.
+        with all_or_none():
+            copies.extend([parameter.detach().clone() for parameter in parameters])
+            schedule_free.eval()
         yield
     finally:
         schedule_free.train()
         with torch.no_grad():
-            for parameter, copy in zip(parameters, copies, strict=True):
+            # None where they could not be made, and nothing was moved.
+            for parameter, copy in zip(parameters, copies, strict=bool(copies)):
                 parameter.copy_(copy)
 
 

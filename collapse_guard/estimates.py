@@ -108,6 +108,23 @@ def scaled(estimate: Estimate, factor: float) -> Estimate:
     )
 
 
+def total(left: Estimate, right: Estimate) -> Estimate:
+    """Left plus right over the same documents, of which fewer may take part in one of the two.
+
+    Each side's influences are brought to its own standard error before they are added, document by
+    document. What is known of the sum's error is no more than of the side with fewer documents.
+    """
+    sides = [
+        side.influences * (side.standard_error / norm if norm else 0.0)
+        for side in (left, right)
+        for norm in (float(np.linalg.norm(side.influences)),)
+    ]
+    unknown = math.isnan(left.standard_error) or math.isnan(right.standard_error)
+    influences = sides[0] + sides[1]
+    error = math.nan if unknown else float(np.linalg.norm(influences))
+    return Estimate(left.value + right.value, error, influences, min(left.units, right.units))
+
+
 def difference(left: Estimate, right: Estimate) -> Estimate:
     """Left minus right; where both are over the same documents, shared variation cancels.
 
@@ -119,6 +136,8 @@ def difference(left: Estimate, right: Estimate) -> Estimate:
         error = math.hypot(left.standard_error, right.standard_error)
         return Estimate(value, error, np.zeros(0), units)
     influences = left.influences - right.influences
+    if math.isnan(left.standard_error) or math.isnan(right.standard_error):
+        return Estimate(value, math.nan, influences, units)
     documents = int(np.count_nonzero(influences))
     return Estimate(value, _spread(influences, documents), influences, units)
 

@@ -23,7 +23,7 @@ class FailureGuard:
         ArgumentError: `on_error` is neither.
     """
 
-    def __init__(self, on_error: OnError) -> None:
+    def __init__(self, on_error: OnError = "report") -> None:
         if on_error not in ("report", "raise"):
             raise bad_argument(
                 "on_error", expected='"report" or "raise"', given=on_error, hint="choose"

@@ -37,7 +37,7 @@ class Looker:
     across_processes: bool
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
             raise bad_argument(
                 "batch_size",
                 expected="at least 1 window",

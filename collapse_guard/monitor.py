@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,6 +97,7 @@ class CollapseMonitor:
         prequential: PrequentialReader | None = None,
         across_processes: bool = True,
     ) -> None:
+        _check_kinds(panel, rules, sampling, prequential, baseline)
         self.panel = panel
         self.sampling = sampling
         self.prequential = prequential
@@ -134,7 +136,7 @@ class CollapseMonitor:
 
     @property
     def history(self) -> list[Reading]:
-        """Every look at the whole panel so far, the start's first."""
+        """Every look at the whole panel since this monitor was made, or its run started."""
         return self._history
 
     @property
@@ -175,6 +177,8 @@ class CollapseMonitor:
         """
         self._alarms.clear()
         self._history = []
+        if self.prequential is not None:
+            self.prequential.clear()
         self._stopwatch.restart()
         with self._stopwatch.looking(device_of(model)), averaged_weights(optimizer):
             self._base = None
@@ -309,7 +313,7 @@ class CollapseMonitor:
                 return self._small_look(model, step, windows, baseline)
         finally:
             # A look that failed has cost its time too.
-            self._pace.looked(step, windows, *seconds)
+            self._pace.looked(step, windows, sum(seconds))
 
     def _small_look(
         self, model: torch.nn.Module, step: int, windows: int, baseline: Baseline
@@ -318,6 +322,7 @@ class CollapseMonitor:
         self._rotation.update(turn, self._looker.look_at(model, turn))
         reading = make_band_reading(
             self.panel,
+            self._rotation.whole,
             self._rotation.latest,
             self._rotation.freshness,
             baseline,
@@ -343,7 +348,8 @@ class CollapseMonitor:
         self._rotation.update_all(scores)
         beside = {**self._prequential_estimates(), **sampled}
         reading = make_reading(self.panel, scores, baseline, beside, step=step, base=self._base)
-        self._history.append(reading)
+        # Without what each document contributes: of thousands of looks that would be gigabytes.
+        self._history.append(replace(reading, influences={}))
         return reading
 
     def _look_at_all(
@@ -369,6 +375,40 @@ class CollapseMonitor:
         # The first call of its kind pays for what a model or a compiler sets up.
         seconds(1), seconds(pace.most)
         pace.calibrate(step, seconds(1), seconds(pace.most), full)
+
+
+def _check_kinds(
+    panel: object, rules: object, sampling: object, prequential: object, baseline: object
+) -> None:
+    """Refuse what would fail at the first look, when a callback could only report it."""
+    is_rules = isinstance(rules, Sequence) and all(isinstance(rule, Threshold) for rule in rules)
+    for name, given, fits, expected, hint in (
+        ("panel", panel, isinstance(panel, HeldOutPanel), "a HeldOutPanel", "from_texts makes one"),
+        ("rules", rules, rules is None or is_rules, "a list of Threshold", "leave it out, or []"),
+        (
+            "sampling",
+            sampling,
+            sampling is None or isinstance(sampling, Sampling),
+            "a Sampling, or None",
+            "give sampling=Sampling()",
+        ),
+        (
+            "prequential",
+            prequential,
+            prequential is None or isinstance(prequential, PrequentialReader),
+            "a PrequentialReader, or None",
+            "give PrequentialReader(mix, reference)",
+        ),
+        (
+            "baseline",
+            baseline,
+            baseline is None or isinstance(baseline, Baseline),
+            "a Baseline, or None",
+            "give the `baseline` of a monitor that has started",
+        ),
+    ):
+        if not fits:
+            raise bad_argument(name, expected=expected, given=given, hint=hint)
 
 
 def _check_baseline(baseline: Baseline | None, reading_names: Sequence[str]) -> None:

@@ -12,6 +12,9 @@ from collapse_guard.errors import bad_argument
 _HORIZON = 100
 """Steps after which a plan without a look is made anew, should steps have changed meanwhile."""
 
+_NOT_YET = 1 << 62
+"""The step of a look that is not planned."""
+
 
 class Pace(Protocol):
     """Says how much to look at, and is told what looking took."""
@@ -46,16 +49,24 @@ class EveryNSteps:
     """
 
     def __init__(self, every_n_steps: int, *, num_windows: int) -> None:
-        if every_n_steps < 1:
+        if not isinstance(every_n_steps, int) or every_n_steps < 1:
             raise bad_argument(
-                "every_n_steps", expected="at least 1 step", given=every_n_steps, hint="try 50"
+                "every_n_steps",
+                expected="a whole number of at least 1 step",
+                given=every_n_steps,
+                hint="try 50",
             )
         self.every_n_steps = every_n_steps
         self._num_windows = num_windows
+        self._step: int | None = None
 
     def due(self, step: int, trained: float | None) -> int:
-        """All windows at every n-th step."""
-        return self._num_windows if step % self.every_n_steps == 0 else 0
+        """All windows at every n-th step, or at the first call after it."""
+        before, self._step = self._step, step
+        if before is None or before >= step:
+            before = step - 1
+        passed = step // self.every_n_steps > before // self.every_n_steps
+        return self._num_windows if passed else 0
 
     def looked(self, step: int, windows: int, seconds: float) -> None:
         """Nothing to note."""
@@ -91,7 +102,7 @@ class Budget:
     """
 
     def __init__(self, overhead: float, *, num_windows: int, most: int) -> None:
-        if not 0.0 < overhead < 1.0:
+        if not isinstance(overhead, int | float) or not 0.0 < overhead < 1.0:
             raise bad_argument(
                 "overhead",
                 expected="a share of the training time above 0 and below 1, or None",
@@ -119,7 +130,7 @@ class Budget:
         self._per_window = max(most - one, 0.0) / max(self._most - 1, 1)
         self._fixed, self._full = max(one - self._per_window, 0.0), full
         # Until a step has been timed nobody knows what may be spent.
-        self._small_due, self._full_due = step + 3, step + 3
+        self._small_due, self._full_due = step + 3, _NOT_YET
         self._small_windows = 0
         self._step = step
 
@@ -136,7 +147,7 @@ class Budget:
     def due(self, step: int, trained: float | None) -> int:
         """What has come due, the whole panel first."""
         self._earn(step, trained)
-        if step >= self._full_due and self._small_windows:
+        if step >= self._full_due:
             return self._num_windows
         if step >= self._small_due:
             if not self._small_windows:
@@ -166,6 +177,7 @@ class Budget:
             "accounts": [self._small_account, self._full_account],
             "plan": [self._small_due, self._small_windows, self._full_due],
             "step_seconds": list(self._step_seconds),
+            "step": self._step,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -176,6 +188,7 @@ class Budget:
         self._small_account, self._full_account = state["accounts"]
         self._small_due, self._small_windows, self._full_due = map(int, state["plan"])
         self._step_seconds = deque(state["step_seconds"], maxlen=self._step_seconds.maxlen)
+        self._step = int(state["step"])
 
     def _earn(self, step: int, trained: float | None) -> None:
         if step < self._step:
@@ -199,7 +212,11 @@ class Budget:
         full_wait = _steps_until(self._full, self._full_account, income)
         if wait > _HORIZON:
             wait, windows = _HORIZON, 0
-        settled = of_first_process([step + wait, windows, step + full_wait])
+        plan = [step + wait, windows, step + full_wait]
+        if not self._step_seconds:
+            # No step has been timed: nobody knows what may be spent.
+            plan = [step + 3, 0, _NOT_YET]
+        settled = of_first_process(plan)
         self._small_due, self._small_windows, self._full_due = map(int, settled)
 
     def _affordable(self, income: float) -> int:

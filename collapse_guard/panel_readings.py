@@ -8,10 +8,17 @@ import numpy.typing as npt
 
 from collapse_guard.baseline import Baseline
 from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import Estimate, exponential, ratio
+from collapse_guard.estimates import (
+    Estimate,
+    difference,
+    exponential,
+    logarithm,
+    ratio,
+    total,
+)
 from collapse_guard.panel import HeldOutPanel
 from collapse_guard.panel_scores import BandSums, PanelScores
-from collapse_guard.position_readings import paired_readings
+from collapse_guard.position_readings import document_means, paired_readings
 from collapse_guard.readings import READINGS, Reading
 
 Floats = npt.NDArray[np.float64]
@@ -55,9 +62,8 @@ def make_reading(
     Raises:
         ArgumentError: The baseline was taken on another panel.
     """
-    all_fresh = np.ones(len(panel))
-    by_document = _ByDocument(panel, all_fresh)
-    estimates = _band_estimates(panel, scores, baseline, base, all_fresh) | {
+    by_document = _ByDocument(panel, np.ones(len(panel)))
+    estimates = _band_estimates(panel, scores, baseline, base) | {
         "perplexity": exponential(ratio(-by_document(scores.logprob), by_document.positions)),
         "tail_mass_ratio": ratio(by_document(scores.tail_mass), by_document.tail),
         "effective_vocabulary": _effective_vocabulary(scores.group_distributions),
@@ -69,6 +75,7 @@ def make_reading(
 
 def make_band_reading(
     panel: HeldOutPanel,
+    whole: BandSums,
     latest: BandSums,
     freshness: Floats,
     baseline: Baseline,
@@ -77,12 +84,14 @@ def make_band_reading(
     base: Baseline | None = None,
     beside: Mapping[str, Estimate] = _NOTHING,
 ) -> Reading:
-    """The readings of `BAND_READINGS`, from windows that were looked at longer and less long ago.
+    """The readings of `BAND_READINGS`, from a look at the whole panel and what moved since.
 
     Args:
         panel: The held-out text.
-        latest: What the model gave on each window when that was last looked at.
-        freshness: float64 of shape (windows,), from 0 to 1: how much each window counts.
+        whole: What the model gave on each window at the last look at all of them.
+        latest: What it gave on each window when that was last looked at.
+        freshness: float64 of shape (windows,), from 0 to 1: how much the movement of each window
+            counts; 0 for those that were not looked at since.
         baseline: As in `make_reading`.
         step: As in `make_reading`.
         base: As in `make_reading`.
@@ -91,7 +100,9 @@ def make_band_reading(
     Raises:
         ArgumentError: The baseline was taken on another panel.
     """
-    estimates = _band_estimates(panel, latest, baseline, base, freshness)
+    estimates = _band_estimates(panel, whole, baseline, base)
+    if freshness.any():
+        estimates = _moved_on(estimates, panel, whole, latest, freshness)
     return Reading.of(step, estimates | dict(beside), is_full=False)
 
 
@@ -117,9 +128,8 @@ def _band_estimates(
     sums: BandSums | PanelScores,
     baseline: Baseline,
     base: Baseline | None,
-    freshness: Floats,
 ) -> dict[str, Estimate]:
-    by_document = _ByDocument(panel, freshness)
+    by_document = _ByDocument(panel, np.ones(len(panel)))
 
     def paired(other: Baseline) -> dict[str, Estimate]:
         _check_panel(other, panel)
@@ -128,7 +138,6 @@ def _band_estimates(
             by_document.tail,
             by_document(sums.head_logprob - np.array(other.head_logprob)),
             by_document.head,
-            weights=by_document.weights,
         )
 
     against_base = {} if base is None else paired(base)
@@ -139,6 +148,38 @@ def _band_estimates(
         **paired(baseline),
         **{f"{name}_vs_base": estimate for name, estimate in against_base.items()},
     }
+
+
+def _moved_on(
+    estimates: Mapping[str, Estimate],
+    panel: HeldOutPanel,
+    whole: BandSums,
+    latest: BandSums,
+    freshness: Floats,
+) -> dict[str, Estimate]:
+    """The estimates of a look at the whole panel, with what the model has moved since."""
+    by_document = _ByDocument(panel, freshness)
+    tail_moved = by_document(latest.tail_logprob - whole.tail_logprob)
+    head_moved = by_document(latest.head_logprob - whole.head_logprob)
+    prob_moved = by_document(latest.tail_prob - whole.tail_prob)
+    of_tail = document_means(tail_moved, by_document.tail, by_document.weights)
+    of_head = document_means(head_moved, by_document.head, by_document.weights)
+    moved = {
+        "tail_logprob": ratio(tail_moved, by_document.tail),
+        "head_logprob": ratio(head_moved, by_document.head),
+        "tail_prob": ratio(prob_moved, by_document.tail),
+        "tail_retention": of_tail,
+        "head_retention": of_head,
+        "tail_gap": difference(of_head, of_tail),
+    }
+    now = {}
+    for name, at_whole in estimates.items():
+        since = moved[name.removesuffix("_vs_base")]
+        if "retention" in name:
+            now[name] = exponential(total(logarithm(at_whole), since))
+        else:
+            now[name] = total(at_whole, since)
+    return now
 
 
 def _check_panel(baseline: Baseline, panel: HeldOutPanel) -> None:

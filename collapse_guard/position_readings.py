@@ -77,8 +77,6 @@ def paired_readings(
     tail: Floats,
     head_moved: Floats,
     head: Floats,
-    *,
-    weights: Floats | None = None,
 ) -> dict[str, Estimate]:
     """`tail_retention`, `head_retention` and `tail_gap`, from sums by document.
 
@@ -88,10 +86,8 @@ def paired_readings(
         tail: float64 of shape (documents,), numbers of tail positions.
         head_moved: As `tail_moved`, over head positions.
         head: As `tail`.
-        weights: float64 of shape (documents,), how much each document counts; None for once each.
     """
-    of_tail = document_means(tail_moved, tail, weights)
-    of_head = document_means(head_moved, head, weights)
+    of_tail, of_head = document_means(tail_moved, tail), document_means(head_moved, head)
     return {
         "tail_retention": exponential(of_tail),
         "head_retention": exponential(of_head),

@@ -13,6 +13,7 @@ from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.estimates import Estimate, difference, exponential
 from collapse_guard.failures import FailureGuard
 from collapse_guard.forward import logits_of
+from collapse_guard.random_states import random_states_kept
 from collapse_guard.readings import PREQUENTIAL_READINGS
 from collapse_guard.reference import HumanReference
 from collapse_guard.scoring import picked_logprobs
@@ -95,15 +96,19 @@ class PrequentialReader:
                 )
         self._mix = mix
         self._column = column
-        self._start_missing = start_rows
+        self._start_rows, self._memory = start_rows, memory
         self._max_rows = max_rows
         self._bands = torch.from_numpy(np.stack([reference.tail_types, reference.head_types]))
-        self._now = DecayedRatios(len(_BANDS), memory)
-        self._start = DecayedRatios(len(_BANDS), float("inf"))
-        self._has_read = False
-        self._pending: list[torch.Tensor] = []
         self._failures = FailureGuard("report")
-        self._working = True
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all rows: a new run starts."""
+        self._start_missing = self._start_rows
+        self._now = DecayedRatios(len(_BANDS), self._memory)
+        self._start = DecayedRatios(len(_BANDS), float("inf"))
+        self._pending: list[torch.Tensor] = []
+        self._has_read, self._working = False, True
 
     def watch(
         self,
@@ -136,10 +141,11 @@ class PrequentialReader:
             if not self._working or not model.training or not torch.is_grad_enabled():
                 return
             first = (at * num_processes + rank) * batch_size
+            is_checked = at % _CHECKED == 0
             at += 1
             working, self._working = self._working, False
             with self._failures.contained("reading human rows off the training"), torch.no_grad():
-                self._read(first, batch_size, args, kwargs, output)
+                self._read(first, is_checked, args, kwargs, output)
                 self._working = working
 
         return model.register_forward_hook(hook, with_kwargs=True).remove
@@ -189,7 +195,7 @@ class PrequentialReader:
             self._start.load_state_dict(state["start"])
 
     def _read(
-        self, first: int, batch_size: int, args: Any, kwargs: Mapping[str, Any], output: Any
+        self, first: int, is_checked: bool, args: Any, kwargs: Mapping[str, Any], output: Any
     ) -> None:
         ids = kwargs["input_ids"] if "input_ids" in kwargs else args[0]
         slots = np.arange(first, first + len(ids))
@@ -198,13 +204,12 @@ class PrequentialReader:
         if not len(slots):
             return
         mask = kwargs.get("attention_mask")
-        if first // batch_size % _CHECKED == 0 or not self._has_read:
+        if is_checked or not self._has_read:
             self._check_row(int(slots[0]), ids[0], None if mask is None else mask[0])
         located = self._mix.locate(slots)
         chosen = np.flatnonzero(located.is_human & located.is_first)[: self._max_rows]
         if len(chosen):
-            rows = torch.from_numpy(chosen).to(ids.device)
-            self._pending.append(self._row_sums(logits_of(output), ids, mask, rows))
+            self._pending.append(self._row_sums(logits_of(output), ids, mask, chosen.tolist()))
             self._has_read = True
         if len(self._pending) >= _CHECKED:
             self._drain()
@@ -214,7 +219,7 @@ class PrequentialReader:
         logits: torch.Tensor,
         ids: torch.Tensor,
         mask: torch.Tensor | None,
-        rows: torch.Tensor,
+        rows: list[int],
     ) -> torch.Tensor:
         """float32 of shape (rows, 2, bands): numerators and denominators of each row."""
         if logits.shape[:2] != ids.shape:
@@ -222,15 +227,20 @@ class PrequentialReader:
                 f"the training pass returned logits of shape {tuple(logits.shape)} for input of "
                 f"shape {tuple(ids.shape)}: prequential readings need logits for every token."
             )
-        targets = ids[rows, 1:].long()
+        # On the device, and without anything that is copied there or a choice of positions: the
+        # program would wait for the accelerator, between forward and backward pass. A row at a
+        # time, which is a view: a copy of their logits would be gigabytes at the training's peak.
+        targets = torch.stack([ids[row, 1:] for row in rows]).long()
         told = torch.ones_like(targets, dtype=torch.bool)
         if mask is not None:
-            told = (mask[rows, 1:] != 0) & (mask[rows, :-1] != 0)
-        # On the device and without a choice of positions: asking how many there are would make the
-        # program wait for the accelerator.
-        picked = logits[rows, :-1].flatten(0, 1)
-        logprobs = picked_logprobs(picked, targets.flatten()).view(targets.shape)
-        bands = self._bands.to(ids.device)
+            told = torch.stack([(mask[row, 1:] != 0) & (mask[row, :-1] != 0) for row in rows])
+        logprobs = torch.stack(
+            [
+                picked_logprobs(logits[row, :-1], of_row)
+                for row, of_row in zip(rows, targets, strict=True)
+            ]
+        )
+        self._bands = bands = self._bands.to(ids.device)
         known = targets.clamp(max=bands.shape[1] - 1)
         tail, head = bands[:, known] & told & (targets == known)
         kept = torch.stack([told, tail, head, tail], dim=1).float()
@@ -238,7 +248,9 @@ class PrequentialReader:
         return torch.stack([(values * kept).sum(2), kept.sum(2)], dim=1)
 
     def _check_row(self, slot: int, ids: torch.Tensor, mask: torch.Tensor | None) -> None:
-        planned = np.asarray(self._mix[slot][self._column]).tolist()
+        # The user's own data set is read, which may draw at random, and not for the training.
+        with random_states_kept():
+            planned = np.asarray(self._mix[slot][self._column]).tolist()
         shown = ids if mask is None else ids[mask != 0]
         shown_ids = shown[: len(planned)].tolist()
         if shown_ids != planned[: len(shown_ids)]:

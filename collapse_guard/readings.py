@@ -67,7 +67,8 @@ class Reading(Mapping[str, float]):
         step: The training step after which the look was taken.
         values_by_name: The values, by the names in `READINGS`, in `BASE_READINGS` where the model
             without its adapters is compared with, and in `SAMPLED_READINGS` where the model was
-            let write. A look at a part of the panel has those of `BAND_READINGS` alone.
+            let write. A look at a part of the panel has those of `BAND_READINGS` alone, and of
+            them against the model without its adapters, and prequential ones.
         standard_errors: Their standard errors over documents; NaN where there is none.
         units: How many documents of equal weight each is over; infinite where that is unknown.
         influences: float64 of shape (documents,): what each document contributes to each error.

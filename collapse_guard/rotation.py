@@ -12,20 +12,26 @@ from collapse_guard.panel_scores import BandSums, PanelScores
 
 Floats = npt.NDArray[np.float64]
 
-MEMORY = 0.5
-"""Time constant of the exponential weights, in panels: a window that was last looked at when half
-a panel's worth of windows had still to come counts exp(-1) of one that was looked at just now."""
+MEMORY = 0.25
+"""Time constant of the exponential weights, in panels: a window since which a quarter of a panel's
+worth of windows was looked at counts exp(-1) of one that was looked at just now."""
+
+
+_SUMS = ("tail_logprob", "tail_prob", "head_logprob")
 
 
 class Rotation:
     """Micro-panels that go round a panel, and the exponentially weighted estimate they add up to.
 
-    What a model gave on each window is kept until the window is looked at again. A window counts
-    exp(-a / (MEMORY x windows)), a being the number of windows that were looked at since it was:
-    recent looks count most, no document counts twice, and so the standard error over documents is
-    honest however often the panel has been gone round. After a look at the whole panel all
-    windows are equally fresh and the estimate is the plain one. While it goes round at an even
-    pace, the estimate is worth 76% of the panel's windows and lags 0.34 rounds behind.
+    The estimate is that of the last look at the whole panel, plus how far the model has moved
+    since on the windows that were looked at since: the same windows under both, so that what
+    documents differ in cancels (a difference estimator: Cochran 1977, Sampling Techniques, section
+    7.4). Of these a window counts exp(-a / (MEMORY x windows)), a being the number of windows that
+    were looked at since it was: recent looks count most, and no document counts twice, however
+    often the panel has been gone round. What was looked at before tells nothing of what the model
+    has become since, and counts nothing. While it goes round at an even pace, the movement is
+    taken from 48% of the panel's windows and lags 0.23 rounds behind; where the model moves much
+    within a round, so late is the estimate.
 
     The order is drawn once, by a generator of its own: first windows of all documents, then second
     windows, and so on, so that a micro-panel holds as many documents as it can.
@@ -34,7 +40,8 @@ class Rotation:
         panel: The held-out text.
 
     Attributes:
-        latest: What the model gave on each window when that was last looked at.
+        whole: What the model gave on each window at the last look at all of them.
+        latest: What it gave on each window when that was last looked at.
         is_complete: Whether the whole panel has been looked at, before which there is no estimate.
     """
 
@@ -50,6 +57,8 @@ class Rotation:
         self._cursor = 0
         self._looked = 0
         self._looked_at = np.zeros(len(owners), dtype=np.int64)
+        self._whole_at = 0
+        self.whole = BandSums(*np.zeros((3, len(owners))))
         self.latest = BandSums(*np.zeros((3, len(owners))))
         self.is_complete = False
 
@@ -73,13 +82,19 @@ class Rotation:
         """Take in a look at the whole panel; the next windows' turn stays theirs."""
         self._looked += len(self._order)
         self._take(np.arange(len(self._order)), scores)
+        self._whole_at = self._looked
+        self.whole = BandSums(*(np.array(getattr(self.latest, name)) for name in _SUMS))
         self.is_complete = True
 
     @property
     def freshness(self) -> Floats:
-        """float64 of shape (windows,), in (0, 1]: how much each window counts."""
+        """float64 of shape (windows,), from 0 to 1: how much each window's movement counts.
+
+        All 0 just after a look at the whole panel, when nothing has moved yet.
+        """
         age = self._looked - self._looked_at
         weights: Floats = np.exp(-age / (MEMORY * len(self._order)))
+        weights[self._looked_at <= self._whole_at] = 0.0
         return weights
 
     def state_dict(self) -> dict[str, Any]:
@@ -88,9 +103,9 @@ class Rotation:
             "cursor": self._cursor,
             "is_complete": self.is_complete,
             "ages": (self._looked - self._looked_at).tolist(),
-            "tail_logprob": self.latest.tail_logprob.tolist(),
-            "tail_prob": self.latest.tail_prob.tolist(),
-            "head_logprob": self.latest.head_logprob.tolist(),
+            "age_of_whole": self._looked - self._whole_at,
+            "latest": {name: getattr(self.latest, name).tolist() for name in _SUMS},
+            "whole": {name: getattr(self.whole, name).tolist() for name in _SUMS},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -98,8 +113,10 @@ class Rotation:
         self._cursor, self._looked = int(state["cursor"]), 0
         self.is_complete = bool(state["is_complete"])
         self._looked_at = -np.array(state["ages"], dtype=np.int64)
-        self.latest = BandSums(
-            *(np.array(state[name]) for name in ("tail_logprob", "tail_prob", "head_logprob"))
+        self._whole_at = -int(state["age_of_whole"])
+        self.latest, self.whole = (
+            BandSums(*(np.array(state[sums][name]) for name in _SUMS))
+            for sums in ("latest", "whole")
         )
 
     def _take(self, windows: npt.NDArray[np.int64], sums: BandSums | PanelScores) -> None:

@@ -38,6 +38,9 @@ _ON_LOG_SCALE = {
 }
 """Readings whose logarithm is nearer to a mean over documents than they are themselves."""
 
+_BELOW_ZERO = {"tail_logprob", "head_logprob"}
+"""Readings of which a larger multiple is a lower one."""
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -120,12 +123,28 @@ class Threshold:
                 given=f"below={self.below}, above={self.above}",
                 hint="write two rules to fence a reading in",
             )
-        if self.relative_to_start and self.reading in PREQUENTIAL_READINGS:
+        bound = self.below if self.below is not None else self.above
+        if not isinstance(bound, int | float) or not math.isfinite(bound):
+            raise bad_argument(
+                "below" if self.below is not None else "above",
+                expected="a finite number",
+                given=bound,
+                hint="nothing is ever past NaN",
+            )
+        if self.relative_to_start and self.reading in {**PREQUENTIAL_READINGS, **BASE_READINGS}:
             raise bad_argument(
                 "relative_to_start",
-                expected="False for a prequential reading, which a start does not have",
+                expected=f"False for {self.reading}, which a start does not have",
                 given=True,
-                hint="tail_retention_prequential is told against the run's first rows",
+                hint="it is told against the run's first rows, or the base model, by itself",
+            )
+        if self.relative_to_start and self._start_breaks(bound):
+            raise bad_argument(
+                "relative_to_start",
+                expected=f"False, or a multiple that {self.reading} does not begin past: it starts "
+                "at 0 or below, where a smaller multiple lies higher",
+                given=f"{self.below=}, {self.above=}",
+                hint="below=1.2 is a fall by a fifth; tail_gap starts at 0, which has no multiple",
             )
         if self.patience < 1:
             raise bad_argument(
@@ -140,6 +159,12 @@ class Threshold:
             )
         if self.alpha is not None:
             check_alpha(self.alpha)
+
+    def _start_breaks(self, multiple: float) -> bool:
+        if self.reading == "tail_gap":
+            return True
+        falls = self.below is not None
+        return self.reading in _BELOW_ZERO and (multiple <= 1.0 if falls else multiple >= 1.0)
 
     def __str__(self) -> str:
         bound = f"below {self.below}" if self.below is not None else f"above {self.above}"
@@ -159,6 +184,10 @@ class Threshold:
             start: The run's start.
             look: The how-manyth look of the run this rule is held against, counted from 1.
         """
+        value = reading[self.reading]
+        if math.isinf(value):
+            # A model that has diverged: no interval, and no doubt either.
+            return value < 0 if self.below is not None else value > 0
         excess = self._excess(reading.estimate(self.reading), start)
         margin = 0.0
         if self.alpha is not None:

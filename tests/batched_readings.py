@@ -79,19 +79,28 @@ def read(simulated: SimulatedRuns) -> Tracks:
     """Read all runs, look by look."""
     panel, runs = simulated.panel, simulated.runs
     tail, head = (_Documents(panel, panel.position_counts[band]) for band in ("tail", "head"))
-    latest_tail, latest_head = np.zeros((2, runs, len(panel)))
+    moved_tail, moved_head = np.zeros((2, runs, len(panel)))
+    everywhere = np.ones(len(panel))
     values, errors = np.empty((2, 2, LOOKS, runs))
     units, losses = np.empty((2, LOOKS)), []
     for number, look in enumerate(simulated):
-        latest_tail[:, look.windows], latest_head[:, look.windows] = look.tail, look.head
         if look.torso is not None:
             gained = (look.tail + look.head + look.torso).sum(1)
             losses.append(-gained / panel.position_counts["all"].sum())
-        of_tail = tail.mean(latest_tail, look.freshness)
-        of_head = head.mean(latest_head, look.freshness)
-        values[:, number] = of_tail.value, of_head.value - of_tail.value
-        errors[:, number] = of_tail.error, _spread(of_head.influences - of_tail.influences)
-        units[:, number] = of_tail.units, min(of_head.units, of_tail.units)
+            whole_tail, whole_head = look.tail, look.head
+            of_tail, of_head = tail.mean(look.tail, everywhere), head.mean(look.head, everywhere)
+            whole = of_tail, _difference(of_head, of_tail)
+            at_look = whole
+        else:
+            moved_tail[:, look.windows] = look.tail - whole_tail[:, look.windows]
+            moved_head[:, look.windows] = look.head - whole_head[:, look.windows]
+            of_tail = tail.mean(moved_tail, look.freshness)
+            of_head = head.mean(moved_head, look.freshness)
+            moved = of_tail, _difference(of_head, of_tail)
+            at_look = tuple(map(_total, whole, moved))
+        for reading, mean in enumerate(at_look):
+            values[reading, number], errors[reading, number] = mean.value, mean.error
+            units[reading, number] = mean.units
     names = ("tail_retention", "tail_gap")
     return Tracks(
         {name: Track(values[i], errors[i], units[i]) for i, name in enumerate(names)},
@@ -166,6 +175,21 @@ class _Documents:
         influences = (means - value[:, None]) * (weights / weights.sum())
         units = float(weights.sum() ** 2 / (weights @ weights))
         return _Mean(value, _spread(influences), influences, units)
+
+
+def _difference(left: _Mean, right: _Mean) -> _Mean:
+    influences = left.influences - right.influences
+    units = min(left.units, right.units)
+    return _Mean(left.value - right.value, _spread(influences), influences, units)
+
+
+def _total(left: _Mean, right: _Mean) -> _Mean:
+    influences = sum(
+        side.influences * (side.error / np.linalg.norm(side.influences, axis=1))[:, None]
+        for side in (left, right)
+    )
+    units = min(left.units, right.units)
+    return _Mean(left.value + right.value, np.linalg.norm(influences, axis=1), influences, units)
 
 
 def _spread(influences: Floats) -> Floats:

@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from collapse_guard import CollapseMonitor
+from collapse_guard import CollapseMonitor, FailureGuard
 from examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -29,13 +29,15 @@ def main() -> None:
 
     monitor = CollapseMonitor(panel, overhead=arguments.overhead)
     monitor.start(model)
+    failures = FailureGuard()
     for step, batch in enumerate(batches, start=1):
         loss = next_token_loss(model, batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        if reading := monitor.observe(model, step):
-            print(f"step {step:4d}  loss {loss:.3f}  {told(reading)}")
+        with failures.contained("looking at the model"):
+            if reading := monitor.observe(model, step):
+                print(f"step {step:4d}  loss {loss:.3f}  {told(reading)}")
     last = monitor.look(model, arguments.steps)
     print(f"end  {told(last)}  overhead {monitor.overhead_spent:.1%}")
     for alert in monitor.alerts:

@@ -51,14 +51,19 @@ def human_text() -> tuple[torch.Tensor, HeldOutPanel]:
     Returns:
         Training rows, int64 of shape (rows, `ROW`), and the held-out panel.
     """
-    words = [re.findall(r"\w+|[^\w\s]", topics[name].lower()) for name in sorted(topics)]
+    words = [re.findall(r"\w+|[^\w\s]", text.lower()) for text in _without_repeats()]
     commonest = Counter(word for document in words for word in document).most_common(VOCAB_SIZE - 1)
     ids = {word: i for i, (word, _) in enumerate(commonest, start=_UNKNOWN + 1)}
     documents = [[ids.get(word, _UNKNOWN) for word in document] for document in words]
     train = [document for i, document in enumerate(documents) if i % 4]
     reference = HumanReference.from_token_ids(train, vocab_size=VOCAB_SIZE)
     panel = HeldOutPanel.from_token_ids(
-        documents[::4], reference, window=ROW, short="drop", max_windows=96
+        documents[::4],
+        reference,
+        window=ROW,
+        short="drop",
+        max_windows=96,
+        training_documents=train,
     )
     rows = [torch.tensor(each) for document in train for each in _cut(document)]
     return torch.stack(rows), panel
@@ -96,6 +101,17 @@ def told(reading: Reading) -> str:
     """The reading to watch first, with its standard error."""
     value, error = reading["tail_retention"], reading.standard_errors["tail_retention"]
     return f"tail retention {value:.3f} ± {error:.3f}"
+
+
+def _without_repeats() -> list[str]:
+    """The topics, each paragraph where it stands first: some topics are parts of longer ones."""
+    seen: set[str] = set()
+    texts = []
+    for name in sorted(topics):
+        paragraphs = dict.fromkeys(" ".join(p.split()) for p in re.split(r"\n\s*\n", topics[name]))
+        texts.append("\n\n".join(p for p in paragraphs if p not in seen))
+        seen.update(paragraphs)
+    return [text for text in texts if text]
 
 
 def _cut(document: list[int]) -> list[list[int]]:

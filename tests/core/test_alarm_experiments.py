@@ -94,7 +94,12 @@ def test_the_batched_path_is_the_package_s_own() -> None:
                 np.testing.assert_array_equal(windows.numpy(), look.windows)
                 rotation.update(windows, sums)
             reading = make_band_reading(
-                panel, rotation.latest, rotation.freshness, baseline, step=number + 1
+                panel,
+                rotation.whole,
+                rotation.latest,
+                rotation.freshness,
+                baseline,
+                step=number + 1,
             )
             watches[run].check(reading, baseline.readings)
             for name, track in batched.readings.items():

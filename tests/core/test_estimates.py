@@ -7,7 +7,14 @@ from scipy import stats
 
 from collapse_guard.diversity import rarefied_types
 from collapse_guard.errors import ArgumentError
-from collapse_guard.estimates import difference, document_mean, exponential, jackknife, ratio
+from collapse_guard.estimates import (
+    difference,
+    document_mean,
+    exponential,
+    jackknife,
+    ratio,
+    total,
+)
 
 
 def test_document_mean_is_the_textbook_standard_error() -> None:
@@ -107,3 +114,28 @@ def test_jackknife_of_one_and_of_none() -> None:
         jackknife(np.mean, [])
     with pytest.raises(ArgumentError, match="`groups` expected at least 2"):
         jackknife(np.mean, [1.0, 2.0], groups=1)
+
+
+def test_a_total_is_the_mean_of_sums_and_its_error_theirs() -> None:
+    random = np.random.default_rng(0)
+    level, moved = random.normal(size=(2, 40))
+    both = total(document_mean(level), document_mean(moved))
+    expected = document_mean(level + moved)
+    assert both.value == pytest.approx(expected.value)
+    assert both.standard_error == pytest.approx(expected.standard_error)
+    np.testing.assert_allclose(both.influences**2, 40 / 39 * expected.influences**2)
+
+
+def test_a_total_knows_no_more_than_the_smaller_side() -> None:
+    random = np.random.default_rng(1)
+    runs = []
+    for _ in range(4000):
+        level, moved = random.normal(size=60), random.normal(0.0, 0.5, 60)
+        seen = np.where(np.arange(60) < 15, moved, np.nan)
+        runs.append(total(document_mean(level), document_mean(seen)))
+    assert {each.units for each in runs} == {15.0}
+    spread = np.std([each.value for each in runs])
+    assert np.mean([each.standard_error for each in runs]) == pytest.approx(spread, rel=0.05)
+    one = np.full(60, np.nan)
+    one[0] = 1.0
+    assert math.isnan(total(document_mean(np.ones(60)), document_mean(one)).standard_error)
