@@ -197,6 +197,8 @@ class MixGuard(Dataset[Any]):
         """
         if not len(slots):
             return []
+        if min(slots) < 0 or max(slots) >= self._num_slots:
+            raise IndexError(f"slots {list(slots)} are not all from 0 to {self._num_slots - 1}")
         self._order.check(slots)
         return self._read(np.asarray(slots, dtype=np.int64))
 

@@ -10,6 +10,8 @@ from collapse_guard.mixing.planning.interleave import Interleave, Patterns
 from collapse_guard.mixing.planning.permutation import derive_keys, permute
 from collapse_guard.mixing.planning.strata import Strata
 
+_TURNS_AT_A_TIME = 1 << 16
+
 
 class RowStream:
     """Rows of one source in an order that any process can compute for any draw.
@@ -147,13 +149,26 @@ class RowStream:
         place = int(self._first_places[run, stratum]) + epoch * int(self._turns[run, stratum])
         rounds, ahead = divmod(place - start + turn - begun, size)
         # ... and of this stretch some are filled, which may lie beyond the round's end.
-        latest = self._shuffled(
-            run, np.full(begun, epoch), np.full(begun, stratum), np.arange(turn - begun, turn)
-        )
-        beyond = int(np.count_nonzero(latest - (turn - begun) + ahead >= size))
+        beyond = self._filled_from(size - ahead, run, epoch, stratum, turn)
         counts = {
             rounds: size - ahead - (begun - beyond),
             rounds + 1: ahead - beyond + (begun - beyond),
             rounds + 2: beyond,
         }
         return Counter({times: rows for times, rows in counts.items() if rows})
+
+    def _filled_from(self, place: int, run: int, epoch: int, stratum: int, turn: int) -> int:
+        """How many of the turns before this one, in its stretch, fill that place or a later one."""
+        stretch = int(self.strata.sizes[stratum]) // 4 + 1
+        start = turn - turn % stretch
+        if place >= min(stretch, int(self._turns[run, stratum]) - start):
+            return 0
+        filled = 0
+        # In parts, because a quarter of the rows of a large source would be no small array.
+        for first in range(start, turn, _TURNS_AT_A_TIME):
+            turns = np.arange(first, min(first + _TURNS_AT_A_TIME, turn))
+            places = self._shuffled(
+                run, np.full(turns.size, epoch), np.full(turns.size, stratum), turns
+            )
+            filled += int(np.count_nonzero(places - start >= place))
+        return filled

@@ -39,6 +39,8 @@ class ArrowRows:
             source: numbers for source, numbers in enumerate(stored_at) if numbers is not None
         }
         self._row_format: Any = table.format["type"]
+        shown = set(table.format["columns"])
+        self._order = [name for name in table.column_names if name in shown]
         self._columns = _token_columns(table)
         others = [name for name in table.format["columns"] if name not in self._columns]
         text = {name: _text_column(table, name) for name in others}
@@ -92,6 +94,7 @@ class ArrowRows:
                 row_format=self._row_format,
                 read_others=lambda: self._read_others(stored),
                 others_are_text=self._others_are_text,
+                order=self._order,
             )
         if self._text:
             texts = self._read_others(stored)

@@ -46,6 +46,7 @@ class OrderCheck:
         self._starts = WorkerStarts()
         self._process = os.getpid()
         self._last: Sequence[int] = ()
+        self._began_at = -1
         self._began = False
         self._followed = 0
 
@@ -58,6 +59,7 @@ class OrderCheck:
         Raises:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
+        slots = [int(slot) for slot in slots]
         processes = _divisors(_num_processes())
         if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
@@ -65,7 +67,7 @@ class OrderCheck:
                 raise _disorder(slots)
         if os.getpid() != self._process:
             # A forked worker brings along what its parent has read.
-            self._process, self._last = os.getpid(), ()
+            self._process, self._last, self._began_at = os.getpid(), (), -1
         self._check_place(slots, processes)
         self._last = slots
 
@@ -73,8 +75,10 @@ class OrderCheck:
         first, size, last = slots[0], len(slots), self._last
         worker = get_worker_info()
         workers = 1 if worker is None else worker.num_workers
-        begins = first < workers * max(processes) * size
+        # A process may have one batch of a pass, the short last one: it begins there each time.
+        begins = first < workers * max(processes) * size or first == self._began_at
         if not last:
+            self._began_at = first
             if worker is not None:
                 self._compare_starts(worker.id, workers, slots, processes)
             self._began, self._followed = begins, 0
@@ -118,7 +122,7 @@ def check_loader(loader: "DataLoader[object]") -> None:
         MixOrderError: Its sampler is none that is known to keep the order, or its workers hand
             over batches as they come (`in_order=False`).
     """
-    sampler: object = loader.batch_sampler or loader.sampler
+    sampler: object = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     while (
         inner := getattr(sampler, "batch_sampler", getattr(sampler, "sampler", None))
     ) is not None:

@@ -40,6 +40,7 @@ class TokenBatch(list[Any]):
         row_format: str | None,
         read_others: Callable[[], Mapping[str, Sequence[Any]]] = dict,
         others_are_text: bool = True,
+        order: Sequence[str] = (),
     ) -> None:
         # The length must be right for C code too, which does not ask `__len__`. What it would find
         # in place of a row must be nothing that could pass for one.
@@ -48,6 +49,7 @@ class TokenBatch(list[Any]):
         self._row_format = row_format
         self._read_others = read_others
         self._others_are_text = others_are_text
+        self._order = order
 
     @property
     def unread_columns(self) -> Mapping[str, Tokens] | None:
@@ -72,6 +74,7 @@ class TokenBatch(list[Any]):
         of_format = ROW_FORMATS[self._row_format]
         values = {name: of_format(column) for name, column in columns.items()}
         values |= self._read_others()
+        values = {name: values[name] for name in self._order or values}
         rows = zip(*values.values(), strict=True)
         super().__setitem__(slice(None), [dict(zip(values, row, strict=True)) for row in rows])
 

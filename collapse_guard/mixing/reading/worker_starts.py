@@ -5,6 +5,7 @@ from multiprocessing import current_process
 from typing import Any
 
 import torch
+from torch.utils.data import get_worker_info
 
 _MOST_WORKERS = 256
 _BOUND = 2**62
@@ -49,6 +50,26 @@ class WorkerStarts:
             for other, (number, other_slot, other_size) in enumerate(self._first.tolist())
             if number == loader and other != worker
         ]
+
+
+class GoneOn:
+    """Which iteration has gone on from a state: a process that has workers cannot see it begin."""
+
+    def __init__(self) -> None:
+        self._loader: Any = _shared_table()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self._loader.is_shared():
+            self._loader = _shared_table()
+
+    def claim(self) -> bool:
+        """Whether this iteration is the first to go on from there."""
+        worker = get_worker_info()
+        number = -1 if worker is None else _loader_number(worker.id)
+        if not int(self._loader[0, 0]):
+            self._loader[0, 0] = number
+        return int(self._loader[0, 0]) == number
 
 
 def _shared_table() -> torch.Tensor:

@@ -129,6 +129,10 @@ class StreamCursor:
     ) -> None:
         self._name = name
         self._stream: Any = stream
+        if isinstance(getattr(stream, "_epoch", None), torch.Tensor):
+            # Hugging Face shares its epoch among processes: another worker's pass would be ours.
+            self._stream = _twin(stream)
+            self._stream._epoch = self._stream._epoch.clone()
         self._buffer = buffer
         self._passes = _NO_LIMIT if max_repeats is None else max_repeats
         self._key = np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.uint64)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.mixing.arguments import whole_number
 from collapse_guard.mixing.planning.schedule import HumanFraction
+from collapse_guard.mixing.reading.worker_starts import GoneOn
 from collapse_guard.mixing.row_source import Rows, RowSource
 from collapse_guard.mixing.source import Source
 from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
@@ -133,6 +134,7 @@ class MixStream(IterableDataset[Any]):
         self._shard: tuple[int, int] | None = None
         self._is_dealt_out = False
         self._start: dict[str, Any] | None = None
+        self._gone_on = GoneOn()
         self._reader: StreamReader | None = None
 
     @property
@@ -160,15 +162,16 @@ class MixStream(IterableDataset[Any]):
                 that of another reader.
         """
         start, self._start = self._start, None
+        if start is not None and not self._gone_on.claim():
+            start = None
         turns, shown = self._turns(start)
         cursors = self._cursors()
         for cursor, state in zip(cursors, (start or {}).get("sources", ()), strict=False):
             cursor.load_state_dict(state)
-        human = [n for n, source in enumerate(self.sources) if source.kind == "human"]
         self._reader = StreamReader(
             self.sources,
             cursors,
-            StreamShares(self._plan.shares, human),
+            StreamShares(self._plan.shares, self._human),
             turns,
             unit=self._unit,
             length=self._length,
@@ -204,6 +207,7 @@ class MixStream(IterableDataset[Any]):
         part = copy(self)
         part._shard = (shards, number)
         part._reader = None
+        part._gone_on = GoneOn()
         return part
 
     def state_dict(self) -> dict[str, Any]:
@@ -236,7 +240,7 @@ class MixStream(IterableDataset[Any]):
                 given=(state.get("version"), state.get("stream")),
                 hint="make the stream with the arguments of the run that is resumed",
             )
-        self._start = deepcopy(state)
+        self._start, self._gone_on = deepcopy(state), GoneOn()
 
     def resume_at(self, slots: int) -> None:
         """Let the next iteration go on after the first slots of the whole stream.
@@ -249,6 +253,7 @@ class MixStream(IterableDataset[Any]):
         """
         base = whole_number("slots", slots, least=0, most=2**62, hint="give the slots shown so far")
         self._start = {"version": _VERSION, "stream": self._identity(), "base": base}
+        self._gone_on = GoneOn()
 
     def report(self, slots: int) -> StreamReport:
         """What the first slots of the whole stream show: the same on every process.
@@ -262,7 +267,17 @@ class MixStream(IterableDataset[Any]):
         shown = whole_number(
             "slots", slots, least=0, most=2**62, hint="give the slots shown so far"
         )
-        counts = self._plan.shares.draws_before(shown).tolist()
+        shares = StreamShares(self._plan.shares, self._human)
+        asked = shares.shown_before(shown).tolist()
+        for number, (source, rows, repeats) in enumerate(
+            zip(self.sources, self._plan.rows, self._plan.max_repeats, strict=True)
+        ):
+            # Of rows that are read by number it is known beforehand when they run dry.
+            if source.when_dry != "human" or not isinstance(rows, RowSource) or repeats is None:
+                continue
+            if asked[number] > len(rows) * repeats:
+                shares.hand_over(number, len(rows) * repeats)
+        counts = shares.shown_before(shown).tolist()
         return report_stream(self.sources, counts, slots=shown, block_size=self._plan.block_size)
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
@@ -281,6 +296,10 @@ class MixStream(IterableDataset[Any]):
     def __getstate__(self) -> dict[str, Any]:
         # A worker's copy begins anew; a reader holds iterators, which cannot travel.
         return {**self.__dict__, "_reader": None}
+
+    @property
+    def _human(self) -> list[int]:
+        return [n for n, source in enumerate(self.sources) if source.kind == "human"]
 
     @property
     def _unit(self) -> int:

@@ -141,6 +141,20 @@ def _sources_with_slots(
                 given=source.when_dry,
                 hint=f"nothing could stand in for {source.name!r} without a list of its rows",
             )
+        if source.min_fraction and source.when_dry == "human":
+            raise bad_argument(
+                "when_dry",
+                expected="'error' or 'stop' for a source of a stream that has a min_fraction",
+                given=source.when_dry,
+                hint=f"once dry, {source.name!r} would fall below its min_fraction",
+            )
+        if takes_over and source.kind == "human" and source.max_fraction < 1:
+            raise bad_argument(
+                "max_fraction",
+                expected="1 for human sources of a stream in which a dry source hands over to them",
+                given=source.max_fraction,
+                hint=f"{source.name!r} would rise above it; use MixGuard, or when_dry='stop'",
+            )
         if source.quality is not None:
             raise bad_argument(
                 "quality",

@@ -79,5 +79,7 @@ def report_stream(
             StreamSourceReport(source.name, source.kind, source.generation, source.licence, count)
             for source, count in zip(sources, shown, strict=True)
         ),
-        is_exact=all(source.when_dry != "human" for source in sources),
+        is_exact=all(
+            source.when_dry != "human" or hasattr(source.rows, "__len__") for source in sources
+        ),
     )

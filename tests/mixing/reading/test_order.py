@@ -3,6 +3,7 @@ import pickle
 from itertools import islice, pairwise
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from accelerate.data_loader import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler
@@ -261,3 +262,21 @@ class TestCheckLoader:
         with pytest.raises(MixOrderError):
             check_loader(loader)
         assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_process_whose_only_batch_is_the_short_last_one_begins_there_each_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    order = OrderCheck(16)
+    for _ in range(3):
+        order.check(range(12, 16))
+        order.check(range(12, 16))
+
+
+def test_slots_may_come_as_an_array() -> None:
+    order = OrderCheck(64)
+    for first in (0, 8, 16):
+        order.check(np.arange(first, first + 8))
+    with pytest.raises(MixOrderError):
+        order.check(torch.tensor([40, 3, 7]))

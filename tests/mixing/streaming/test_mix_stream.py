@@ -606,3 +606,47 @@ def test_nothing_random_is_drawn() -> None:
     before = torch.get_rng_state()
     list(make_stream(*make_sources("map")))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_only_the_first_epoch_after_a_resume_begins_there() -> None:
+    stream = make_stream(*make_sources("map"), length=40)
+    whole = list(stream)
+    stream.resume_at(24)
+    loader = DataLoader(stream, 4, num_workers=2, collate_fn=list)
+    first, second = ([row for batch in loader for row in batch] for _ in range(2))
+    assert first == whole[24:]
+    assert len(second) == 40
+
+
+def test_a_worker_s_pass_is_no_other_worker_s() -> None:
+    human, synthetic = make_sources("datasets")
+    mine, other = (make_stream(human, synthetic, length=16) for _ in range(2))
+    reading = iter(mine)
+    rows = [next(reading)]
+    # Another reader of the same Hugging Face stream goes on to its next pass meanwhile.
+    list(other)
+    human.set_epoch(7)
+    rows += list(reading)
+    assert rows == list(make_stream(*make_sources("datasets"), length=16))
+
+
+class TestHandOver:
+    def test_what_it_shows_is_reported_where_the_rows_are_counted(self) -> None:
+        few = Source([(SYNTHETIC, n) for n in range(10)], "few", "synthetic", when_dry="human")
+        stream = make_stream(Rows(HUMAN, 400), few, length=80, max_repeats=1)
+        kinds = Counter(kind for kind, _ in stream)
+        report = stream.report(80)
+        assert {each.name: each.shown for each in report.sources} == {
+            "human": kinds[HUMAN],
+            "few": kinds[SYNTHETIC],
+        }
+        assert report.is_exact
+
+    def test_limits_that_it_would_break_are_refused(self) -> None:
+        floor = Source(Rows(SYNTHETIC, 9), "few", "synthetic", min_fraction=0.1, when_dry="human")
+        with pytest.raises(ArgumentError, match="`when_dry`"):
+            make_stream(None, floor)
+        capped = Source(Rows(HUMAN, 9), "wiki", "human", max_fraction=0.5)
+        dry = Source(Rows(SYNTHETIC, 9), "few", "synthetic", when_dry="human")
+        with pytest.raises(ArgumentError, match="`max_fraction`"):
+            make_stream([capped, Source(Rows(HUMAN, 9), "news", "human")], dry)
