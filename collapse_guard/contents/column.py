@@ -127,7 +127,7 @@ class Column:
     def _ids(self, value: Any) -> Any:
         if value is None:
             return []
-        if isinstance(value, list) and (not value or type(value[0]) is int):
+        if isinstance(value, list) and set(map(type, value)) <= {int}:
             return value
         ids = np.asarray(value)
         if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iub"):
@@ -169,7 +169,15 @@ def _tokens(values: Any) -> TokenRows:
     lengths = [
         chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in chunks
     ]
-    ids = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]
+    flat = [chunk.flatten() for chunk in chunks]
+    if any(ids.null_count for ids in flat):
+        raise bad_argument(
+            "column",
+            expected="token ids in every place of every row",
+            given="rows with nulls among their ids",
+            hint="leave these rows out",
+        )
+    ids = [each.to_numpy(zero_copy_only=False) for each in flat]
     return TokenRows(
         np.concatenate([np.zeros(0, np.int64), *ids]).astype(np.int64, copy=False),
         np.concatenate([np.zeros(0, np.int64), *lengths]).astype(np.int64, copy=False),

@@ -8,6 +8,9 @@ import numpy as np
 
 from collapse_guard.mixing.row_source import RowSource
 
+_NAMES = {"f": "float", "U": "str", "b": "bool"}
+"""What numpy's kinds of values are called where they stand in a list."""
+
 _ROWS_LOOKED_AT = 1024
 
 
@@ -87,5 +90,7 @@ def _type(value: Any) -> str:
         kind = str(value.dtype).removeprefix("torch.")
         if np.issubdtype(np.dtype(kind) if kind != "bfloat16" else np.float32, np.integer):
             kind = "int"
+        elif kind != "bfloat16" and np.dtype(kind).kind in _NAMES:
+            kind = _NAMES[np.dtype(kind).kind]
         return "list of " * int(value.ndim) + kind
     return type(value).__name__

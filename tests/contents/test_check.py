@@ -302,3 +302,10 @@ def test_memory_does_not_grow_with_the_length_of_rows() -> None:
         tracemalloc.stop()
     assert report.is_clean
     assert peak < 35e6
+
+
+def test_one_type_in_numpy_and_in_lists_is_no_difference() -> None:
+    rows = [{"text": "a b c d e f", "score": 0.5, "input_ids": [1, 2]}]
+    arrays = datasets.Dataset.from_list(rows).with_format("numpy")
+    sources = [Source(rows, "human", "human"), Source(arrays, "web", "synthetic")]
+    assert check_contents(sources, near=None).differences == ()

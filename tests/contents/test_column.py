@@ -99,3 +99,17 @@ def test_long_rows_are_read_in_small_batches(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_neither_text_nor_token_ids_is_refused(rows: Any, column: str | None) -> None:
     with pytest.raises(ArgumentError, match="`column` expected"):
         list(Column(rows, "web", "human", column).batches())
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"input_ids": [1, 2.7]}],
+        [{"input_ids": [1, None]}],
+        datasets.Dataset.from_dict({"input_ids": [[1, None], [2]]}),
+    ],
+    ids=["a fraction", "nothing", "a null in Arrow"],
+)
+def test_what_is_no_token_id_is_refused(rows: Any) -> None:
+    with pytest.raises(ArgumentError, match="`column`"):
+        Column(rows, "web", "synthetic").read([0])
