@@ -1,5 +1,7 @@
 """The Hugging Face Trainer's ledger: which rows of a mixed stream it has really trained on."""
 
+import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +25,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR  # noqa: E402
 
 logger = logging.getLogger("collapse_guard")
 
+_COMPARED_SLOTS = 1024
 _STATE_KEY = "collapse_guard/mix_ledger"
 
 
@@ -70,6 +73,7 @@ class MixLedgerCallback(TrainerCallback):
         )
         self._failures = FailureGuard(on_error)
         self._loader: Any = None
+        self._mix: str | None = None
 
     def on_train_begin(
         self,
@@ -89,6 +93,7 @@ class MixLedgerCallback(TrainerCallback):
         with self._failures.contained("opening the mix ledger"):
             if self._can_keep(args, state, loader):
                 self._loader = loader
+                self._mix = _fingerprint(self.guard)
                 self._compare_with_checkpoint(args, state)
                 self._compare_with_blocks(args)
         self._write(args, state)
@@ -107,7 +112,11 @@ class MixLedgerCallback(TrainerCallback):
             # The Trainer's annotation is that of the constructor's argument; it keeps a dict.
             saved = cast(dict[str, Any], state.stateful_callbacks)
             shown = self._shown(args, state)
-            saved[_STATE_KEY] = {"passes": shown.passes, "slots": shown.slots}
+            saved[_STATE_KEY] = {
+                "passes": shown.passes,
+                "slots": shown.slots,
+                "mix": self._mix,
+            }
         if state.global_step % self.every_n_steps == 0:
             self._write(args, state)
 
@@ -154,6 +163,12 @@ class MixLedgerCallback(TrainerCallback):
         if not state.global_step or saved is None:
             return
         shown = self._shown(args, state)
+        if saved.get("mix") != self._mix:
+            logger.warning(
+                "the checkpoint's run was mixed in another way (other sources, fractions, boost or "
+                "seed): the ledger counts as if this mix had been shown all along, and rows may be "
+                "shown again. Resume with the mixed stream of the run that it resumes."
+            )
         if (saved["passes"], saved["slots"]) != (shown.passes, shown.slots):
             logger.warning(
                 "the checkpoint's run had shown %d slots of pass %d, and this one goes on at slot "
@@ -200,6 +215,16 @@ class MixLedgerCallback(TrainerCallback):
             if beside_checkpoint and checkpoint.is_dir():
                 write_ledger(checkpoint, ledger)
             write_ledger(folder, ledger)
+
+
+def _fingerprint(guard: MixGuard | MixStream) -> str | None:
+    """16 hexadecimal digits that name a mix by how it begins; None for a stream."""
+    if not isinstance(guard, MixGuard):
+        return None
+    slots = min(len(guard), _COMPARED_SLOTS)
+    rows = guard.locate(range(slots)).row.tolist()
+    told = json.dumps([guard.report(slots).to_dict(), rows])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _slots_per_batch(loader: Any) -> int:

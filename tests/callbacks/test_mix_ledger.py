@@ -233,6 +233,19 @@ def test_a_resume_with_another_global_batch_is_told(
     assert "had shown 16 slots of pass 0, and this one goes on at slot 8" in caplog.text
 
 
+def test_a_resume_with_another_mix_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard, other = make_guard(), make_guard(seed=1)
+    saving = {"save_strategy": "steps", "save_steps": 2}
+    make_trainer(tmp_path, guard, [MixLedgerCallback(guard)], max_steps=2, **saving).train()
+    checkpoint = str(tmp_path / "checkpoint-2")
+    with caplog.at_level(logging.WARNING, "collapse_guard"):
+        for mix, told in ((make_guard(), False), (other, True)):
+            make_trainer(tmp_path, mix, [MixLedgerCallback(mix)], max_steps=3).train(checkpoint)
+            assert ("was mixed in another way" in caplog.text) == told
+
+
 def test_steps_that_are_no_whole_blocks_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
