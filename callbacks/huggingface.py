@@ -8,6 +8,7 @@ from typing import Any
 
 from collapse_guard.averaged_weights import is_schedule_free
 from collapse_guard.callbacks.actions import OnAlert, check_on_alert, decide
+from collapse_guard.callbacks.arguments import check_monitor, check_name, do_nothing
 from collapse_guard.callbacks.hf_passes import watch_passes
 from collapse_guard.callbacks.hf_records import TrainerEvent, TrainerRecords
 from collapse_guard.callbacks.hf_saving import SaveOnce
@@ -103,30 +104,16 @@ class CollapseGuardCallback(TrainerCallback):
         on_error: OnError = "report",
         name: str = "collapse",
     ) -> None:
-        if not isinstance(monitor, CollapseMonitor):
-            raise bad_argument(
-                "monitor",
-                expected="a CollapseMonitor",
-                given=monitor,
-                hint="give CollapseMonitor(panel)",
-            )
-        if not name.isidentifier():
-            raise bad_argument(
-                "name",
-                expected="letters, digits and underscores",
-                given=name,
-                hint='"collapse" is the default',
-            )
-        self.monitor = monitor
+        self.monitor = check_monitor(monitor)
         self.on_alert = check_on_alert(on_alert)
         self.sink = sink
-        self.name = name
+        self.name = check_name(name)
         self._failures = FailureGuard(on_error)
         self._records = TrainerRecords(name)
         self._state = CheckpointedState(name)
         self._saving = SaveOnce()
         self._has_begun, self._is_training = False, False
-        self._stop_watching: Callable[[], None] = _nothing
+        self._stop_watching: Callable[[], None] = do_nothing
 
     def attach(self, trainer: Trainer) -> "CollapseGuardCallback":
         """Join a trainer, first among its callbacks, and find its trackers.
@@ -263,7 +250,7 @@ class CollapseGuardCallback(TrainerCallback):
         self._is_training = False
         self.monitor.pause()
         self._stop_watching()
-        self._stop_watching = _nothing
+        self._stop_watching = do_nothing
 
     def _name_is_taken(self) -> ArgumentError:
         return bad_argument(
@@ -341,7 +328,3 @@ class CollapseGuardCallback(TrainerCallback):
             # The Trainer takes a RuntimeError about memory for one of its own, and starts again
             # with smaller batches, from weights that are trained.
             raise CollapseGuardError(f"{task} failed: {error}") from error
-
-
-def _nothing() -> None:
-    """What there is to end where nothing has begun."""

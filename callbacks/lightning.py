@@ -11,6 +11,7 @@ import torch
 
 from collapse_guard.averaged_weights import is_schedule_free
 from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
+from collapse_guard.callbacks.arguments import check_monitor, check_name, do_nothing
 from collapse_guard.callbacks.lightning_model import (
     AsInTraining,
     ByFunction,
@@ -108,13 +109,6 @@ class CollapseGuard(Callback):
         on_error: OnError = "report",
         name: str = "collapse",
     ) -> None:
-        if not isinstance(monitor, CollapseMonitor):
-            raise bad_argument(
-                "monitor",
-                expected="a CollapseMonitor",
-                given=monitor,
-                hint="give CollapseMonitor(panel)",
-            )
         if model is not None and forward is not None:
             raise bad_argument(
                 "forward",
@@ -122,22 +116,15 @@ class CollapseGuard(Callback):
                 given=forward,
                 hint="give the one that calls the language model",
             )
-        if not name.isidentifier():
-            raise bad_argument(
-                "name",
-                expected="letters, digits and underscores",
-                given=name,
-                hint='"collapse" is the default',
-            )
-        self.monitor = monitor
+        self.monitor = check_monitor(monitor)
         self.sink = sink
         self.on_alert = check_on_alert(on_alert)
-        self.name = name
+        self.name = check_name(name)
         self._get_model = model
         self._forward = forward
         self._failures = FailureGuard(on_error)
         self._model: AsInTraining | None = None
-        self._stop_watching: Callable[[], None] = _do_nothing
+        self._stop_watching: Callable[[], None] = do_nothing
         self._fits = True
         self._resumed = False
         self._latest: dict[str, float] = {}
@@ -275,7 +262,7 @@ class CollapseGuard(Callback):
 
     def _let_go(self) -> None:
         self._stop_watching()
-        self._model, self._stop_watching = None, _do_nothing
+        self._model, self._stop_watching = None, do_nothing
 
     def _look_at_all(self, trainer: Trainer) -> None:
         if self.monitor.started and self._full_step != trainer.global_step:
@@ -352,10 +339,6 @@ class CollapseGuard(Callback):
 def _settings(trainer: Trainer) -> Any:
     """The trainer, for what its connectors set on it, of which its class knows nothing."""
     return trainer
-
-
-def _do_nothing() -> None:
-    pass
 
 
 def _checkpoint_folder(trainer: Trainer) -> str:

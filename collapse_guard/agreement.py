@@ -32,9 +32,7 @@ def is_first_process() -> bool:
 
 def any_process(flag: bool) -> bool:
     """Whether the flag is up on any process; on one process, the flag itself."""
-    if num_processes() == 1:
-        return flag
-    return bool(_reduced(np.array([float(flag)]), dist.ReduceOp.MAX)[0])
+    return bool(largest([float(flag)])[0])
 
 
 def largest(numbers: Sequence[float]) -> list[float]:

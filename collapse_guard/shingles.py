@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.scrambling import scramble
+
 Ids = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
@@ -53,11 +55,3 @@ def document_shingles(ids: Ids, lengths: Ids, shingle: int) -> tuple[Hashes, Ids
     starts = owners[: len(found)]
     within = starts == owners[len(owners) - len(found) :]
     return found[within], starts[within]
-
-
-def scramble(values: Hashes) -> Hashes:
-    """The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection of 64 bits."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    scrambled: Hashes = values ^ (values >> np.uint64(31))
-    return scrambled

@@ -44,14 +44,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     @classmethod
     def of(cls, rows: datasets.Dataset) -> Self:
         """A data set of which row i belongs into slot i."""
-        mixed = cls(
-            rows.data,
-            info=rows.info,
-            split=rows.split,
-            indices_table=rows._indices,
-            fingerprint=rows._fingerprint,
-        )
-        mixed.set_format(**rows.format)
+        mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
         return mixed
 
@@ -89,15 +82,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
         )
 
     def _unguarded(self) -> datasets.Dataset:
-        rows = datasets.Dataset(
-            self.data,
-            info=self.info,
-            split=self.split,
-            indices_table=self._indices,
-            fingerprint=self._fingerprint,
-        )
-        rows.set_format(**self.format)
-        return rows
+        return _remade(datasets.Dataset, self)
 
     def _same_rows(self, rows: datasets.Dataset) -> Self:
         # TRL's packing leaves this column behind. It may fill as many rows as there were before.
@@ -110,6 +95,19 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "and set packing=False."
             )
         return type(self).of(rows)
+
+
+def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
+    """The same rows in a data set of this class."""
+    remade = kind(
+        rows.data,
+        info=rows.info,
+        split=rows.split,
+        indices_table=rows._indices,
+        fingerprint=rows._fingerprint,
+    )
+    remade.set_format(**rows.format)
+    return remade
 
 
 def as_hf_dataset(guard: MixGuard) -> MixedDataset:

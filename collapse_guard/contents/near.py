@@ -11,7 +11,8 @@ from collapse_guard.contents.token_rows import TokenRows
 from collapse_guard.contents.words import word_rows
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.shingles import Hashes, document_shingles, scramble
+from collapse_guard.scrambling import scramble
+from collapse_guard.shingles import Hashes, document_shingles
 
 Ids = npt.NDArray[np.int64]
 

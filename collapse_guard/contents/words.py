@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.contents.token_rows import TokenRows
-from collapse_guard.shingles import scramble
+from collapse_guard.scrambling import scramble
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

@@ -41,6 +41,20 @@ def whole_number(name: str, value: Any, *, least: int, most: int = MOST, hint: s
     return number
 
 
+def slots_of_a_block(block_size: Any) -> int:
+    """The argument `block_size` as an int.
+
+    Raises:
+        ArgumentError: It is no whole number, or out of range.
+    """
+    return whole_number(
+        "block_size",
+        block_size,
+        least=1,
+        hint="give the global batch: rows per device x devices x accumulation steps",
+    )
+
+
 def share(name: str, value: Any, *, hint: str) -> Fraction:
     """The argument as an exact share.
 

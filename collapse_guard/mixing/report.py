@@ -5,7 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from collapse_guard.extras import require
-from collapse_guard.mixing.source_report import GenerationReport, SourceReport, strata_lines
+from collapse_guard.mixing.source_report import (
+    GenerationReport,
+    SourceReport,
+    human_share,
+    strata_lines,
+)
 
 _EPOCHS_IN_TEXT = 10
 
@@ -54,8 +59,7 @@ class MixReport:
     @property
     def human_share(self) -> float:
         """Share of the slots that showed a human row; 0 where no slot is covered."""
-        shown = sum(source.shown for source in self.sources if source.kind == "human")
-        return shown / max(self.slots, 1)
+        return human_share(self.sources, self.slots)
 
     @property
     def generations(self) -> tuple[GenerationReport, ...]:

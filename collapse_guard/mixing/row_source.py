@@ -1,12 +1,14 @@
 """One source of rows, whatever it is made of: checked once, then read in batches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.arguments import MOST
+
+_ROWS_AT_A_TIME = 1024
 
 
 class Rows(Protocol):
@@ -41,10 +43,12 @@ class RowSource:
 
     def read(self, indices: Sequence[int]) -> list[Any]:
         """The rows with these numbers, in their order."""
-        read_batch = getattr(self._rows, "__getitems__", None)
-        if read_batch is None or not indices:
-            return [self._rows[index] for index in indices]
-        return list(read_batch(list(indices)))
+        return read_rows(self._rows, indices)
+
+    def batches(self) -> Iterator[tuple[int, list[Any]]]:
+        """All rows in their order, some at a time: the number of the first, and the rows."""
+        for start in range(0, len(self), _ROWS_AT_A_TIME):
+            yield start, self.read(range(start, min(start + _ROWS_AT_A_TIME, len(self))))
 
     def columns(self) -> dict[str, object] | None:
         """The rows' columns and, where the source declares them, their types (else None).
@@ -66,6 +70,14 @@ class RowSource:
         if not hasattr(self._rows, "select_columns"):
             return self
         return RowSource(self.name, self._rows.select_columns(list(columns)).with_format("numpy"))
+
+
+def read_rows(rows: Rows, indices: Sequence[int]) -> list[Any]:
+    """The rows with these numbers, in their order: with one call where the rows have one for it."""
+    read_batch = getattr(rows, "__getitems__", None)
+    if read_batch is None or not indices:
+        return [rows[index] for index in indices]
+    return list(read_batch(list(indices)))
 
 
 def _checked(name: str, rows: Any) -> Rows:

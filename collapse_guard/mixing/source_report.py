@@ -1,7 +1,8 @@
 """What was shown of a source, a stratum of it, or a generation of sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from collapse_guard.mixing.source import Kind
 
@@ -90,6 +91,23 @@ class GenerationReport:
     def __str__(self) -> str:
         counts = _shown(self.rows, self.shown, self.unique, self.repeated)
         return f"generation {self.generation}: {counts}"
+
+
+class Shown(Protocol):
+    """What was shown of a source."""
+
+    @property
+    def kind(self) -> Kind:
+        """ "human" or "synthetic"."""
+
+    @property
+    def shown(self) -> int:
+        """Slots that showed one of its rows."""
+
+
+def human_share(sources: Iterable[Shown], slots: int) -> float:
+    """Share of so many slots that showed a human row; 0 where there is no slot."""
+    return sum(source.shown for source in sources if source.kind == "human") / max(slots, 1)
 
 
 def strata_lines(source: SourceReport) -> Iterator[str]:

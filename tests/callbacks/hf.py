@@ -1,7 +1,6 @@
 """Tiny Hugging Face runs, and what tests look at in them."""
 
 import random
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from collapse_guard import CollapseMonitor
 from collapse_guard.callbacks import CollapseGuardCallback
+from tests.paces import Scripted
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 
@@ -33,25 +33,6 @@ class Recorder(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         self.records.append({**logs, "step": state.global_step})
-
-
-class Scripted:
-    """A pace that looks at so many windows of the panel after these steps."""
-
-    def __init__(self, windows: Mapping[int, int]) -> None:
-        self.windows = windows
-
-    def due(self, step: int, trained: float | None) -> int:
-        return self.windows.get(step, 0)
-
-    def looked(self, step: int, windows: int, seconds: float) -> None:
-        pass
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        pass
 
 
 def make_trainer(folder: Path, *, model=None, callbacks=(), **arguments: Any) -> Trainer:

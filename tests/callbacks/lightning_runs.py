@@ -1,7 +1,7 @@
 """Small runs of Lightning, for the tests of its callback."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lightning.pytorch.loggers.logger import DummyLogger
 
 from collapse_guard import CollapseMonitor, Threshold
 from collapse_guard.callbacks import CollapseGuard
+from tests.paces import Scripted
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 # What Lightning says about small runs without workers, and about packages that are newer than it.
@@ -92,25 +93,9 @@ def every(steps: int, **arguments: Any) -> CollapseMonitor:
     return CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=steps, **arguments)
 
 
-class SmallLooks:
-    """A pace that does not depend on the clock: two windows at every step."""
-
-    def due(self, step: int, trained: float | None) -> int:
-        return 2
-
-    def looked(self, step: int, windows: int, seconds: float) -> None:
-        pass
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        pass
-
-
 def small_looks(rules: Sequence[Threshold]) -> CollapseMonitor:
     monitor = every(1, rules=rules)
-    monitor._pace = SmallLooks()
+    monitor._pace = Scripted(2)
     return monitor
 
 

@@ -8,6 +8,7 @@ from peft import LoraConfig, get_peft_model
 
 from collapse_guard import ArgumentError, CollapseGuardError, CollapseMonitor, Threshold
 from collapse_guard.readings import BAND_READINGS, PAIRED_READINGS, READINGS
+from tests.paces import Scripted
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
 
@@ -115,28 +116,9 @@ def test_every_reading_has_a_description() -> None:
     assert set(monitor.start(tiny_gpt2())) == set(READINGS)
 
 
-class EachStep:
-    """A pace that looks at a few windows at each step, whatever that takes."""
-
-    def __init__(self, windows: int) -> None:
-        self.windows = windows
-
-    def due(self, step: int, trained: float | None) -> int:
-        return self.windows
-
-    def looked(self, step: int, windows: int, seconds: float) -> None:
-        pass
-
-    def state_dict(self) -> dict:
-        return {}
-
-    def load_state_dict(self, state: dict) -> None:
-        pass
-
-
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
     monitor = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=1, **arguments)
-    monitor._pace = EachStep(windows)
+    monitor._pace = Scripted(windows)
     return monitor
 
 
@@ -175,7 +157,7 @@ def test_small_looks_add_up_to_a_look_at_all() -> None:
 def test_a_first_look_is_at_all_of_the_panel_and_paid_for_as_such() -> None:
     noted = []
 
-    class Noting(EachStep):
+    class Noting(Scripted):
         def looked(self, step: int, windows: int, seconds: float) -> None:
             noted.append(windows)
 

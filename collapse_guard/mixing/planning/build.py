@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.mixing.arguments import whole_number
+from collapse_guard.mixing.arguments import slots_of_a_block, whole_number
 from collapse_guard.mixing.planning.allocation import allocate
 from collapse_guard.mixing.planning.claim import Claim, age_discounts, check_fractions
 from collapse_guard.mixing.planning.epoch_length import share_epochs
@@ -43,12 +43,7 @@ def build_plan(
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
     """
-    block_size = whole_number(
-        "block_size",
-        block_size,
-        least=1,
-        hint="give the global batch: rows per device x devices x accumulation steps",
-    )
+    block_size = slots_of_a_block(block_size)
     max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give e.g. 4")
     epochs = whole_number("epochs", epochs, least=1, hint="give 1 for one pass")
     seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")

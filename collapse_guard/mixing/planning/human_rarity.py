@@ -1,6 +1,6 @@
 """How rare each human row is: by a reference, a column, a function or given numbers."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +14,6 @@ from collapse_guard.mixing.row_source import RowSource
 from collapse_guard.reference import HumanReference
 
 Rarity = str | Callable[[Any], float] | Sequence[float] | npt.NDArray[np.floating[Any]]
-
-_ROWS_AT_A_TIME = 1024
 
 
 def rank_human_rows(
@@ -88,7 +86,7 @@ def _class_rarity(sources: Sequence[RowSource], column: str) -> list[npt.NDArray
                 hint="name a column of classes, or give a function from row to rarity",
             )
         of_source = np.empty(len(source), dtype=np.int32)
-        for start, rows in _batches(source.narrowed([column])):
+        for start, rows in source.narrowed([column]).batches():
             for number, row in enumerate(rows, start):
                 of_source[number] = codes.setdefault(_class_of(row[column], column), len(codes))
         classes.append(of_source)
@@ -113,7 +111,7 @@ def _class_of(value: Any, column: str) -> Hashable:
 
 def _function_rarity(source: RowSource, rarity: Callable[[Any], float]) -> npt.NDArray[np.float32]:
     values = np.empty(len(source), dtype=np.float32)
-    for start, rows in _batches(source):
+    for start, rows in source.batches():
         values[start : start + len(rows)] = [rarity(row) for row in rows]
     return _finite(values, f"a function that gives a finite number for each row of {source.name}")
 
@@ -147,8 +145,3 @@ def _finite(values: npt.NDArray[np.float32], expected: str) -> npt.NDArray[np.fl
             hint="give larger numbers to rarer rows",
         )
     return values
-
-
-def _batches(source: RowSource) -> Iterator[tuple[int, list[Any]]]:
-    for start in range(0, len(source), _ROWS_AT_A_TIME):
-        yield start, source.read(range(start, min(start + _ROWS_AT_A_TIME, len(source))))

@@ -47,19 +47,6 @@ class MixPlan:
     slots_per_epoch: int
     epochs: int
 
-    def assign(
-        self, slots: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The source of each slot, and how many earlier slots are from the same source.
-
-        Args:
-            slots: int64 of shape (n,), at least 0.
-
-        Returns:
-            Two int64 arrays of shape (n,).
-        """
-        return self.shares.assign(slots)
-
     def locate(self, slots: npt.NDArray[np.int64]) -> Located:
         """Where the row of each slot comes from.
 

@@ -10,7 +10,6 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.row_source import RowSource
 from collapse_guard.reference import HumanReference
 
-_ROWS_AT_A_TIME = 1024
 _MASK = "attention_mask"
 
 
@@ -48,12 +47,12 @@ def row_rarity(
         )
     tokens_only = source.narrowed([name for name in (column, _MASK) if name in columns])
     rarity = np.zeros(len(source), dtype=np.float32)
-    for start in range(0, len(source), _ROWS_AT_A_TIME):
-        stop = min(start + _ROWS_AT_A_TIME, len(source))
-        rows = tokens_only.read(range(start, stop))
+    for start, rows in tokens_only.batches():
         documents = [_token_ids(row, column) for row in rows]
         reference.check_ids(np.concatenate(documents))
-        rarity[start:stop] = _rarest_means(documents, reference.self_information, rarest_share)
+        rarity[start : start + len(rows)] = _rarest_means(
+            documents, reference.self_information, rarest_share
+        )
     return rarity
 
 

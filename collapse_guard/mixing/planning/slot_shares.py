@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.mixing.planning.interleave import Interleave, Patterns
+from collapse_guard.mixing.planning.periods import locate_periods
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,7 @@ class SlotShares:
         self, slots: npt.NDArray[np.int64]
     ) -> tuple[Patterns, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The leg of each slot, its period within the leg, and its number within the period."""
-        legs: Patterns = 0
-        if len(self._first_slots) > 1:
-            legs = np.searchsorted(self._first_slots, slots, side="right") - 1
-        periods, offsets = np.divmod(slots - self._first_slots[legs], self._periods[legs])
-        return legs, periods, offsets
+        return locate_periods(slots, self._first_slots, self._periods)
 
     def _floor_before(
         self, legs: Patterns, offsets: npt.NDArray[np.int64]

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.mixing.planning.interleave import Interleave, Patterns
+from collapse_guard.mixing.planning.periods import locate_periods
 from collapse_guard.mixing.planning.permutation import derive_keys, permute
 from collapse_guard.mixing.planning.strata import Strata
 
@@ -110,11 +111,7 @@ class RowStream:
         self, draws: npt.NDArray[np.int64]
     ) -> tuple[Patterns, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The run of each draw, its epoch within the run, and its number within the epoch."""
-        runs: Patterns = 0
-        if len(self._first_draws) > 1:
-            runs = np.searchsorted(self._first_draws, draws, side="right") - 1
-        epochs, draws = np.divmod(draws - self._first_draws[runs], self._draws_per_epoch[runs])
-        return runs, epochs, draws
+        return locate_periods(draws, self._first_draws, self._draws_per_epoch)
 
     def _places_before(self, draw: int) -> list[int]:
         """The place at which each stratum goes on, for the first draw of an epoch."""

@@ -1,13 +1,13 @@
 """Reads the rows of a batch from several sources at once."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.mixing.reading.arrow_rows import ArrowRows
-from collapse_guard.mixing.row_source import Rows
+from collapse_guard.mixing.row_source import Rows, read_rows
 
 
 class BatchReader:
@@ -43,14 +43,7 @@ class BatchReader:
         batch: list[Any] = [None] * len(rows)
         for source in set(sources.tolist()):
             places = np.flatnonzero(sources == source)
-            read = _read(self._sources[source], rows[places].tolist())
+            read = read_rows(self._sources[source], rows[places].tolist())
             for place, row in zip(places.tolist(), read, strict=True):
                 batch[place] = row
         return batch
-
-
-def _read(source: Rows, rows: list[int]) -> Sequence[Any]:
-    read_batch = getattr(source, "__getitems__", None)
-    if read_batch is None:
-        return [source[row] for row in rows]
-    return cast(Sequence[Any], read_batch(rows))

@@ -78,7 +78,26 @@ class EvenColumn(StoredColumn):
         return out
 
 
-class RaggedColumn(StoredColumn):
+class _SlicedColumn(StoredColumn):
+    """A column whose values are slices of several lengths."""
+
+    def __init__(self, pieces: Sequence[tuple[_Integers, Any]]) -> None:
+        super().__init__([len(offsets) - 1 for offsets, _ in pieces])
+        self._pieces = pieces
+
+    def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
+        """As `StoredColumn.read`."""
+        out = []
+        for piece, place in self._places(rows):
+            offsets, stored = self._pieces[piece]
+            out.append(self._value(stored[offsets[place] : offsets[place + 1]]))
+        return out
+
+    def _value(self, stored: Any) -> Any:
+        raise NotImplementedError
+
+
+class RaggedColumn(_SlicedColumn):
     """A column of lists of several lengths.
 
     Args:
@@ -91,20 +110,11 @@ class RaggedColumn(StoredColumn):
         [[8, 9], [7]]
     """
 
-    def __init__(self, pieces: Sequence[tuple[_Integers, _Integers]]) -> None:
-        super().__init__([len(offsets) - 1 for offsets, _ in pieces])
-        self._pieces = pieces
-
-    def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
-        """As `StoredColumn.read`: n int64 arrays."""
-        out = []
-        for piece, place in self._places(rows):
-            offsets, values = self._pieces[piece]
-            out.append(values[offsets[place] : offsets[place + 1]].astype(np.int64))
-        return out
+    def _value(self, stored: _Integers) -> npt.NDArray[np.int64]:
+        return stored.astype(np.int64)
 
 
-class TextColumn(StoredColumn):
+class TextColumn(_SlicedColumn):
     """A column of text.
 
     Args:
@@ -116,17 +126,8 @@ class TextColumn(StoredColumn):
         ['bc', 'a']
     """
 
-    def __init__(self, pieces: Sequence[tuple[_Integers, memoryview]]) -> None:
-        super().__init__([len(offsets) - 1 for offsets, _ in pieces])
-        self._pieces = pieces
-
-    def read(self, rows: npt.NDArray[np.int64]) -> list[Any]:
-        """As `StoredColumn.read`: n texts."""
-        out = []
-        for piece, place in self._places(rows):
-            offsets, letters = self._pieces[piece]
-            out.append(str(letters[offsets[place] : offsets[place + 1]], "utf-8"))
-        return out
+    def _value(self, stored: memoryview) -> str:
+        return str(stored, "utf-8")
 
 
 def text_column(column: Any) -> TextColumn | None:

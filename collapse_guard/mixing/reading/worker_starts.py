@@ -11,22 +11,26 @@ _MOST_WORKERS = 256
 _BOUND = 2**62
 
 
-class WorkerStarts:
+class _Shared:
+    """A table that a process and the workers that it starts write to and read from."""
+
+    def __init__(self) -> None:
+        self._table: Any = _shared_table()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self._table.is_shared():
+            # A copy that was made without torch's help, to be read by workers of its own.
+            self._table = _shared_table()
+
+
+class WorkerStarts(_Shared):
     """First batches of a loader's workers, in memory that all of them share.
 
     A worker sees one batch in `num_workers`, and a batch of one slot shows no order. Each worker
     writes its own first batch down before it reads the others', so that of any two at least one
     sees both, before either batch is handed on.
     """
-
-    def __init__(self) -> None:
-        self._first: Any = _shared_table()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if not self._first.is_shared():
-            # A copy that was made without torch's help, to be read by workers of its own.
-            self._first = _shared_table()
 
     def enter(self, worker: int, slot: int, size: int) -> list[tuple[int, int, int]]:
         """Write down a worker's first batch, and see those of the others.
@@ -42,34 +46,26 @@ class WorkerStarts:
         if worker >= _MOST_WORKERS:
             return []
         loader = _loader_number(worker)
-        self._first[worker, 1], self._first[worker, 2] = slot, size
+        self._table[worker, 1], self._table[worker, 2] = slot, size
         # Last, because it says that the others are there.
-        self._first[worker, 0] = loader
+        self._table[worker, 0] = loader
         return [
             (other, other_slot, other_size)
-            for other, (number, other_slot, other_size) in enumerate(self._first.tolist())
+            for other, (number, other_slot, other_size) in enumerate(self._table.tolist())
             if number == loader and other != worker
         ]
 
 
-class GoneOn:
+class GoneOn(_Shared):
     """Which iteration has gone on from a state: a process that has workers cannot see it begin."""
-
-    def __init__(self) -> None:
-        self._loader: Any = _shared_table()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if not self._loader.is_shared():
-            self._loader = _shared_table()
 
     def claim(self) -> bool:
         """Whether this iteration is the first to go on from there."""
         worker = get_worker_info()
         number = -1 if worker is None else _loader_number(worker.id)
-        if not int(self._loader[0, 0]):
-            self._loader[0, 0] = number
-        return int(self._loader[0, 0]) == number
+        if not int(self._table[0, 0]):
+            self._table[0, 0] = number
+        return int(self._table[0, 0]) == number
 
 
 def _shared_table() -> torch.Tensor:

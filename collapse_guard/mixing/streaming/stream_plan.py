@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.arguments import MOST, whole_number
+from collapse_guard.mixing.arguments import MOST, slots_of_a_block, whole_number
 from collapse_guard.mixing.planning.claim import Claim, age_discounts, check_fractions
 from collapse_guard.mixing.planning.gathering import as_sources
 from collapse_guard.mixing.planning.schedule import EpochRun, Stages, floor_segments, human_stages
@@ -68,12 +68,7 @@ def plan_stream(
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
     """
-    block_size = whole_number(
-        "block_size",
-        block_size,
-        least=1,
-        hint="give the global batch: rows per device x devices x accumulation steps",
-    )
+    block_size = slots_of_a_block(block_size)
     if length is not None:
         hint = "give the number of slots of the stream, or None for as many as there are rows"
         length = whole_number("length", length, least=1, hint=hint)

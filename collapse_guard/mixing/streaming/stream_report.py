@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from collapse_guard.mixing.source import Kind, Source
+from collapse_guard.mixing.source_report import human_share
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ class StreamReport:
     @property
     def human_share(self) -> float:
         """Share of the slots that showed a human row; 0 where no slot is covered."""
-        shown = sum(source.shown for source in self.sources if source.kind == "human")
-        return shown / max(self.slots, 1)
+        return human_share(self.sources, self.slots)
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain nested dicts, ready for JSON."""

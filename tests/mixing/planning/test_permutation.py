@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from collapse_guard.mixing.planning.permutation import derive_keys, permute, scramble
+from collapse_guard.mixing.planning.permutation import derive_keys, permute
+from collapse_guard.scrambling import scramble
 from tests.mixing import naive
 
 words = st.integers(0, 2**64 - 1)

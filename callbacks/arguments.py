@@ -1,0 +1,40 @@
+"""Checks of the arguments that all callbacks share."""
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.monitor import CollapseMonitor
+
+
+def check_monitor(monitor: CollapseMonitor) -> CollapseMonitor:
+    """The argument as it is.
+
+    Raises:
+        ArgumentError: It is no monitor.
+    """
+    if not isinstance(monitor, CollapseMonitor):
+        raise bad_argument(
+            "monitor",
+            expected="a CollapseMonitor",
+            given=monitor,
+            hint="give CollapseMonitor(panel)",
+        )
+    return monitor
+
+
+def check_name(name: str) -> str:
+    """The argument as it is.
+
+    Raises:
+        ArgumentError: It cannot be part of a logged key.
+    """
+    if not name.isidentifier():
+        raise bad_argument(
+            "name",
+            expected="letters, digits and underscores",
+            given=name,
+            hint='"collapse" is the default',
+        )
+    return name
+
+
+def do_nothing() -> None:
+    """What ends something that has not begun."""
