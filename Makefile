@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text and offline
 	@echo "==> Pre-training a small model and fine-tuning it on its own text: 3 to 5 minutes on two cores."
-	@HF_HUB_OFFLINE=1 $(BIN)/python -m examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing: about 9 minutes on two cores."

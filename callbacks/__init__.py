@@ -8,14 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collapse_guard.callbacks.huggingface import CollapseGuardCallback
-    from collapse_guard.callbacks.lightning import CollapseGuard
-    from collapse_guard.callbacks.mix_ledger import MixLedgerCallback
+    from collapse_guard.callbacks.huggingface.callback import CollapseGuardCallback
+    from collapse_guard.callbacks.huggingface.mix_ledger import MixLedgerCallback
+    from collapse_guard.callbacks.lightning.callback import CollapseGuard
 
 _HOME = {
-    "CollapseGuard": "lightning",
-    "CollapseGuardCallback": "huggingface",
-    "MixLedgerCallback": "mix_ledger",
+    "CollapseGuard": "lightning.callback",
+    "CollapseGuardCallback": "huggingface.callback",
+    "MixLedgerCallback": "huggingface.mix_ledger",
 }
 
 __all__ = ["CollapseGuard", "CollapseGuardCallback", "MixLedgerCallback"]

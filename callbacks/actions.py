@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from collapse_guard.agreement import all_or_none, largest
+from collapse_guard.alerts.rules import Alert
+from collapse_guard.distributed import all_or_none, largest
 from collapse_guard.errors import bad_argument
-from collapse_guard.rules import Alert
 
 Action = Literal["log", "save", "stop", "save_and_stop"]
 

@@ -1,7 +1,7 @@
 """Checks of the arguments that all callbacks share."""
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.monitor import CollapseMonitor
+from collapse_guard.monitor.monitor import CollapseMonitor
 
 
 def check_monitor(monitor: CollapseMonitor) -> CollapseMonitor:

@@ -2,8 +2,8 @@
 
 import math
 
-from collapse_guard.monitor import CollapseMonitor
-from collapse_guard.readings import PAIRED_READINGS, Reading
+from collapse_guard.monitor.monitor import CollapseMonitor
+from collapse_guard.readings.reading import PAIRED_READINGS, Reading
 
 
 def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:

@@ -16,8 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collapse_guard.baseline import Baseline as Baseline
-    from collapse_guard.conformity import check_reading as check_reading
+    from collapse_guard.alerts.rules import (
+        Alert as Alert,
+        Threshold as Threshold,
+        default_rules as default_rules,
+    )
+    from collapse_guard.alerts.sinks import AlertSink as AlertSink, log_alert as log_alert
     from collapse_guard.diversity import distinct_n as distinct_n
     from collapse_guard.errors import (
         ArgumentError as ArgumentError,
@@ -31,60 +35,56 @@ if TYPE_CHECKING:
         TokenizerMismatchError as TokenizerMismatchError,
     )
     from collapse_guard.failures import FailureGuard as FailureGuard
+    from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
+    from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
-    from collapse_guard.mixing.reading.collate import MixCollator as MixCollator
-    from collapse_guard.mixing.report import MixReport as MixReport
-    from collapse_guard.mixing.source import Source as Source
-    from collapse_guard.mixing.streaming.mix_stream import MixStream as MixStream
-    from collapse_guard.monitor import CollapseMonitor as CollapseMonitor
-    from collapse_guard.panel import HeldOutPanel as HeldOutPanel
-    from collapse_guard.prequential import PrequentialReader as PrequentialReader
-    from collapse_guard.readings import Reading as Reading
-    from collapse_guard.reference import HumanReference as HumanReference
-    from collapse_guard.rules import (
-        Alert as Alert,
-        Threshold as Threshold,
-        default_rules as default_rules,
-    )
-    from collapse_guard.samples import Sampling as Sampling
-    from collapse_guard.sampling import sample as sample
-    from collapse_guard.scoring import token_logprobs as token_logprobs
-    from collapse_guard.sinks import AlertSink as AlertSink, log_alert as log_alert
+    from collapse_guard.mixing.reports.report import MixReport as MixReport
+    from collapse_guard.mixing.stream import MixStream as MixStream
+    from collapse_guard.model.logprobs import token_logprobs as token_logprobs
+    from collapse_guard.model.sample import sample as sample
+    from collapse_guard.monitor.monitor import CollapseMonitor as CollapseMonitor
+    from collapse_guard.readings.baseline import Baseline as Baseline
+    from collapse_guard.readings.check_reading import check_reading as check_reading
+    from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
+    from collapse_guard.readings.reading import Reading as Reading
+    from collapse_guard.readings.sampling import Sampling as Sampling
+    from collapse_guard.rows.collate import MixCollator as MixCollator
+    from collapse_guard.rows.source import Source as Source
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Alert": "rules",
-    "AlertSink": "sinks",
+    "Alert": "alerts.rules",
+    "AlertSink": "alerts.sinks",
     "ArgumentError": "errors",
-    "Baseline": "baseline",
+    "Baseline": "readings.baseline",
     "CollapseGuardError": "errors",
-    "CollapseMonitor": "monitor",
+    "CollapseMonitor": "monitor.monitor",
     "ConformityError": "errors",
     "FailureGuard": "failures",
-    "HeldOutPanel": "panel",
-    "HumanReference": "reference",
+    "HeldOutPanel": "human_text.panel",
+    "HumanReference": "human_text.reference",
     "MissingExtraError": "errors",
-    "MixCollator": "mixing.reading.collate",
+    "MixCollator": "rows.collate",
     "MixGuard": "mixing.guard",
     "MixOrderError": "errors",
-    "MixReport": "mixing.report",
-    "MixStream": "mixing.streaming.mix_stream",
+    "MixReport": "mixing.reports.report",
+    "MixStream": "mixing.stream",
     "PanelError": "errors",
     "PeerError": "errors",
-    "PrequentialReader": "prequential",
-    "Reading": "readings",
-    "Sampling": "samples",
+    "PrequentialReader": "readings.prequential",
+    "Reading": "readings.reading",
+    "Sampling": "readings.sampling",
     "ScoringError": "errors",
-    "Source": "mixing.source",
-    "Threshold": "rules",
+    "Source": "rows.source",
+    "Threshold": "alerts.rules",
     "TokenizerMismatchError": "errors",
-    "check_reading": "conformity",
-    "default_rules": "rules",
+    "check_reading": "readings.check_reading",
+    "default_rules": "alerts.rules",
     "distinct_n": "diversity",
-    "log_alert": "sinks",
-    "sample": "sampling",
-    "token_logprobs": "scoring",
+    "log_alert": "alerts.sinks",
+    "sample": "model.sample",
+    "token_logprobs": "model.logprobs",
 }
 
 __all__ = [

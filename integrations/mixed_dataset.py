@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.reading.order import OrderCheck
+from collapse_guard.mixing.loaders.order_check import OrderCheck
 
 require("datasets", "huggingface")
 
-import datasets  # type: ignore[import-untyped]  # noqa: E402
+import datasets  # noqa: E402
 
 _SLOTS_AT_A_TIME = 1 << 20
+
+_Kind = TypeVar("_Kind", bound=datasets.Dataset)
 
 
 def _if_it_keeps_the_rows(name: str) -> Callable[..., Any]:
@@ -99,7 +101,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
 
 def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
     """The same rows in a data set of this class."""
-    remade = kind(
+    remade: _Kind = kind(
         rows.data,
         info=rows.info,
         split=rows.split,

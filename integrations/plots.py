@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from collapse_guard.alerts.rules import Threshold
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.readings import Reading
-from collapse_guard.rules import Threshold
+from collapse_guard.readings.reading import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.fingerprint import Tokenizer
-from collapse_guard.reference import HumanReference
+from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.human_text.tokenizer import Tokenizer
 
 Ids = npt.NDArray[np.int64]
 

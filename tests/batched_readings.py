@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard import HeldOutPanel, Threshold
-from collapse_guard.confidence import half_width
+from collapse_guard.statistics.confidence_sequence import half_width
 from tests.simulated_runs import FULL_EVERY, LOOKS, Law, SimulatedRuns, Truth, simulated_panel
 
 Floats = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from collapse_guard import CollapseMonitor
-from collapse_guard.stopwatch import Stopwatch
+from collapse_guard.monitor.stopwatch import Stopwatch
 
 WORLD = 2
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard import HeldOutPanel, HumanReference
-from collapse_guard.panel_scores import BandSums
-from collapse_guard.rotation import Rotation
+from collapse_guard.monitor.rotation import Rotation
+from collapse_guard.readings.panel_sums import BandSums
 
 Floats = npt.NDArray[np.float64]
 Law = Literal["heavy", "rare gains", "rare losses"]

@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 import collapse_guard
 from collapse_guard import CollapseMonitor, Sampling
 from collapse_guard.callbacks.records import record_keys
-from collapse_guard.readings import READINGS
-from collapse_guard.sampled_readings import SAMPLED_READINGS
+from collapse_guard.readings.reading import READINGS
+from collapse_guard.readings.sampled import SAMPLED_READINGS
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 README = Path(collapse_guard.__file__).parents[1] / "README.md"

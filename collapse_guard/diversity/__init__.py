@@ -20,9 +20,9 @@ looks at that much:
 | `self_repetition` | stock phrases | lower | `num_texts`, and their length |
 | `vendi_score` | texts against each other | higher | number of texts, and their length |
 
-`SIZE_FREE` names the first kind. `collapse_guard.estimates.jackknife` gives any of them a standard
-error over documents, and `per_input` and `cross_input` part diversity over samples of one prompt
-from diversity over prompts.
+`SIZE_FREE` names the first kind. `collapse_guard.statistics.estimates.jackknife` gives any of them
+a standard error over documents, and `per_input` and `cross_input` part diversity over samples of
+one prompt from diversity over prompts.
 """
 
 from collapse_guard.diversity.bleu import self_bleu

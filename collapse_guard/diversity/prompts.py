@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.estimates import jackknife
+from collapse_guard.statistics.estimates import jackknife
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ The words used here, once:
 """
 
 from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.planning.plan import Located
-from collapse_guard.mixing.reading.collate import MixCollator
-from collapse_guard.mixing.report import MixReport
-from collapse_guard.mixing.source import Source
-from collapse_guard.mixing.streaming.mix_stream import MixStream
+from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.reports.report import MixReport
+from collapse_guard.mixing.stream import MixStream
+from collapse_guard.rows.collate import MixCollator
+from collapse_guard.rows.source import Source
 
 __all__ = ["Located", "MixCollator", "MixGuard", "MixReport", "MixStream", "Source"]

@@ -7,28 +7,28 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
+from collapse_guard.arguments import whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.fingerprint import Tokenizer
-from collapse_guard.mixing.arguments import whole_number
-from collapse_guard.mixing.planning.build import build_plan
-from collapse_guard.mixing.planning.counting import report_slots
-from collapse_guard.mixing.planning.gathering import gather_sources
-from collapse_guard.mixing.planning.human_rarity import Rarity
-from collapse_guard.mixing.planning.plan import Located
-from collapse_guard.mixing.planning.schedule import HumanFraction
-from collapse_guard.mixing.planning.stratify import stratify
-from collapse_guard.mixing.reading.batch_reader import BatchReader
-from collapse_guard.mixing.reading.lookahead import LookAhead
-from collapse_guard.mixing.reading.order import OrderCheck, check_loader
-from collapse_guard.mixing.report import MixReport
-from collapse_guard.mixing.row_source import Rows
-from collapse_guard.mixing.source import Source
-from collapse_guard.panel import HeldOutPanel
-from collapse_guard.reference import HumanReference
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.mixing.build import build_plan
+from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
+from collapse_guard.mixing.order.lookahead import LookAhead
+from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.reports.counting import report_slots
+from collapse_guard.mixing.reports.report import MixReport
+from collapse_guard.mixing.sources import gather_sources
+from collapse_guard.mixing.strata.rarity import Rarity
+from collapse_guard.mixing.strata.stratify import stratify
+from collapse_guard.rows.batch_reader import BatchReader
+from collapse_guard.rows.map_rows import Rows
+from collapse_guard.rows.source import Source
 
 if TYPE_CHECKING:
-    from collapse_guard.contents.report import ContentsReport
+    from collapse_guard.audit.report import ContentsReport
 
 
 class MixGuard(Dataset[Any]):
@@ -291,7 +291,7 @@ class MixGuard(Dataset[Any]):
             not looked for: held-out text, since no panel was given
         """
         # Not at the top: what reads the contents of rows imports this package itself.
-        from collapse_guard.contents.check import check_contents
+        from collapse_guard.audit.check import check_contents
 
         return check_contents(
             self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near

@@ -5,7 +5,7 @@ import argparse
 import torch
 
 from collapse_guard import CollapseMonitor, FailureGuard
-from examples.loops.tiny_language_model import (
+from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
     pretrained,

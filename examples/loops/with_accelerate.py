@@ -6,7 +6,7 @@ import torch
 from accelerate import Accelerator
 
 from collapse_guard import CollapseMonitor, MixGuard
-from examples.loops.tiny_language_model import (
+from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
     pretrained,

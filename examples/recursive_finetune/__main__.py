@@ -10,8 +10,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from collapse_guard.errors import CollapseGuardError
-    from examples.recursive_finetune.experiment import run
-    from examples.recursive_finetune.presets import parse
+    from collapse_guard.examples.recursive_finetune.experiment import run
+    from collapse_guard.examples.recursive_finetune.presets import parse
 
     try:
         run(parse())

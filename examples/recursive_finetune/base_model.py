@@ -16,12 +16,17 @@ from transformers import (
     set_seed,
 )
 
-from examples.recursive_finetune.corpus import Corpus
-from examples.recursive_finetune.folders import new_folder
-from examples.recursive_finetune.pretraining import pretrain
-from examples.recursive_finetune.processes import Processes
-from examples.recursive_finetune.settings import Settings, digest, subset
-from examples.recursive_finetune.tokenization import encode, rows_of, separator, train_tokenizer
+from collapse_guard.examples.recursive_finetune.corpus import Corpus
+from collapse_guard.examples.recursive_finetune.folders import new_folder
+from collapse_guard.examples.recursive_finetune.pretraining import pretrain
+from collapse_guard.examples.recursive_finetune.processes import Processes
+from collapse_guard.examples.recursive_finetune.settings import Settings, digest, subset
+from collapse_guard.examples.recursive_finetune.tokenization import (
+    encode,
+    rows_of,
+    separator,
+    train_tokenizer,
+)
 
 # What the small model depends on: it is made anew when one of these changes.
 _INGREDIENTS = (

@@ -8,17 +8,17 @@ import torch
 from transformers import PreTrainedModel
 
 from collapse_guard import Baseline, CollapseMonitor, Threshold, distinct_n
-from collapse_guard.readings import Reading
-from examples.recursive_finetune.base_model import BaseModel, load_model
-from examples.recursive_finetune.checkpoints import ChainState, Checkpoints
-from examples.recursive_finetune.finetuning import Lesson, fine_tune
-from examples.recursive_finetune.human_text import HumanText, Rows
-from examples.recursive_finetune.processes import Processes
-from examples.recursive_finetune.regimes import REGIMES
-from examples.recursive_finetune.results import GenerationResult, LookResult
-from examples.recursive_finetune.settings import Settings
-from examples.recursive_finetune.tokenization import separator
-from examples.recursive_finetune.writing import write_rows
+from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
+from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
+from collapse_guard.examples.recursive_finetune.finetuning import Lesson, fine_tune
+from collapse_guard.examples.recursive_finetune.human_text import HumanText, Rows
+from collapse_guard.examples.recursive_finetune.processes import Processes
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.tokenization import separator
+from collapse_guard.examples.recursive_finetune.writing import write_rows
+from collapse_guard.readings.reading import Reading
 
 TEXTS_KEPT = 3
 _START = "start"

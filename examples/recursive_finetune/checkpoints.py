@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 
 from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import bad_argument
-from examples.recursive_finetune.base_model import load_model
-from examples.recursive_finetune.folders import new_folder
-from examples.recursive_finetune.human_text import Rows
-from examples.recursive_finetune.results import GenerationResult
+from collapse_guard.examples.recursive_finetune.base_model import load_model
+from collapse_guard.examples.recursive_finetune.folders import new_folder
+from collapse_guard.examples.recursive_finetune.human_text import Rows
+from collapse_guard.examples.recursive_finetune.results import GenerationResult
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from tqdm.auto import tqdm
 
-from examples.recursive_finetune.progress import progress_bar
-from examples.recursive_finetune.results import GenerationResult
+from collapse_guard.examples.recursive_finetune.progress import progress_bar
+from collapse_guard.examples.recursive_finetune.results import GenerationResult
 
 
 class Console:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from collapse_guard.errors import bad_argument
-from examples.recursive_finetune.python_documentation import SHORTEST_PARAGRAPH, python_documents
+from collapse_guard.examples.recursive_finetune.python_documentation import (
+    SHORTEST_PARAGRAPH,
+    python_documents,
+)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,21 @@ from pathlib import Path
 
 import transformers
 
-from examples.recursive_finetune.base_model import prepare_base_model
-from examples.recursive_finetune.chain import Laboratory
-from examples.recursive_finetune.checkpoints import Checkpoints
-from examples.recursive_finetune.console import Console, generation_line
-from examples.recursive_finetune.corpus import load_corpus
-from examples.recursive_finetune.findings import findings
-from examples.recursive_finetune.human_text import prepare_human_text
-from examples.recursive_finetune.processes import Processes
-from examples.recursive_finetune.report import write_report
-from examples.recursive_finetune.results import GenerationResult, RunResults, versions
-from examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.base_model import prepare_base_model
+from collapse_guard.examples.recursive_finetune.chain import Laboratory
+from collapse_guard.examples.recursive_finetune.checkpoints import Checkpoints
+from collapse_guard.examples.recursive_finetune.console import Console, generation_line
+from collapse_guard.examples.recursive_finetune.corpus import load_corpus
+from collapse_guard.examples.recursive_finetune.findings import findings
+from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
+from collapse_guard.examples.recursive_finetune.processes import Processes
+from collapse_guard.examples.recursive_finetune.report import write_report
+from collapse_guard.examples.recursive_finetune.results import (
+    GenerationResult,
+    RunResults,
+    versions,
+)
+from collapse_guard.examples.recursive_finetune.settings import Settings
 
 
 def run(settings: Settings) -> RunResults:

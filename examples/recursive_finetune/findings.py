@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from examples.recursive_finetune.results import GenerationResult, RunResults
-from examples.recursive_finetune.stopping import early_stop, first_alarm, quiet_patience
+from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
+from collapse_guard.examples.recursive_finetune.stopping import (
+    early_stop,
+    first_alarm,
+    quiet_patience,
+)
 
 LOST_HALF = 0.5
 UNMOVED = 0.05

@@ -21,15 +21,15 @@ from transformers import (
 )
 
 from collapse_guard import CollapseMonitor, HumanReference, MixGuard
+from collapse_guard.alerts.rules import Alert
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.report import MixReport
-from collapse_guard.rules import Alert
-from examples.recursive_finetune.human_text import Rows
-from examples.recursive_finetune.processes import Processes
-from examples.recursive_finetune.progress import progress_bar
-from examples.recursive_finetune.regimes import Regime
-from examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.human_text import Rows
+from collapse_guard.examples.recursive_finetune.processes import Processes
+from collapse_guard.examples.recursive_finetune.progress import progress_bar
+from collapse_guard.examples.recursive_finetune.regimes import Regime
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.mixing.reports.report import MixReport
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.panel import HeldOutPanel
-from collapse_guard.reference import HumanReference
-from examples.recursive_finetune.corpus import Corpus
-from examples.recursive_finetune.settings import Settings
-from examples.recursive_finetune.tokenization import encode, rows_of, separator
+from collapse_guard.examples.recursive_finetune.corpus import Corpus
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.tokenization import encode, rows_of, separator
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.reference import HumanReference
 
 Rows = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from transformers import HfArgumentParser
 
 from collapse_guard.errors import bad_argument
-from examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.settings import Settings
 
 _WIKITEXT_ON_A_GPU: dict[str, Any] = {
     "dataset": "Salesforce/wikitext",
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     """
     parser = HfArgumentParser(
         Settings,  # type: ignore[arg-type]
-        prog="python -m examples.recursive_finetune",
+        prog="python -m collapse_guard.examples.recursive_finetune",
         description="Fine-tune a language model on its own text, generation after generation, "
         "and watch what it forgets.",
         epilog=f"Presets: {', '.join(PRESETS)}.",

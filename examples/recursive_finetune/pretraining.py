@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from examples.recursive_finetune.progress import progress_bar
+from collapse_guard.examples.recursive_finetune.progress import progress_bar
 
 WARM_UP_SHARE = 0.05
 FINAL_RATE = 0.1

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from collapse_guard.alerts.rules import default_rules
 from collapse_guard.atomic import write_atomically
+from collapse_guard.examples.recursive_finetune.findings import checks, findings
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
-from collapse_guard.rules import default_rules
-from examples.recursive_finetune.findings import checks, findings
-from examples.recursive_finetune.regimes import REGIMES
-from examples.recursive_finetune.results import GenerationResult, RunResults
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from collapse_guard import __version__
+from collapse_guard.alerts.rules import Alert
 from collapse_guard.atomic import write_atomically
-from collapse_guard.readings import Reading
-from collapse_guard.rules import Alert
+from collapse_guard.readings.reading import Reading
 
 FORMAT = 2
 _PACKAGES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")

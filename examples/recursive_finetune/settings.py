@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from collapse_guard.errors import bad_argument
-from examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES
 
 # What may differ between a run and its continuation in the same folder.
 _NOT_PART_OF_THE_EXPERIMENT = {

@@ -6,7 +6,7 @@ the alarm, the start's among them, and a best that is kept from one generation t
 
 from collections.abc import Iterator, Sequence
 
-from examples.recursive_finetune.results import GenerationResult, LookResult
+from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
 
 
 def first_alarm(chain: Sequence[GenerationResult]) -> int | None:

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from collapse_guard.sampling import sample
-from examples.recursive_finetune.human_text import Rows
-from examples.recursive_finetune.processes import Processes
-from examples.recursive_finetune.progress import progress_bar
-from examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.human_text import Rows
+from collapse_guard.examples.recursive_finetune.processes import Processes
+from collapse_guard.examples.recursive_finetune.progress import progress_bar
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.model.sample import sample
 
 
 def write_rows(

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from collapse_guard.comparison import compare_with_human
 from collapse_guard.extras import require
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
+from collapse_guard.readings.against_human import compare_with_human
 
 require("evaluate", "evaluate")
 
-import datasets  # type: ignore[import-untyped]  # noqa: E402
+import datasets  # noqa: E402
 import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from collapse_guard.comparison import diversity_figures
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
+from collapse_guard.readings.against_human import diversity_figures
 
 require("evaluate", "evaluate")
 
-import datasets  # type: ignore[import-untyped]  # noqa: E402
+import datasets  # noqa: E402
 import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {

@@ -3,15 +3,15 @@
 from typing import Any
 
 from collapse_guard.extras import require
+from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
-from collapse_guard.logprob_readings import logprob_readings
-from collapse_guard.panel import HeldOutPanel
-from collapse_guard.panel_readings import make_reading, take_baseline
-from collapse_guard.panel_scores import score_panel
+from collapse_guard.readings.from_logprobs import logprob_readings
+from collapse_guard.readings.panel_sums import score_panel
+from collapse_guard.readings.teacher_forced import make_reading, take_baseline
 
 require("evaluate", "evaluate")
 
-import datasets  # type: ignore[import-untyped]  # noqa: E402
+import datasets  # noqa: E402
 import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {

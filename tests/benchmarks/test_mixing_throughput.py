@@ -18,7 +18,7 @@ import pytest
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
 from collapse_guard.mixing import MixGuard
-from collapse_guard.mixing.reading.collate import MixCollator
+from collapse_guard.rows.collate import MixCollator
 
 pytestmark = pytest.mark.benchmark
 

@@ -13,9 +13,9 @@ from transformers import TrainerCallback
 
 from collapse_guard import Alert, CollapseMonitor, Threshold
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback
-from collapse_guard.readings import Reading
-from tests.callbacks.hf import make_trainer
-from tests.callbacks.lightning_runs import LanguageModule, make_trainer as make_lightning, rows
+from collapse_guard.readings.reading import Reading
+from tests.callbacks.huggingface.runs import make_trainer
+from tests.callbacks.lightning.runs import LanguageModule, make_trainer as make_lightning, rows
 from tests.paces import Scripted
 from tests.processes import on_launched_processes, uneven_clock
 from tests.tiny import tiny_gpt2, tiny_panel

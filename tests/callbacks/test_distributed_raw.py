@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from collapse_guard import ArgumentError, CollapseMonitor, HeldOutPanel, Sampling, Threshold
 from collapse_guard.errors import PeerError, ScoringError
-from collapse_guard.readings import Reading
+from collapse_guard.readings.reading import Reading
 from tests.paces import Scripted
 from tests.processes import WORLD, on_processes, uneven_clock
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from collapse_guard import CollapseMonitor, Sampling
 from collapse_guard.errors import PeerError, ScoringError
-from collapse_guard.neutrality import undisturbed
+from collapse_guard.model.undisturbed import undisturbed
 from tests.paces import Scripted
 from tests.processes import WORLD, on_processes
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents

@@ -22,10 +22,10 @@ from collapse_guard import CollapseMonitor, MixGuard, Sampling, Threshold
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, MixLedgerCallback
 from collapse_guard.errors import ScoringError
 from collapse_guard.failures import FailureGuard
-from collapse_guard.prequential import PrequentialReader
-from collapse_guard.readings import Reading
-from tests.callbacks.hf import Rows, make_trainer as make_hf
-from tests.callbacks.lightning_runs import (
+from collapse_guard.readings.prequential import PrequentialReader
+from collapse_guard.readings.reading import Reading
+from tests.callbacks.huggingface.runs import Rows, make_trainer as make_hf
+from tests.callbacks.lightning.runs import (
     QUIET,
     LanguageModule,
     make_trainer as make_lightning,

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from math import nan
 
-from collapse_guard.readings import READINGS
-from collapse_guard.rules import Alert
-from examples.recursive_finetune.results import GenerationResult, LookResult, RunResults
-from examples.recursive_finetune.settings import Settings
+from collapse_guard.alerts.rules import Alert
+from collapse_guard.examples.recursive_finetune.results import (
+    GenerationResult,
+    LookResult,
+    RunResults,
+)
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.readings.reading import READINGS
 
 ALERT = Alert(
     "tail_retention below 0.85", "tail_retention", 0.7, 0.85, 0.02, 16, "critical", "It fell."

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from collapse_guard.errors import ArgumentError
-from examples.recursive_finetune.checkpoints import ChainState, Checkpoints
-from examples.recursive_finetune.folders import new_folder
+from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
+from collapse_guard.examples.recursive_finetune.folders import new_folder
 from tests.examples.results import generation
 from tests.tiny import tiny_llama
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError
-from examples.recursive_finetune.corpus import (
+from collapse_guard.examples.recursive_finetune.corpus import (
     SHARES,
     load_corpus,
     split_by_group,

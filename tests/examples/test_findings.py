@@ -2,8 +2,8 @@
 
 import pytest
 
-from examples.recursive_finetune.findings import checks, findings
-from examples.recursive_finetune.results import RunResults
+from collapse_guard.examples.recursive_finetune.findings import checks, findings
+from collapse_guard.examples.recursive_finetune.results import RunResults
 from tests.examples.results import collapsed_run
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from collapse_guard import CollapseMonitor
-from examples.loops.tiny_language_model import (
+from collapse_guard.examples.loops.tiny_language_model import (
     ROW,
     VOCAB_SIZE,
     TinyLanguageModel,
@@ -59,11 +59,11 @@ def check(output: str, steps: int) -> None:
 @pytest.mark.parametrize(
     ("launcher", "module"),
     [
-        ((sys.executable,), "examples.loops.plain_pytorch"),
-        ((sys.executable,), "examples.loops.with_accelerate"),
+        ((sys.executable,), "collapse_guard.examples.loops.plain_pytorch"),
+        ((sys.executable,), "collapse_guard.examples.loops.with_accelerate"),
         (
             ("accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"),
-            "examples.loops.with_accelerate",
+            "collapse_guard.examples.loops.with_accelerate",
         ),
     ],
     ids=["plain", "accelerate", "two processes"],

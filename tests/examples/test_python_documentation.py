@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from collapse_guard.errors import CollapseGuardError
-from examples.recursive_finetune.python_documentation import python_documents
+from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 
 PROSE = "A sentence of ordinary words that is long enough to count as prose."
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from examples.recursive_finetune.report import TITLES, write_report
-from examples.recursive_finetune.results import RunResults
+from collapse_guard.examples.recursive_finetune.report import TITLES, write_report
+from collapse_guard.examples.recursive_finetune.results import RunResults
 from tests.examples.results import collapsed_run, generation
 
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from collapse_guard.readings import READINGS
-from examples.recursive_finetune.results import RunResults, versions
+from collapse_guard.examples.recursive_finetune.results import RunResults, versions
+from collapse_guard.readings.reading import READINGS
 from tests.examples.results import collapsed_run
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from examples.recursive_finetune.python_documentation import python_documents
+from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from tests.packaging.layout import ROOT
 from tests.processes import free_port
 
@@ -41,7 +41,7 @@ def human_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(output: Path, human_text: Path, *launcher: str) -> list[str]:
     return [
         *(launcher or (sys.executable,)),
-        *("-m", "examples.recursive_finetune", "--preset", "smoke"),
+        *("-m", "collapse_guard.examples.recursive_finetune", "--preset", "smoke"),
         *("--dataset", str(human_text), "--output-dir", str(output)),
     ]
 

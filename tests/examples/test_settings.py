@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 
 from collapse_guard.errors import ArgumentError
-from examples.recursive_finetune.presets import PRESETS, parse
-from examples.recursive_finetune.settings import Settings, digest, subset
+from collapse_guard.examples.recursive_finetune.presets import PRESETS, parse
+from collapse_guard.examples.recursive_finetune.settings import Settings, digest, subset
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -4,8 +4,12 @@ import math
 
 import pytest
 
-from examples.recursive_finetune.results import GenerationResult, LookResult
-from examples.recursive_finetune.stopping import early_stop, first_alarm, quiet_patience
+from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
+from collapse_guard.examples.recursive_finetune.stopping import (
+    early_stop,
+    first_alarm,
+    quiet_patience,
+)
 from tests.examples.results import collapsed_run, generation
 
 CHAIN = ([5.0, 4.0, 4.5, 3.9], [3.9, 4.0], [4.0, 4.1, 3.9, 3.0])

@@ -6,12 +6,12 @@ from hypothesis import given, strategies as st
 
 from collapse_guard import HumanReference
 from collapse_guard.errors import ArgumentError
-from examples.recursive_finetune.corpus import Corpus
-from examples.recursive_finetune.finetuning import Lesson, mix_rows
-from examples.recursive_finetune.human_text import prepare_human_text
-from examples.recursive_finetune.regimes import REGIMES
-from examples.recursive_finetune.settings import Settings
-from examples.recursive_finetune.tokenization import (
+from collapse_guard.examples.recursive_finetune.corpus import Corpus
+from collapse_guard.examples.recursive_finetune.finetuning import Lesson, mix_rows
+from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.tokenization import (
     END_OF_TEXT,
     encode,
     rows_of,

@@ -17,9 +17,9 @@ from collapse_guard import (
     PanelError,
     TokenizerMismatchError,
 )
-from collapse_guard.comparison import compare_with_human, diversity_figures
 from collapse_guard.integrations import evaluate_path
-from collapse_guard.logprob_readings import logprob_readings
+from collapse_guard.readings.against_human import compare_with_human, diversity_figures
+from collapse_guard.readings.from_logprobs import logprob_readings
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_reference, zipf_documents
 
 # Importing `evaluate` takes seconds.

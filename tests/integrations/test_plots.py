@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from collapse_guard.alerts.rules import Threshold
 from collapse_guard.errors import ArgumentError
 from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
-from collapse_guard.readings import Reading
-from collapse_guard.rules import Threshold
+from collapse_guard.readings.reading import Reading
 
 
 def run(start: float, factor: float, *, error: float = 0.01, steps: int = 4) -> list[Reading]:

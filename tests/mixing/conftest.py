@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from collapse_guard.reference import HumanReference
+from collapse_guard.human_text.reference import HumanReference
 
 Row = dict[str, list[int]]
 

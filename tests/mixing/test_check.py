@@ -4,7 +4,7 @@ import datasets
 import pytest
 
 from collapse_guard import HeldOutPanel, HumanReference, MixGuard, Source
-from collapse_guard.contents import ContentsReport
+from collapse_guard.audit import ContentsReport
 from collapse_guard.errors import ArgumentError
 from tests.tiny import zipf_documents
 

@@ -12,8 +12,8 @@ import torch
 from hypothesis import assume, given, strategies as st
 
 from collapse_guard.errors import ArgumentError, MixOrderError, TokenizerMismatchError
+from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.mixing import MixGuard
-from collapse_guard.reference import HumanReference
 from tests.mixing.conftest import Count, make_rows
 
 HUMAN, SYNTHETIC = 1, 2

@@ -18,7 +18,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from collapse_guard.errors import MixOrderError
 from collapse_guard.mixing import MixCollator, MixGuard
-from collapse_guard.mixing.reading.order import OrderCheck
+from collapse_guard.mixing.loaders.order_check import OrderCheck
 from tests.mixing.conftest import Row, batches_of, make_rows
 
 HUMAN, SYNTHETIC = 1, 2

@@ -6,7 +6,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "collapse_guard"
-LINKED = ("callbacks", "integrations")
+LINKED = ("callbacks", "examples", "integrations")
 
 
 def pyproject() -> dict[str, Any]:

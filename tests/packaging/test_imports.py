@@ -84,9 +84,9 @@ from collapse_guard import *
             "huggingface",
             "from collapse_guard.callbacks import CollapseGuardCallback",
         ),
-        ("transformers", "huggingface", "import collapse_guard.callbacks.huggingface"),
+        ("transformers", "huggingface", "import collapse_guard.callbacks.huggingface.callback"),
         ("lightning", "lightning", "from collapse_guard.callbacks import CollapseGuard"),
-        ("lightning", "lightning", "import collapse_guard.callbacks.lightning"),
+        ("lightning", "lightning", "import collapse_guard.callbacks.lightning.callback"),
     ],
 )
 def test_callback_without_its_framework_says_what_to_install(
@@ -107,7 +107,7 @@ except MissingExtraError as error:
 @pytest.mark.parametrize(
     ("package", "module", "extra"),
     [
-        ("torchmetrics", "lightning_metrics", "lightning"),
+        ("torchmetrics", "torchmetrics", "lightning"),
         ("evaluate", "collapse.collapse", "evaluate"),
         ("evaluate", "output_diversity.output_diversity", "evaluate"),
         ("evaluate", "tail_probability.tail_probability", "evaluate"),

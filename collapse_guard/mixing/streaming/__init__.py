@@ -1,1 +1,1 @@
-"""The same floor over sources that can only be read from front to back."""
+"""Mixed streams whose sources cannot be read by number."""

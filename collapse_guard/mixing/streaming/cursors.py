@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.planning.permutation import derive_keys, permute
-from collapse_guard.mixing.planning.strata import Strata
-from collapse_guard.mixing.planning.stream import RowStream
-from collapse_guard.mixing.row_source import RowSource
+from collapse_guard.mixing.order.permutation import derive_keys, permute
+from collapse_guard.mixing.order.row_order import RowStream
+from collapse_guard.mixing.strata.strata import Strata
+from collapse_guard.rows.map_rows import RowSource
 
 # Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
 _FORGETFUL = "BufferShuffledExamplesIterable"

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from tests.mixing.streaming.test_mix_stream import make_sources, make_stream
+from tests.mixing.test_stream import make_sources, make_stream
 from tests.processes import WORLD, on_launched_processes
 
 PER_DEVICE, ACCUMULATION = 2, 2

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainingArguments
 from collapse_guard.callbacks import MixLedgerCallback
 from collapse_guard.errors import MixOrderError
 from collapse_guard.mixing import MixStream
-from collapse_guard.mixing.ledger import read_ledger
+from collapse_guard.mixing.reports.ledger import read_ledger
 from tests.processes import on_launched_processes
 from tests.tiny import tiny_gpt2
 

@@ -1,0 +1,1 @@
+"""Lightning's callback: a translation between its Trainer and a session."""

@@ -1,0 +1,1 @@
+"""Rules that turn readings into alerts, and where alerts go."""

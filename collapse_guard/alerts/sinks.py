@@ -1,0 +1,18 @@
+"""Where alerts go."""
+
+import logging
+from collections.abc import Callable
+
+from collapse_guard.alerts.rules import Alert
+
+logger = logging.getLogger("collapse_guard")
+
+AlertSink = Callable[[Alert], None]
+"""Anything that takes an alert: a function that mails it, posts it, or stores it."""
+
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "critical": logging.ERROR}
+
+
+def log_alert(alert: Alert) -> None:
+    """The default sink: one line to the logger `collapse_guard`, at the alert's severity."""
+    logger.log(_LEVELS[alert.severity], "%s", alert.message)

@@ -1,0 +1,131 @@
+"""A look at the rows themselves, before a model is trained on them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from collapse_guard.audit.leaks import LeakedRows, encoder, find_leaks
+from collapse_guard.audit.near_duplicates import Bands
+from collapse_guard.audit.report import ContentsReport, EmptyRows
+from collapse_guard.audit.scan import scan
+from collapse_guard.audit.shared_rows import find_shared
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.rows.column import Column
+from collapse_guard.rows.map_rows import Rows, RowSource
+from collapse_guard.rows.schema import find_differences
+from collapse_guard.rows.source import Kind
+
+
+class LabelledRows(Protocol):
+    """What is checked: rows with a name and a kind, as a `collapse_guard.Source` is."""
+
+    @property
+    def rows(self) -> Rows | Iterable[Any]:
+        """The rows."""
+
+    @property
+    def name(self) -> str:
+        """What they are called; no two sources share a name."""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether people wrote them: "human" or "synthetic"."""
+
+
+def check_contents(
+    sources: Sequence[LabelledRows],
+    *,
+    column: str | None = None,
+    panel: HeldOutPanel | None = None,
+    tokenizer: Tokenizer | None = None,
+    near: float | None = 0.8,
+) -> ContentsReport:
+    """Look for rows that should not be trained on, and say which they are.
+
+    * *Shared* rows: synthetic rows that a human source holds too, identical or nearly so. They are
+      human text under a wrong name, or what a model learned by heart. Two rows are nearly the same
+      if they share at least `near` of all their runs of five tokens (Jaccard similarity). The
+      figure is counted on the rows themselves; MinHash only finds the pairs to count. It misses a
+      pair just at the limit with a probability of at most 1%, and more similar ones less often.
+      Rows of fewer than five tokens are compared whole.
+    * *Leaked* rows: they hold text of the held-out panel (see `find_leaks`).
+    * *Empty* rows: no token, or nothing but spaces.
+    * *Columns* that are missing in a source or hold something else there.
+
+    Rows are read in batches, and numbers are kept of them, not the rows: 10 bytes a row, and 168
+    more to find rows that are nearly the same (at `near=0.8`; lower ones need more). Where a
+    thousand rows are nearly the same, each is compared with some of them, not with all.
+
+    Args:
+        sources: The sources; at least one.
+        column: The column of token ids or texts; None for "input_ids" or, where a source has
+            none, "text". Words of texts are compared whatever their case and punctuation.
+        panel: The held-out text. Where sources hold texts, with the `tokenizer`.
+        tokenizer: The tokenizer of the panel's reference.
+        near: Least Jaccard similarity that counts as nearly the same, from 0.5 to 1; None to look
+            for identical rows only, which needs no other package.
+
+    Raises:
+        ArgumentError: No source, two of one name, a column that is missing, texts in some sources
+            and token ids in others, or texts and a panel without a tokenizer.
+        MissingExtraError: `near` needs `pip install "collapse_guard[audit]"`.
+        TokenizerMismatchError: The tokenizer is not the panel's, or the token ids are not.
+
+    Example:
+        >>> from collapse_guard import Source
+        >>> human = Source([{"text": "it was a bright cold day in april"}], "books", "human")
+        >>> copied = {"text": "It was a bright, cold day in April."}
+        >>> web = Source([copied, {"text": " "}], "web", "synthetic")
+        >>> print(check_contents([human, web]))
+        3 rows checked: 1 of books, 2 of web
+        web: 1 row stands in books too, 0 identical and 1 nearly so: 0 like 0 (100%)
+        web: 1 empty row: 1
+        not looked for: held-out text, since no panel was given
+    """
+    bands = None if near is None else Bands.of(near)
+    names = [source.name for source in sources]
+    if not names or len(set(names)) < len(names):
+        raise bad_argument(
+            "sources",
+            expected="at least one source, each of its own name",
+            given=names,
+            hint="name them apart",
+        )
+    columns = [Column(source.rows, source.name, source.kind, column) for source in sources]
+    if len({own.is_text for own in columns}) > 1:
+        raise bad_argument(
+            "column",
+            expected="texts in all sources, or token ids in all",
+            given={own.name: "texts" if own.is_text else "token ids" for own in columns},
+            hint="name a column that holds the same in all",
+        )
+    encode = None
+    if panel is not None and tokenizer is not None:
+        panel.reference.check_tokenizer(tokenizer)
+        encode = encoder(tokenizer)
+    if panel is not None and encode is None and columns[0].is_text:
+        raise bad_argument(
+            "tokenizer",
+            expected="the tokenizer of the panel, since the rows are texts",
+            given=tokenizer,
+            hint="give the one that the panel's reference was counted with",
+        )
+    leaked: list[LeakedRows] | None = None
+    if panel is not None:
+        leaked = [find_leaks(panel, own, encode) for own in columns]
+    scans = [scan(own, bands) for own in columns]
+    empty = [EmptyRows(one.column.name, one.is_empty.nonzero()[0]) for one in scans]
+    shared = find_shared(
+        [one for one in scans if one.column.kind == "human"],
+        [one for one in scans if one.column.kind == "synthetic"],
+        near=near,
+    )
+    return ContentsReport(
+        num_rows={own.name: len(own) for own in columns},
+        near=near,
+        shared=tuple(shared),
+        leaked=None if leaked is None else tuple(part for part in leaked if len(part.rows)),
+        empty=tuple(part for part in empty if len(part.rows)),
+        differences=tuple(find_differences({s.name: RowSource(s.name, s.rows) for s in sources})),
+    )

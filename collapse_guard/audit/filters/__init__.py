@@ -1,0 +1,1 @@
+"""Filters of rows, the weights that they give, and whether they take rare contents away."""

@@ -1,0 +1,104 @@
+"""Detectors of machine-written text, as collapse_guard calls them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import ScoringError, bad_argument
+from collapse_guard.rows.column import Column
+from collapse_guard.rows.map_rows import Rows
+from collapse_guard.rows.token_rows import TokenRows
+
+
+@runtime_checkable
+class TextDetector(Protocol):
+    """Anything that says how likely texts are to be machine-written.
+
+    Any function will do. `check_detector` holds one to what is written here. No detector is proof:
+    each has texts by people that it takes for a machine's, and often the same people's. So scores
+    become soft weights (`quality_weights`), never a verdict, and each use reports whom it hits.
+    """
+
+    def __call__(self, texts: Sequence[str], /) -> npt.NDArray[np.float64]:
+        """Score a batch of texts.
+
+        Args:
+            texts: Any number, also none. They may be empty or in any language.
+
+        Returns:
+            float64 of shape (texts,): for each text by itself, whatever stands beside it, the
+            probability from 0 to 1 that a machine wrote it.
+        """
+
+
+def detector_scores(
+    detector: TextDetector,
+    rows: Rows,
+    *,
+    column: str | None = None,
+    tokenizer: Any = None,
+    batch_size: int = 32,
+) -> npt.NDArray[np.float64]:
+    """Score every row of a source.
+
+    Args:
+        detector: Says how likely texts are to be machine-written.
+        rows: Texts, or token ids with their tokenizer.
+        column: Its name; None for "input_ids" or, where there is none, "text".
+        tokenizer: Turns token ids back into text (`decode`), where rows are token ids.
+        batch_size: Texts given to the detector at once, at least 1.
+
+    Returns:
+        float64 of shape (rows,), from 0 to 1.
+
+    Raises:
+        ArgumentError: No such column, token ids without a tokenizer, or a batch size below 1.
+        ScoringError: The detector returned something else than a probability for each text.
+
+    Example:
+        >>> def as_an_ai(texts):
+        ...     return np.array([float("as an ai" in text.lower()) for text in texts])
+        >>> detector_scores(as_an_ai, ["As an AI, I ...", "Call me Ishmael."])
+        array([1., 0.])
+    """
+    if batch_size < 1:
+        raise bad_argument(
+            "batch_size", expected="at least 1 text", given=batch_size, hint="32 is the default"
+        )
+    own = Column(rows, "rows", "synthetic", column)
+    if not own.is_text and tokenizer is None:
+        raise bad_argument(
+            "tokenizer",
+            expected="the tokenizer that made the token ids",
+            given=None,
+            hint="give it, or name a column of texts",
+        )
+    scores = np.zeros(len(own))
+    for start in range(0, len(own), batch_size):
+        part = range(start, min(start + batch_size, len(own)))
+        contents = own.read(part)
+        if isinstance(contents, TokenRows):
+            contents = [
+                tokenizer.decode(ids.tolist(), skip_special_tokens=True) for ids in contents.split()
+            ]
+        scores[part.start : part.stop] = checked_scores(detector(contents), len(contents))
+    return scores
+
+
+def checked_scores(scores: Any, num_texts: int) -> npt.NDArray[np.float64]:
+    """What a detector returned, if it is a probability for each text.
+
+    Raises:
+        ScoringError: It is not.
+    """
+    array = np.asarray(scores)
+    fits = array.shape == (num_texts,) and array.dtype.kind in "fiub"
+    # Comparing this way round, NaN does not pass.
+    if not fits or not ((array >= 0) & (array <= 1)).all():
+        raise ScoringError(
+            f"the detector returned {scores!r:.120} for {num_texts} texts: it has to return a "
+            f"probability from 0 to 1 for each of them; check_detector says what is wrong."
+        )
+    return array.astype(np.float64)

@@ -1,0 +1,364 @@
+"""What human text looks like under one tokenizer: token counts, bands, self-information."""
+
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.atomic import write_atomically
+from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
+from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
+from collapse_guard.human_text.tokenizer import Tokenizer, tokenizer_fingerprint
+
+_FORMAT = 1
+_ROWS_AT_A_TIME = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class HumanReference:
+    """Token counts of a human corpus under one tokenizer.
+
+    Types that the corpus shows and types that it does not show both belong to it. Build one with
+    `from_token_ids` or `from_dataset`; add corpora with `merge`; keep it with `save` and `load`.
+
+    Attributes:
+        counts: int64 of shape (vocab_size,), how often each type occurs; read-only.
+        fingerprint: Of the tokenizer that made the ids, or None where none was given.
+        tail_mass: Largest share of human tokens that the tail may hold.
+        smoothing: The `a` of the self-information.
+
+    Example:
+        >>> documents = [[0, 0, 0, 1, 1, 2], [0, 0, 1, 0]]
+        >>> reference = HumanReference.from_token_ids(documents, vocab_size=4)
+        >>> reference.counts.tolist(), reference.num_tokens
+        ([6, 3, 1, 0], 10)
+        >>> reference.tail_types.tolist()
+        [False, False, True, True]
+        >>> reference.band_mass
+        {'head': 0.6, 'torso': 0.3, 'tail': 0.1}
+    """
+
+    counts: npt.NDArray[np.int64]
+    fingerprint: str | None = None
+    tail_mass: float = 0.10
+    smoothing: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.smoothing <= 0:
+            raise bad_argument(
+                "smoothing",
+                expected="a number above 0",
+                given=self.smoothing,
+                hint="1.0 is the default; without it unseen types would have infinite information",
+            )
+        counts = np.array(self.counts, dtype=np.int64)
+        counts.setflags(write=False)
+        object.__setattr__(self, "counts", counts)
+        # Raises here, at construction, if nothing was counted or `tail_mass` is out of range.
+        _ = self.cutoffs
+
+    @classmethod
+    def from_token_ids(
+        cls,
+        documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
+        *,
+        vocab_size: int,
+        tokenizer: Tokenizer | None = None,
+        tail_mass: float = 0.10,
+        smoothing: float = 1.0,
+    ) -> "HumanReference":
+        """Count an iterable of token id sequences, or of token ids.
+
+        Args:
+            documents: The human text as token ids; a document at a time or one flat stream.
+            vocab_size: Number of types of the tokenizer, added tokens included (`len(tokenizer)`).
+                The model's output may be padded past it; those rows belong to no band.
+            tokenizer: The tokenizer that made the ids. Its fingerprint is kept, and everything
+                that is read against this reference is checked with it.
+            tail_mass: Largest share of human tokens that the tail may hold, in (0, 0.5).
+            smoothing: Added to every count for the self-information, above 0.
+
+        Raises:
+            ArgumentError: An id is negative or not below `vocab_size`, or there is no token.
+        """
+        if vocab_size < 1:
+            raise bad_argument(
+                "vocab_size",
+                expected="a whole number of at least 1",
+                given=vocab_size,
+                hint="give len(tokenizer)",
+            )
+        counts = np.zeros(vocab_size, dtype=np.int64)
+        for ids in _blocks(documents):
+            _add_counts(counts, ids)
+        return cls(counts, _fingerprint(tokenizer), tail_mass, smoothing)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Any,
+        column: str = "input_ids",
+        *,
+        vocab_size: int,
+        tokenizer: Tokenizer | None = None,
+        tail_mass: float = 0.10,
+        smoothing: float = 1.0,
+    ) -> "HumanReference":
+        """Count a column of token ids of a Hugging Face `Dataset`, straight from its Arrow buffers.
+
+        Args:
+            dataset: A `datasets.Dataset` (or an `IterableDataset` that knows its columns).
+            column: Name of the column with the token ids: a list per row.
+            vocab_size: As in `from_token_ids`.
+            tokenizer: As in `from_token_ids`.
+            tail_mass: As in `from_token_ids`.
+            smoothing: As in `from_token_ids`.
+
+        Raises:
+            ArgumentError: The column is missing or does not hold token ids.
+        """
+        columns = getattr(dataset, "column_names", None)
+        if not columns or column not in columns:
+            raise bad_argument(
+                "column",
+                expected=f"one of the data set's columns {columns}",
+                given=column,
+                hint="tokenize the text first, and name the column that holds the token ids",
+            )
+        return cls.from_token_ids(
+            _arrow_blocks(dataset, column),
+            vocab_size=vocab_size,
+            tokenizer=tokenizer,
+            tail_mass=tail_mass,
+            smoothing=smoothing,
+        )
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of types."""
+        return len(self.counts)
+
+    @cached_property
+    def num_tokens(self) -> int:
+        """Number of human tokens counted."""
+        return int(self.counts.sum())
+
+    @cached_property
+    def cutoffs(self) -> BandCutoffs:
+        """The counts at which the bands are cut."""
+        return band_cutoffs(self.counts, tail_mass=self.tail_mass)
+
+    @cached_property
+    def tail_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the rare types and the unseen ones."""
+        return self.counts <= self.cutoffs.tail
+
+    @cached_property
+    def head_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the commonest types."""
+        return self.counts >= self.cutoffs.head
+
+    @cached_property
+    def torso_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the types between head and tail."""
+        return ~(self.tail_types | self.head_types)
+
+    @cached_property
+    def band_mass(self) -> dict[str, float]:
+        """Share of the human tokens that each band really got, which ties move off the target."""
+        types = {"head": self.head_types, "torso": self.torso_types, "tail": self.tail_types}
+        return {band: float(self.counts[types[band]].sum() / self.num_tokens) for band in BANDS}
+
+    @cached_property
+    def self_information(self) -> npt.NDArray[np.float64]:
+        """float64 of shape (vocab_size,): `-log2((c + a) / (N + a V))`, in bits.
+
+        Additive smoothing keeps it finite for unseen types.
+        """
+        smoothed = self.counts + self.smoothing
+        information: npt.NDArray[np.float64] = np.log2(smoothed.sum()) - np.log2(smoothed)
+        return information
+
+    @cached_property
+    def entropy(self) -> float:
+        """Entropy of the token counts, in bits per token, as if tokens were independent."""
+        shares = self.counts[self.counts > 0] / self.num_tokens
+        return float(-(shares * np.log2(shares)).sum())
+
+    def merge(self, other: "HumanReference") -> "HumanReference":
+        """The reference of both corpora together.
+
+        Raises:
+            TokenizerMismatchError: The two were counted with different tokenizers.
+            ArgumentError: They differ in `tail_mass` or `smoothing`.
+        """
+        self._check_vocabulary(other.vocab_size, other.fingerprint, "the other reference")
+        if (self.tail_mass, self.smoothing) != (other.tail_mass, other.smoothing):
+            raise bad_argument(
+                "other",
+                expected=f"tail_mass={self.tail_mass} and smoothing={self.smoothing}",
+                given=f"tail_mass={other.tail_mass}, smoothing={other.smoothing}",
+                hint="build both with the same settings",
+            )
+        return HumanReference(
+            self.counts + other.counts,
+            self.fingerprint or other.fingerprint,
+            self.tail_mass,
+            self.smoothing,
+        )
+
+    def check_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Refuse a tokenizer other than the one that this reference was counted with.
+
+        The vocabulary size is compared too, so that a reference without fingerprint is still
+        guarded against the coarsest mistake.
+
+        Raises:
+            TokenizerMismatchError: They differ.
+        """
+        self._check_vocabulary(
+            len(tokenizer.get_vocab()), tokenizer_fingerprint(tokenizer), "the tokenizer given"
+        )
+
+    def check_ids(self, ids: npt.NDArray[np.integer[Any]]) -> None:
+        """Refuse token ids that this reference's vocabulary does not have.
+
+        Args:
+            ids: Integers of any shape.
+
+        Raises:
+            TokenizerMismatchError: An id is negative or not below `vocab_size`.
+        """
+        if ids.size and (ids.min() < 0 or ids.max() >= self.vocab_size):
+            wrong = int(ids.min() if ids.min() < 0 else ids.max())
+            raise TokenizerMismatchError(
+                f"token id {wrong} is not in the human reference's vocabulary of "
+                f"{self.vocab_size} types (ids 0 to {self.vocab_size - 1}): use the tokenizer that "
+                f"the reference was counted with, or rebuild the reference with this one."
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the reference as one small file (a compressed `.npz`), atomically."""
+        settings = {
+            "format": _FORMAT,
+            "fingerprint": self.fingerprint,
+            "tail_mass": self.tail_mass,
+            "smoothing": self.smoothing,
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, counts=self.counts, settings=np.array(json.dumps(settings)))
+        write_atomically(path, buffer.getvalue())
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, tokenizer: Tokenizer | None = None
+    ) -> "HumanReference":
+        """Read a reference that `save` wrote.
+
+        Args:
+            path: The file.
+            tokenizer: When given, it must be the one that the reference was counted with.
+
+        Raises:
+            TokenizerMismatchError: The tokenizer is another one.
+            ArgumentError: The file is not a saved reference, or of a newer format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                counts, settings = file["counts"], json.loads(str(file["settings"]))
+        except (ValueError, KeyError, EOFError) as error:
+            raise _unreadable(path) from error
+        if settings.pop("format", None) != _FORMAT:
+            raise _unreadable(path)
+        reference = cls(counts, **settings)
+        if tokenizer is not None:
+            reference.check_tokenizer(tokenizer)
+        return reference
+
+    def _check_vocabulary(self, vocab_size: int, fingerprint: str | None, what: str) -> None:
+        known = self.fingerprint is not None and fingerprint is not None
+        if vocab_size != self.vocab_size or (known and fingerprint != self.fingerprint):
+            raise TokenizerMismatchError(
+                f"the human reference was counted with tokenizer "
+                f"{self.fingerprint or '(unnamed)'} of {self.vocab_size} types, but {what} is "
+                f"{fingerprint or '(unnamed)'} of {vocab_size} types: token ids mean different "
+                f"things under the two; rebuild the reference with the tokenizer that you train."
+            )
+
+
+def _fingerprint(tokenizer: Tokenizer | None) -> str | None:
+    return None if tokenizer is None else tokenizer_fingerprint(tokenizer)
+
+
+def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:
+    return bad_argument(
+        "path",
+        expected="a file written by HumanReference.save",
+        given=os.fspath(path),
+        hint="build the reference again and save it",
+    )
+
+
+def _blocks(
+    documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
+) -> Iterator[npt.NDArray[np.integer[Any]]]:
+    """Integer arrays that are large enough for numpy to be worth calling."""
+    stream = iter(documents)
+    for first in stream:
+        if isinstance(first, np.ndarray) and first.size >= _ROWS_AT_A_TIME:
+            # Large enough by itself: joining thousands of such would hold a whole corpus in memory.
+            yield first
+            continue
+        rows = [first, *islice(stream, _ROWS_AT_A_TIME - 1)]
+        if isinstance(rows[0], str):
+            raise bad_argument(
+                "documents",
+                expected="integer token ids",
+                given=rows[0],
+                hint="tokenize the text first",
+            )
+        if isinstance(rows[0], int | np.integer):
+            yield np.asarray(rows)
+        elif isinstance(rows[0], np.ndarray):
+            yield np.concatenate(rows)
+        else:
+            yield np.fromiter(chain.from_iterable(rows), dtype=np.int64)  # type: ignore[arg-type]
+
+
+def _arrow_blocks(dataset: Any, column: str) -> Iterator[npt.NDArray[np.integer[Any]]]:
+    for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
+        values = table.column(column).combine_chunks()
+        if hasattr(values, "flatten") and str(values.type).startswith(
+            ("list", "large_list", "fix")
+        ):
+            values = values.flatten()
+        yield values.to_numpy(zero_copy_only=False)
+
+
+def _add_counts(counts: npt.NDArray[np.int64], ids: npt.NDArray[np.integer[Any]]) -> None:
+    if ids.size == 0:
+        return
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise bad_argument(
+            "documents",
+            expected="integer token ids",
+            given=ids.dtype,
+            hint="tokenize the text first",
+        )
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= len(counts):
+        raise bad_argument(
+            "documents",
+            expected=f"token ids from 0 to {len(counts) - 1} (vocab_size={len(counts)})",
+            given=low if low < 0 else high,
+            hint="give vocab_size=len(tokenizer), which counts added tokens, and the tokenizer "
+            "that made the ids",
+        )
+    counts += np.bincount(ids.ravel(), minlength=len(counts))

@@ -1,0 +1,1 @@
+"""Refusal of loaders that would take rows in another order than they are dealt out in."""

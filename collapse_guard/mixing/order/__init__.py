@@ -1,0 +1,1 @@
+"""Which row stands in which slot: a pure function of seed and slot."""

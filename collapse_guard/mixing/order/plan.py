@@ -1,0 +1,71 @@
+"""What each slot of a mixed stream shows: a function of (seed, slot) and nothing else."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.mixing.order.row_order import RowStream
+from collapse_guard.mixing.order.slots import SlotShares
+
+
+class Located(NamedTuple):
+    """Where the rows of some slots come from.
+
+    Attributes:
+        is_human: bool of shape (n,), whether the row is human.
+        source: int64 of shape (n,), the number of its source in `MixGuard.sources`.
+        row: int64 of shape (n,), its number in that source.
+        is_first: bool of shape (n,), whether no earlier slot of the whole stream shows it.
+    """
+
+    is_human: npt.NDArray[np.bool_]
+    source: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+    is_first: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class MixPlan:
+    """Sends each slot to a row of one of the sources.
+
+    Nothing is drawn and nothing is remembered, so that any process, worker or resumed run finds
+    the same row in the same slot.
+
+    Attributes:
+        shares: Which source each slot is from.
+        streams: The rows of each source.
+        is_human: bool of shape (num_sources,), which sources are human.
+        slots_per_epoch: A whole number of blocks.
+        epochs: Number of epochs.
+    """
+
+    shares: SlotShares
+    streams: tuple[RowStream, ...]
+    is_human: npt.NDArray[np.bool_]
+    slots_per_epoch: int
+    epochs: int
+
+    def locate(self, slots: npt.NDArray[np.int64]) -> Located:
+        """Where the row of each slot comes from.
+
+        Args:
+            slots: int64 of shape (n,), at least 0.
+
+        Returns:
+            Arrays of shape (n,).
+        """
+        sources, draws = self.shares.assign(slots)
+        rows, is_first = np.empty_like(slots), np.empty(slots.shape, dtype=np.bool_)
+        for source, stream in enumerate(self.streams):
+            chosen = sources == source
+            rows[chosen], is_first[chosen] = stream.rows(draws[chosen])
+        return Located(self.is_human[sources], sources, rows, is_first)
+
+    def draws_before(self, slot: int) -> npt.NDArray[np.int64]:
+        """How many of the first `slot` slots are from each source: int64 of (num_sources,).
+
+        Takes no longer for a long stream than for a short one.
+        """
+        return self.shares.draws_before(slot)

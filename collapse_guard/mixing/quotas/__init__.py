@@ -1,0 +1,1 @@
+"""How many slots each source gets, before any row is looked at."""

@@ -1,1 +1,0 @@
-"""From slots to batches: rows are fetched together, and only in order."""

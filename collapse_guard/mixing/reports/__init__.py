@@ -1,0 +1,1 @@
+"""What a mixed stream has shown, counted from its plan, and kept in a ledger."""

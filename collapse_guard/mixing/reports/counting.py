@@ -1,0 +1,122 @@
+"""Counts what a mixed stream has shown, out of its plan."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import reduce
+from typing import TypedDict
+
+from collapse_guard.mixing.order.plan import MixPlan
+from collapse_guard.mixing.reports.report import EpochReport, MixReport
+from collapse_guard.mixing.reports.source_report import SourceReport, StratumReport
+from collapse_guard.mixing.strata.strata import Ranges, Strata
+from collapse_guard.rows.source import Source
+
+
+def report_slots(plan: MixPlan, sources: Sequence[Source], slots: int) -> MixReport:
+    """Report the first `slots` slots of a plan.
+
+    Each epoch takes the same time, however long it is: full rounds are counted, not walked.
+
+    Args:
+        plan: The plan.
+        sources: Its sources.
+        slots: From 0 to all of them.
+    """
+    total = count_slots(plan, sources, slots)
+    begun = -(-slots // plan.slots_per_epoch)
+    epochs = [EpochReport(0, slots, total)]
+    if begun != 1:
+        epochs = [_epoch(plan, sources, epoch, slots) for epoch in range(begun)]
+    return MixReport(
+        slots=slots,
+        block_size=plan.shares.block_size,
+        human_per_block=plan.shares.fewest_human,
+        sources=total,
+        epochs=tuple(epochs),
+    )
+
+
+def count_slots(
+    plan: MixPlan, sources: Sequence[Source], slots: int, *, since: int = 0
+) -> tuple[SourceReport, ...]:
+    """What a run of slots shows of each source, in a time that does not depend on its length.
+
+    Args:
+        plan: The plan.
+        sources: Its sources.
+        slots: Slots from `since` up to this number, which is not below it, are counted.
+        since: The first slot of an epoch.
+    """
+    starts = plan.draws_before(since).tolist()
+    stops = plan.draws_before(slots).tolist()
+    return tuple(
+        _source_report(source, stream.strata, stream.exposures(stop, since=start))
+        for source, stream, start, stop in zip(sources, plan.streams, starts, stops, strict=True)
+    )
+
+
+def _epoch(plan: MixPlan, sources: Sequence[Source], epoch: int, slots: int) -> EpochReport:
+    start = epoch * plan.slots_per_epoch
+    stop = min(start + plan.slots_per_epoch, slots)
+    return EpochReport(epoch, stop - start, count_slots(plan, sources, stop, since=start))
+
+
+class _Counts(TypedDict):
+    rows: int
+    shown: int
+    unique: int
+    repeated: int
+
+
+def _counts(exposures: Counter[int]) -> _Counts:
+    return {
+        "rows": exposures.total(),
+        "shown": sum(times * rows for times, rows in exposures.items()),
+        "unique": sum(rows for times, rows in exposures.items() if times >= 1),
+        "repeated": sum(rows for times, rows in exposures.items() if times >= 2),
+    }
+
+
+def _source_report(
+    source: Source, strata: Strata, exposures: Sequence[Counter[int]]
+) -> SourceReport:
+    # Rows that are ranked by rarity are reported by it; their quality only steers the draws.
+    by_rarity = strata.rarity_ranges is not None
+    levels = strata.num_levels if by_rarity else 1
+    groups = [_added(exposures[i : i + levels]) for i in range(0, len(exposures), levels)]
+    none: Ranges = (None,) * len(groups)
+    rarities = none if strata.rarity_ranges is None else _merged(strata.rarity_ranges, levels)
+    qualities = none if by_rarity else strata.quality_ranges or none
+    return SourceReport(
+        name=source.name,
+        kind=source.kind,
+        generation=source.generation,
+        licence=source.licence,
+        **_counts(_added(exposures)),
+        strata=tuple(
+            StratumReport(
+                stratum=number,
+                **_counts(group),
+                fewest=min(group),
+                most=max(group),
+                rarity=rarities[number],
+                quality=qualities[number],
+            )
+            for number, group in enumerate(groups)
+            if group
+        ),
+    )
+
+
+def _added(exposures: Sequence[Counter[int]]) -> Counter[int]:
+    return reduce(lambda a, b: a + b, exposures, Counter[int]())
+
+
+def _merged(ranges: Ranges, levels: int) -> Ranges:
+    merged = []
+    for start in range(0, len(ranges), levels):
+        present = [bounds for bounds in ranges[start : start + levels] if bounds is not None]
+        merged.append(
+            (min(low for low, _ in present), max(high for _, high in present)) if present else None
+        )
+    return tuple(merged)

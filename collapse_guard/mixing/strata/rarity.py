@@ -1,0 +1,147 @@
+"""How rare each human row is: by a reference, a column, a function or given numbers."""
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.mixing.strata.ranking import Ranking, quantile_cuts
+from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.rows.token_rarity import row_rarity
+
+Rarity = str | Callable[[Any], float] | Sequence[float] | npt.NDArray[np.floating[Any]]
+
+
+def rank_human_rows(
+    sources: Sequence[RowSource],
+    *,
+    rarity: Rarity | None,
+    reference: HumanReference | None,
+    column: str,
+    num_strata: int,
+) -> list[Ranking]:
+    """Rank the rows of all human sources together, from the commonest to the rarest.
+
+    Args:
+        sources: The human ones.
+        rarity: The name of a column of classes (a label, a domain, a language): rarity is then
+            the self-information of the class, -log2 of its share of the human rows. A function
+            from row to number. One number for each row, source after source. None for `row_rarity`
+            under `reference`.
+        reference: Says which token ids are rare; only where `rarity` is None.
+        column: Of the token ids.
+        num_strata: Number of strata, cut at quantiles of all human rows; where there are no more
+            classes than this, each rarity is a stratum.
+
+    Returns:
+        A ranking for each source, all with the same cuts.
+
+    Raises:
+        ArgumentError: What rarity is read from is missing, or is no rarity.
+        TokenizerMismatchError: The rows have token ids that `reference` does not know.
+    """
+    if rarity is None:
+        if reference is None:
+            raise bad_argument(
+                "reference",
+                expected="a HumanReference, or rarity=..., where rare_boost is given",
+                given=None,
+                hint="build one with HumanReference.from_dataset, or leave out rare_boost",
+            )
+        values = [row_rarity(source, reference, column=column) for source in sources]
+    elif reference is not None:
+        raise bad_argument(
+            "rarity",
+            expected="None where a reference says what is rare",
+            given=rarity,
+            hint="give one of the two",
+        )
+    elif isinstance(rarity, str):
+        values = _class_rarity(sources, rarity)
+        kinds = np.unique(np.concatenate([np.unique(of_source) for of_source in values]))
+        if len(kinds) <= num_strata:
+            return [Ranking(of_source, kinds[1:]) for of_source in values]
+    elif callable(rarity):
+        values = [_function_rarity(source, rarity) for source in sources]
+    else:
+        values = _given_rarity(sources, rarity)
+    cuts = quantile_cuts(values, num_strata)
+    return [Ranking(of_source, cuts) for of_source in values]
+
+
+def _class_rarity(sources: Sequence[RowSource], column: str) -> list[npt.NDArray[np.float32]]:
+    codes: dict[Hashable, int] = {}
+    classes = []
+    for source in sources:
+        columns = source.columns()
+        if columns is None or column not in columns:
+            raise bad_argument(
+                "rarity",
+                expected=f"one of the columns {sorted(columns or [])} of `{source.name}`",
+                given=column,
+                hint="name a column of classes, or give a function from row to rarity",
+            )
+        of_source = np.empty(len(source), dtype=np.int32)
+        for start, rows in source.narrowed([column]).batches():
+            for number, row in enumerate(rows, start):
+                of_source[number] = codes.setdefault(_class_of(row[column], column), len(codes))
+        classes.append(of_source)
+    counts = sum(np.bincount(of_source, minlength=len(codes)) for of_source in classes)
+    information = -np.log2(counts / np.sum(counts)).astype(np.float32)
+    return [information[of_source] for of_source in classes]
+
+
+def _class_of(value: Any, column: str) -> Hashable:
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    # A float is rarely the same twice: such a column holds measurements.
+    if isinstance(value, float) or not isinstance(value, Hashable):
+        raise bad_argument(
+            "rarity",
+            expected=f"a column of classes, such as texts or whole numbers, in {column!r}",
+            given=value,
+            hint="give a function from row to rarity for anything else",
+        )
+    return value
+
+
+def _function_rarity(source: RowSource, rarity: Callable[[Any], float]) -> npt.NDArray[np.float32]:
+    values = np.empty(len(source), dtype=np.float32)
+    for start, rows in source.batches():
+        values[start : start + len(rows)] = [rarity(row) for row in rows]
+    return _finite(values, f"a function that gives a finite number for each row of {source.name}")
+
+
+def _given_rarity(sources: Sequence[RowSource], rarity: Any) -> list[npt.NDArray[np.float32]]:
+    num_rows = sum(map(len, sources))
+    expected = f"one finite number for each of the {num_rows} human rows"
+    try:
+        values = np.asarray(rarity, dtype=np.float32)
+    except (TypeError, ValueError):
+        values = np.empty(0, dtype=np.float32)
+    if values.shape != (num_rows,):
+        raise bad_argument(
+            "rarity",
+            expected=expected,
+            given=rarity,
+            hint="give the name of a column, a function, or numbers in the order of the rows",
+        )
+    ends = np.cumsum([0, *map(len, sources)]).tolist()
+    return [_finite(values[start:stop], expected) for start, stop in pairwise(ends)]
+
+
+def _finite(values: npt.NDArray[np.float32], expected: str) -> npt.NDArray[np.float32]:
+    # NaN passes through a minimum, so that no copy of the whole is made to find one.
+    lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite(lowest) or not np.isfinite(highest):
+        raise bad_argument(
+            "rarity",
+            expected=expected,
+            given=f"numbers from {lowest} to {highest}",
+            hint="give larger numbers to rarer rows",
+        )
+    return values

@@ -1,0 +1,385 @@
+"""The stream that users train on: the iterable twin of `MixGuard`, for sources without a length."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy, deepcopy
+from typing import Any, Self
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from collapse_guard.arguments import whole_number
+from collapse_guard.errors import MixOrderError, bad_argument
+from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.stream_check import check_stream_loader
+from collapse_guard.mixing.loaders.worker_starts import GoneOn
+from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
+from collapse_guard.mixing.streaming.build import plan_stream
+from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
+from collapse_guard.mixing.streaming.dealt_reader import StreamReader, Turns
+from collapse_guard.mixing.streaming.dealt_slots import StreamShares
+from collapse_guard.rows.map_rows import Rows, RowSource
+from collapse_guard.rows.source import Source
+
+_VERSION = 1
+
+Given = Rows | Iterable[Any] | Source | Sequence[Source] | None
+
+
+class MixStream(IterableDataset[Any]):
+    """Human and synthetic rows in one stream with a floor of human rows, read as it comes.
+
+    As in `MixGuard`, every window of n consecutive slots holds at least floor(n f) human rows, and
+    every batch of B slots at least ceil(f B) where B is a whole number of blocks: which slots are
+    human follows from their number alone. But its sources need no length: each may be a Hugging
+    Face `IterableDataset` or anything else that can be iterated over again and again, or rows that
+    are read by number, as in `MixGuard`.
+
+    Which row a slot shows follows from the seed, the slot and the order of the sources, so that
+    any number of processes and workers train on the same stream, and no row comes twice. For that
+    each of them reads *all* rows of the sources and drops those of other readers' slots: sources
+    are not to be split between processes beforehand, and give the same rows in each of them. So
+    more readers make collating faster, but not reading, and take as many times the bandwidth. Of a
+    source, each holds at most two shuffle buffers of rows, and those of 512 slots, of a block or of
+    one turn of all readers, whichever is most.
+
+    The stream is dealt out to readers in turns of `batch_size` slots. One that has several must
+    know how many rows each reads in one go:
+
+    * for a `DataLoader` with workers, that is its own `batch_size`;
+    * with the Hugging Face `Trainer`, and accelerate, the main process reads and hands on the rows:
+      it is the rows of a device, or those of all devices with `split_batches` or
+      `dispatch_batches=False`;
+    * with Lightning, and wherever each process reads for itself, it is the rows of a device, and
+      each process is given `stream.shard(num_shards, index)`.
+
+    `check_loader` says whether a loader fits. `state_dict` and `load_state_dict` are what
+    torchdata's `StatefulDataLoader` looks for, and work by hand for a loader without workers.
+    Where the length is unknown the Trainer needs `max_steps`; it resumes by reading again what was
+    read before. Of a Hugging Face stream that is read by two iterators of one process at the same
+    time, only the latest can be resumed.
+
+    Args:
+        human: Human rows: rows as of `MixGuard` or a stream of them, a `Source` of either, or a
+            list of these. None only where `human_fraction` is 0.
+        synthetic: Likewise synthetic rows. None only where `human_fraction` is 1.
+        human_fraction: The floor f, as of `MixGuard`; one that changes needs a `length`.
+        block_size: G, in slots: the global batch, or a divisor of it.
+        length: Slots of the stream, at least 1; rounded up to a whole number of blocks. None for
+            as many as the sources have rows for, in whole blocks.
+        max_repeats: How many times a source is gone through, at least 1; None for no limit. A
+            source is dry when that is done. With a `length`, it is an error that some source is dry
+            before, unless its `when_dry` says "stop", or, of a synthetic one, "human".
+        shuffle_buffer: Rows of a stream that are read together and shown in a seeded order, at
+            least 1: no row moves further. Rows that are read by number are all shuffled. Leave a
+            stream itself unshuffled, or shuffle its files only: its own buffer cannot be resumed
+            but by reading from the start.
+        batch_size: Slots that one reader reads in one go, where there are several; see above. None
+            for a single one.
+        generation_decay: Factor on the weight of a synthetic source for each generation that it is
+            older than the newest, above 0: with 0.5 the newest weighs twice what the one before
+            it does; above 1, models nearer to human text weigh more.
+        seed: A whole number from 0.
+
+    Raises:
+        ArgumentError: An argument cannot work, alone or with the others; says what to do.
+
+    Example:
+        >>> class Numbers:
+        ...     def __init__(self, mark: str) -> None:
+        ...         self.mark = mark
+        ...     def __iter__(self) -> Iterator[str]:
+        ...         return (f"{self.mark}{number}" for number in range(1000))
+        >>> stream = MixStream(
+        ...     Numbers("h"), Numbers("s"), human_fraction=0.3, block_size=8, shuffle_buffer=4
+        ... )
+        >>> from itertools import islice
+        >>> list(islice(stream, 8))
+        ['s3', 's0', 'h0', 's1', 's2', 'h1', 's4', 'h3']
+    """
+
+    def __init__(
+        self,
+        human: Given,
+        synthetic: Given,
+        *,
+        human_fraction: HumanFraction,
+        block_size: int,
+        length: int | None = None,
+        max_repeats: int | None = 1,
+        shuffle_buffer: int = 1000,
+        batch_size: int | None = None,
+        generation_decay: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self._plan = plan_stream(
+            human,
+            synthetic,
+            human_fraction=human_fraction,
+            block_size=block_size,
+            length=length,
+            max_repeats=max_repeats,
+            generation_decay=generation_decay,
+        )
+        self._buffer = whole_number(
+            "shuffle_buffer", shuffle_buffer, least=1, hint="give 1 for the stream's own order"
+        )
+        self._batch_size = batch_size
+        if batch_size is not None:
+            self._batch_size = whole_number(
+                "batch_size", batch_size, least=1, hint="give the batch size of the loader"
+            )
+        self._seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
+        self._shard: tuple[int, int] | None = None
+        self._is_dealt_out = False
+        self._start: dict[str, Any] | None = None
+        self._gone_on = GoneOn()
+        self._reader: StreamReader | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources that have slots, human ones first."""
+        return self._plan.sources
+
+    def __len__(self) -> int:
+        """Number of slots, of this process where the stream is sharded.
+
+        Raises:
+            TypeError: It is not known, as for any stream.
+        """
+        if self._length is None:
+            raise TypeError("this MixStream has no length: it ends where a source runs dry")
+        return self._length // (1 if self._shard is None else self._shard[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows of this reader's slots, from the first or from where a state was loaded.
+
+        Raises:
+            MixOrderError: Several processes or workers would get the same rows, or the turns in
+                which they read are not known.
+            ArgumentError: A source has run dry that must not, or the state that was loaded is
+                that of another reader.
+        """
+        start, self._start = self._start, None
+        if start is not None and not self._gone_on.claim():
+            start = None
+        turns, shown = self._turns(start)
+        cursors = self._cursors()
+        for cursor, state in zip(cursors, (start or {}).get("sources", ()), strict=False):
+            cursor.load_state_dict(state)
+        self._reader = StreamReader(
+            self.sources,
+            cursors,
+            StreamShares(self._plan.shares, self._human),
+            turns,
+            unit=self._unit,
+            length=self._length,
+            shown=shown,
+        )
+        return self._rows(self._reader)
+
+    def shard(self, num_shards: int, index: int) -> Self:
+        """The part of the stream that one of several processes reads.
+
+        Each process reads `batch_size` slots in turn, so that the k-th batches of all of them are
+        consecutive slots. The stream is made to end with a batch of each process.
+
+        Args:
+            num_shards: Number of processes that read for themselves, at least 1.
+            index: Number of this one, from 0.
+
+        Returns:
+            A stream of its own, with the same sources. It goes on where this one was told to.
+
+        Raises:
+            ArgumentError: There is no such shard, or `batch_size` was not given.
+        """
+        shards = whole_number("num_shards", num_shards, least=1, hint="give the world size")
+        number = whole_number("index", index, least=0, most=shards - 1, hint="give the rank")
+        if shards > 1 and self._batch_size is None:
+            raise bad_argument(
+                "batch_size",
+                expected="the batch size of each process's loader",
+                given=None,
+                hint="give it to the MixStream",
+            )
+        part = copy(self)
+        part._shard = (shards, number)
+        part._reader = None
+        part._gone_on = GoneOn()
+        return part
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the latest iteration stands: plain data, of a size that does not grow.
+
+        A loader reads ahead of what it hands on, a worker has a copy of the stream: use
+        `StatefulDataLoader` with workers, or `resume_at`.
+        """
+        if self._start is not None:
+            return deepcopy(self._start)
+        state = {"base": 0} if self._reader is None else self._reader.state_dict()
+        return {"version": _VERSION, "stream": self._identity(), **state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration go on where a state was taken.
+
+        A state that was taken while one reader read the whole stream can be gone on from by any
+        number of readers; any other only by the reader that it was taken from.
+
+        Args:
+            state: As from `state_dict`.
+
+        Raises:
+            ArgumentError: It is of another stream, or another version.
+        """
+        if state.get("version") != _VERSION or state.get("stream") != self._identity():
+            raise bad_argument(
+                "state",
+                expected=f"a state of version {_VERSION} of the stream {self._identity()}",
+                given=(state.get("version"), state.get("stream")),
+                hint="make the stream with the arguments of the run that is resumed",
+            )
+        self._start, self._gone_on = deepcopy(state), GoneOn()
+
+    def resume_at(self, slots: int) -> None:
+        """Let the next iteration go on after the first slots of the whole stream.
+
+        Exact on any number of processes and workers, whatever it was before; sources are read
+        again up to there.
+
+        Args:
+            slots: Slots shown so far by all processes, e.g. steps x global batch.
+        """
+        base = whole_number("slots", slots, least=0, most=2**62, hint="give the slots shown so far")
+        self._start = {"version": _VERSION, "stream": self._identity(), "base": base}
+        self._gone_on = GoneOn()
+
+    def report(self, slots: int) -> StreamReport:
+        """What the first slots of the whole stream show: the same on every process.
+
+        Args:
+            slots: Number of slots shown so far, e.g. steps x global batch.
+
+        Raises:
+            ArgumentError: It is no number of slots.
+        """
+        shown = whole_number(
+            "slots", slots, least=0, most=2**62, hint="give the slots shown so far"
+        )
+        shares = StreamShares(self._plan.shares, self._human)
+        asked = shares.shown_before(shown).tolist()
+        for number, (source, rows, repeats) in enumerate(
+            zip(self.sources, self._plan.rows, self._plan.max_repeats, strict=True)
+        ):
+            # Of rows that are read by number it is known beforehand when they run dry.
+            if source.when_dry != "human" or not isinstance(rows, RowSource) or repeats is None:
+                continue
+            if asked[number] > len(rows) * repeats:
+                shares.hand_over(number, len(rows) * repeats)
+        counts = shares.shown_before(shown).tolist()
+        return report_stream(self.sources, counts, slots=shown, block_size=self._plan.block_size)
+
+    def check_loader(self, loader: "DataLoader[Any]") -> None:
+        """Refuse a loader that would void the floor, or show rows twice, before it reads any.
+
+        Args:
+            loader: As made by hand, by `Trainer.get_train_dataloader()` or by accelerate.
+
+        Raises:
+            MixOrderError: Says what to set.
+        """
+        check_stream_loader(loader, batch_size=self._batch_size, is_sharded=self._shard is not None)
+        # What deals the rows out may do so on all processes, each of which then reads all of them.
+        self._is_dealt_out = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker's copy begins anew; a reader holds iterators, which cannot travel.
+        return {**self.__dict__, "_reader": None}
+
+    @property
+    def _human(self) -> list[int]:
+        return [n for n, source in enumerate(self.sources) if source.kind == "human"]
+
+    @property
+    def _unit(self) -> int:
+        if self._shard is None or self._batch_size is None:
+            return self._plan.block_size
+        return math.lcm(self._plan.block_size, self._shard[0] * self._batch_size)
+
+    @property
+    def _length(self) -> int | None:
+        if self._plan.length is None:
+            return None
+        return -(-self._plan.length // self._unit) * self._unit
+
+    def _rows(self, reader: StreamReader) -> Iterator[Any]:
+        # Not before the first row is asked for: accelerate makes iterators that are never read.
+        if self._shard is None and not self._is_dealt_out and _process_index():
+            raise MixOrderError(
+                "every process would read the whole MixStream, so that its rows came twice: give "
+                "each process stream.shard(num_shards, index); or, where accelerate deals the rows "
+                "out with dispatch_batches=False, call stream.check_loader(loader)."
+            )
+        if reader.turns.readers > 1 and self._batch_size is None:
+            raise MixOrderError(
+                "several workers take turns at the batches of a MixStream that knows no batch "
+                "size, so its floor of human rows would not hold: give batch_size to the MixStream."
+            )
+        yield from reader.rows()
+
+    def _turns(self, start: dict[str, Any] | None) -> tuple[Turns, int]:
+        """The slots of this reader, and how many of them were shown before."""
+        worker = get_worker_info()
+        workers, number = (1, 0) if worker is None else (worker.num_workers, worker.id)
+        shards, index = self._shard or (1, 0)
+        readers, reader = shards * workers, number * shards + index
+        size = self._batch_size or self._plan.block_size
+        if start is None:
+            return Turns(0, size, readers, reader), 0
+        base, shown = start["base"], start.get("shown", 0)
+        if not shown:
+            return Turns(base, size, readers, reader), 0
+        taken = Turns(base, start["size"], start["readers"], start["reader"])
+        if taken.readers == readers == 1 or taken == Turns(base, size, readers, reader):
+            return taken, shown
+        if taken.readers == 1:
+            return Turns(base + shown, size, readers, reader), 0
+        raise bad_argument(
+            "state",
+            expected=f"that of reader {reader} of {readers}, in turns of {size} slots",
+            given=f"that of reader {taken.reader} of {taken.readers}, in turns of {taken.size}",
+            hint="resume with as many processes and workers, or with resume_at(slots)",
+        )
+
+    def _cursors(self) -> list[Cursor]:
+        return [
+            MapCursor(rows, max_repeats=repeats, key=(self._seed, key))
+            if isinstance(rows, RowSource)
+            else StreamCursor(
+                source.name,
+                rows,
+                buffer=self._buffer,
+                max_repeats=repeats,
+                key=(self._seed, key),
+            )
+            for source, rows, repeats, key in zip(
+                self.sources,
+                self._plan.rows,
+                self._plan.max_repeats,
+                self._plan.keys,
+                strict=True,
+            )
+        ]
+
+    def _identity(self) -> list[Any]:
+        """What a state must share with the stream that it is loaded into."""
+        names = [source.name for source in self.sources]
+        return [self._seed, self._plan.block_size, self._buffer, names]
+
+
+def _process_index() -> int:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    # In a spawned worker the process group is not there, but its launcher's variable is.
+    return int(os.environ.get("RANK") or 0)

@@ -1,0 +1,260 @@
+"""The steps from a `MixStream`'s arguments to its slot shares, each with its checks."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import IterableDataset
+
+from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
+from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.floor import EpochRun, Stages, floor_segments, human_stages
+from collapse_guard.mixing.order.slots import SlotShares
+from collapse_guard.mixing.quotas.quota import Claim, age_discounts, check_fractions
+from collapse_guard.mixing.quotas.split import Dry, share_out
+from collapse_guard.mixing.sources import as_sources
+from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.rows.source import Source
+
+# Without a length, the shares of several sources come out exactly over so many slots.
+_PERIOD = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class StreamPlan:
+    """What a mixed stream is made of.
+
+    Attributes:
+        sources: Those that have slots, human ones first.
+        rows: Of each of them: opened where they can be read by number, else a stream.
+        keys: A number for each, as of `MixGuard`'s sources.
+        max_repeats: How often each is gone through; None for no limit.
+        shares: Who gets which slots if no source runs dry.
+        block_size: G, in slots.
+        length: In slots, a whole number of blocks; None where it is not known.
+    """
+
+    sources: tuple[Source, ...]
+    rows: tuple[RowSource | Iterable[Any], ...]
+    keys: tuple[int, ...]
+    max_repeats: tuple[int | None, ...]
+    shares: SlotShares
+    block_size: int
+    length: int | None
+
+
+def plan_stream(
+    human: Any,
+    synthetic: Any,
+    *,
+    human_fraction: Any,
+    block_size: Any,
+    length: Any,
+    max_repeats: Any,
+    generation_decay: Any,
+) -> StreamPlan:
+    """The plan of a mixed stream.
+
+    Args:
+        human: As of `MixStream`, as are the others.
+        synthetic: As of `MixStream`.
+        human_fraction: As of `MixStream`.
+        block_size: As of `MixStream`.
+        length: As of `MixStream`.
+        max_repeats: As of `MixStream`.
+        generation_decay: As of `MixStream`.
+
+    Raises:
+        ArgumentError: One of them is out of range, or they cannot work together.
+    """
+    block_size = slots_of_a_block(block_size)
+    if length is not None:
+        hint = "give the number of slots of the stream, or None for as many as there are rows"
+        length = whole_number("length", length, least=1, hint=hint)
+        length = -(-length // block_size) * block_size
+    if max_repeats is not None:
+        max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give 1, or None")
+    stages = _stages(human_fraction, length)
+    sources, keys = _sources_with_slots(human, synthetic, stages)
+    rows = tuple(_opened(source) for source in sources)
+    _check_columns(sources, rows)
+    repeats = tuple(source.max_repeats or max_repeats for source in sources)
+    plan = StreamPlan(
+        sources=sources,
+        rows=rows,
+        keys=keys,
+        max_repeats=repeats,
+        shares=_shares(sources, stages, block_size, length, generation_decay),
+        block_size=block_size,
+        length=length,
+    )
+    _refuse_short_sources(plan)
+    return plan
+
+
+def _stages(human_fraction: Any, length: int | None) -> Stages:
+    if isinstance(human_fraction, str):
+        raise bad_argument(
+            "human_fraction",
+            expected="a share, or stages of it",
+            given=human_fraction,
+            hint="a stream does not know how many rows it has: give golden_fraction's result",
+        )
+    stages = human_stages(human_fraction)
+    if length is None and len({share for _, share in stages}) > 1:
+        raise bad_argument(
+            "length",
+            expected="a number of slots where human_fraction changes on the way",
+            given=length,
+            hint="say how long the stream is",
+        )
+    return stages
+
+
+def _sources_with_slots(
+    human: Any, synthetic: Any, stages: Stages
+) -> tuple[tuple[Source, ...], tuple[int, ...]]:
+    floors = [floor for _, floor in stages]
+    theirs = as_sources(synthetic, "synthetic") if min(floors) < 1 else ()
+    takes_over = any(source.when_dry == "human" for source in theirs)
+    ours = as_sources(human, "human") if any(floors) or takes_over else ()
+    sources = (*ours, *theirs)
+    for name, times in Counter(source.name for source in sources).items():
+        if times > 1:
+            raise bad_argument(
+                "name",
+                expected="a name of its own for each source",
+                given=name,
+                hint="rename one of the sources",
+            )
+    for source in sources:
+        if source.kind == "human" and source.when_dry == "human":
+            raise bad_argument(
+                "when_dry",
+                expected="'error' or 'stop' for a human source of a stream",
+                given=source.when_dry,
+                hint=f"nothing could stand in for {source.name!r} without a list of its rows",
+            )
+        if source.min_fraction and source.when_dry == "human":
+            raise bad_argument(
+                "when_dry",
+                expected="'error' or 'stop' for a source of a stream that has a min_fraction",
+                given=source.when_dry,
+                hint=f"once dry, {source.name!r} would fall below its min_fraction",
+            )
+        if takes_over and source.kind == "human" and source.max_fraction < 1:
+            raise bad_argument(
+                "max_fraction",
+                expected="1 for human sources of a stream in which a dry source hands over to them",
+                given=source.max_fraction,
+                hint=f"{source.name!r} would rise above it; use MixGuard, or when_dry='stop'",
+            )
+        if source.quality is not None:
+            raise bad_argument(
+                "quality",
+                expected="None for a source of a stream",
+                given=source.quality,
+                hint="weigh rows with MixGuard, which reads them by number",
+            )
+    keys = (*(2 * n for n in range(len(ours))), *(2 * n + 1 for n in range(len(theirs))))
+    return sources, keys
+
+
+def _opened(source: Source) -> RowSource | Iterable[Any]:
+    rows: Any = source.rows
+    by_number = hasattr(rows, "__len__") and hasattr(rows, "__getitem__")
+    if by_number and not isinstance(rows, IterableDataset):
+        return RowSource(source.name, rows)
+    if not hasattr(rows, "__iter__") or isinstance(rows, Iterator):
+        raise bad_argument(
+            source.name,
+            expected="rows that can be read by number, or iterated over again and again",
+            given=rows,
+            hint="give a list, a Hugging Face Dataset or IterableDataset, or an object whose "
+            "__iter__ begins anew each time",
+        )
+    stream: Iterable[Any] = rows
+    return stream
+
+
+def _check_columns(sources: Sequence[Source], rows: Sequence[RowSource | Iterable[Any]]) -> None:
+    """Refuse columns that differ, as far as the sources say what they have."""
+    known = [
+        (source.name, columns)
+        for source, of_source in zip(sources, rows, strict=True)
+        if (columns := _columns(of_source)) is not None
+    ]
+    for name, columns in known[1:]:
+        first_name, first = known[0]
+        differing = sorted(
+            column
+            for column in first.keys() | columns.keys()
+            if column not in first
+            or column not in columns
+            or (None not in (first[column], columns[column]) and first[column] != columns[column])
+        )
+        if differing:
+            raise bad_argument(
+                name,
+                expected=f"the columns of {first_name!r}: {first}",
+                given=columns,
+                hint=f"rename, remove or cast {differing}",
+            )
+
+
+def _columns(rows: Any) -> dict[str, object] | None:
+    if isinstance(rows, RowSource):
+        return rows.columns()
+    names = getattr(rows, "column_names", None)
+    if names is None:
+        return None
+    features = getattr(rows, "features", None) or {}
+    return {name: features.get(name) for name in names}
+
+
+def _shares(
+    sources: Sequence[Source],
+    stages: Stages,
+    block_size: int,
+    length: int | None,
+    decay: Any,
+) -> SlotShares:
+    # How many rows there are is only seen on the way.
+    claims = [
+        Claim.of(source, discount=discount, rows=MOST, max_repeats=MOST)
+        for source, discount in zip(sources, age_discounts(sources, decay), strict=True)
+    ]
+    check_fractions(claims, stages, block_size)
+    blocks = max(1, _PERIOD // block_size) if length is None else length // block_size
+    segments = floor_segments(stages, blocks=blocks, block_size=block_size)
+    shared = share_out(claims, [EpochRun(1, tuple(segments))], block_size)
+    if isinstance(shared, Dry):
+        raise bad_argument(
+            "max_fraction",
+            expected="caps that leave somebody every slot",
+            given=float(sources[shared.source].max_fraction),
+            hint=f"raise that of {sources[shared.source].name!r}, or change human_fraction",
+        )
+    return SlotShares([leg for legs in shared for leg in legs], block_size)
+
+
+def _refuse_short_sources(plan: StreamPlan) -> None:
+    """Refuse at once what the sources that have a length can never fill."""
+    if plan.length is None:
+        return
+    draws = plan.shares.draws_before(plan.length).tolist()
+    for source, rows, repeats, wanted in zip(
+        plan.sources, plan.rows, plan.max_repeats, draws, strict=True
+    ):
+        if not isinstance(rows, RowSource) or repeats is None or source.when_dry != "error":
+            continue
+        if wanted > len(rows) * repeats:
+            raise bad_argument(
+                "length",
+                expected=f"a stream that takes at most {len(rows) * repeats} rows of "
+                f"{source.name!r}, each of its {len(rows)} rows max_repeats={repeats} times",
+                given=f"{plan.length} slots, {wanted} of which are {source.name!r}",
+                hint=f"give more rows, a smaller length, a larger max_repeats, or "
+                f"when_dry='stop' for {source.name!r}",
+            )

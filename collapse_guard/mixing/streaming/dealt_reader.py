@@ -1,0 +1,176 @@
+"""One reader of a mixed stream: a process, or one worker of its loader."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import ArgumentError, bad_argument
+from collapse_guard.mixing.streaming.cursors import Cursor
+from collapse_guard.mixing.streaming.dealt_slots import StreamShares
+from collapse_guard.rows.source import Source
+
+# One array operation costs the same for a few slots as for some hundreds.
+_SLOTS_AT_A_TIME = 512
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The slots that one of several readers reads.
+
+    The slots from `base` on are dealt out in turns of `size`, to one reader after another.
+
+    Attributes:
+        base: First slot of the first turn.
+        size: Slots of a turn.
+        readers: How many readers there are.
+        reader: Number of this one.
+    """
+
+    base: int
+    size: int
+    readers: int
+    reader: int
+
+    @property
+    def round(self) -> int:
+        """Slots in which each reader has one turn."""
+        return self.readers * self.size
+
+    def slots(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """Its slots from `start` to before `stop`."""
+        slots = np.arange(start, stop)
+        mine: npt.NDArray[np.int64] = slots[
+            (slots - self.base) // self.size % self.readers == self.reader
+        ]
+        return mine
+
+
+class StreamReader:
+    """Reads the rows of one reader's slots, ahead of the slots by a block and a chunk.
+
+    Args:
+        sources: As described by the user.
+        cursors: The rows of each of them.
+        shares: Who gets which slots.
+        turns: Which slots this reader reads.
+        unit: The stream ends after a whole number of so many slots.
+        length: Slots of the stream, a whole number of units; None for up to the first dry source.
+        shown: Own slots that were read before.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        cursors: Sequence[Cursor],
+        shares: StreamShares,
+        turns: Turns,
+        *,
+        unit: int,
+        length: int | None,
+        shown: int,
+    ) -> None:
+        self.turns = turns
+        self.shown = shown
+        self._sources = sources
+        self._cursors = cursors
+        self._shares = shares
+        self._unit = unit
+        self._length = length
+
+    def rows(self) -> Iterator[Any]:
+        """The rows, one after another.
+
+        Raises:
+            ArgumentError: A source has run dry that must not.
+        """
+        turns = self.turns
+        turn, skipped = divmod(self.shown, turns.size)
+        start = turns.base + turn * turns.round
+        stride = max(1, _SLOTS_AT_A_TIME // turns.round) * turns.round
+        while True:
+            stop = start + stride
+            end, error = self._end(stop)
+            for cursor, draws in zip(self._cursors, self._shares.shown_before(start), strict=True):
+                cursor.forget(int(draws))
+            for row in self._read(start, stop if end is None else min(stop, end))[skipped:]:
+                self.shown += 1
+                yield row
+            if end is not None and end <= stop:
+                break
+            start, skipped = stop, 0
+        if error is not None:
+            raise error
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands; plain data, of a size that does not grow."""
+        turns = self.turns
+        return {
+            "base": turns.base,
+            "size": turns.size,
+            "readers": turns.readers,
+            "reader": turns.reader,
+            "shown": self.shown,
+            "sources": [cursor.state_dict() for cursor in self._cursors],
+        }
+
+    def _read(self, start: int, stop: int) -> list[Any]:
+        slots = self.turns.slots(start, stop) if start < stop else np.empty(0, dtype=np.int64)
+        rows: list[Any] = [None] * len(slots)
+        if not rows:
+            return rows
+        sources, draws = (column[slots - start] for column in self._shares.assign(start, stop))
+        for number, cursor in enumerate(self._cursors):
+            places = np.flatnonzero(sources == number)
+            if places.size:
+                read = cursor.read(draws[places].tolist())
+                for place, row in zip(places.tolist(), read, strict=True):
+                    rows[place] = row
+        return rows
+
+    def _end(self, stop: int) -> tuple[int | None, ArgumentError | None]:
+        """Where the stream ends, if that is in sight from `stop`, and whether it may end there."""
+        horizon = -(-stop // self._unit) * self._unit
+        if self._length is not None:
+            horizon = min(horizon, self._length)
+        dry = self._dry_before(horizon)
+        if not dry:
+            return self._length if horizon == self._length else None, None
+        end = self._last_whole_unit(dry, horizon)
+        shown = self._shares.shown_before(end + self._unit)
+        name, when_dry = next(
+            (source.name, source.when_dry)
+            for number, source in enumerate(self._sources)
+            if number in dry and shown[number] > dry[number]
+        )
+        if end and (self._length is None or when_dry == "stop"):
+            return end, None
+        return end, bad_argument(
+            "length",
+            expected=f"at most {end} slots, because then the rows of {name!r} are used up",
+            given=self._length,
+            hint=f"give {name!r} more rows, a larger max_repeats or when_dry='stop'",
+        )
+
+    def _dry_before(self, horizon: int) -> dict[int, int]:
+        """Sources that do not suffice up to a slot, with what they hold."""
+        while True:
+            wanted = self._shares.shown_before(horizon).tolist()
+            reached = [c.reach(n) for c, n in zip(self._cursors, wanted, strict=True)]
+            dry = {s: n for s, n in enumerate(reached) if n < wanted[s]}
+            handed_over = [s for s in dry if self._sources[s].when_dry == "human"]
+            if not handed_over:
+                return dry
+            for source in handed_over:
+                self._shares.hand_over(source, dry[source])
+
+    def _last_whole_unit(self, dry: dict[int, int], horizon: int) -> int:
+        low, high = 0, horizon // self._unit
+        while low + 1 < high:
+            middle = (low + high) // 2
+            shown = self._shares.shown_before(middle * self._unit)
+            fits = all(shown[source] <= supply for source, supply in dry.items())
+            low, high = (middle, high) if fits else (low, middle)
+        return low * self._unit

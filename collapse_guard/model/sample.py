@@ -1,0 +1,206 @@
+"""Text drawn from a model without touching the run that trains it.
+
+`generate` draws from the global random state, so that looking at a model's text changes the
+training that goes on afterwards. The loop here has its own randomness, one stream per sequence.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.model.forward import (
+    accepts,
+    device_of,
+    is_encoder_decoder,
+    logits_of,
+    without_data_parallel,
+)
+from collapse_guard.model.next_token import candidates, draw, uniforms
+from collapse_guard.model.undisturbed import undisturbed
+
+
+def sample(
+    model: nn.Module,
+    *,
+    num_sequences: int,
+    length: int,
+    seed: int,
+    prompt_ids: torch.Tensor | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    batch_size: int = 64,
+    first_sequence: int = 0,
+) -> torch.Tensor:
+    """Draw sequences of tokens from a causal language model.
+
+    Sequence `i` draws from a stream of its own that only `seed` and `i` decide. So its text does
+    not depend on the batch size, on how many sequences are drawn, or on which process draws it
+    (up to the rounding of the model's own arithmetic, which batch shapes and devices may change).
+    The model is in eval mode while it is sampled and every module's mode is put back; the random
+    states of Python, numpy and torch are neither read nor written. Probabilities are float32.
+
+    Args:
+        model: A causal language model: `model(input_ids=...)` gives logits. A key-value cache is
+            used where the model returns one.
+        num_sequences: How many sequences to draw, at least 1.
+        length: New tokens per sequence, at least 1; no token ends a sequence early.
+        seed: At least 0. The same seed gives the same sequences.
+        prompt_ids: int64 of shape (P,), one prompt for all, or (num_sequences, P), one for each,
+            P at least 1. None runs free, from the model's beginning-of-sequence token (the
+            end-of-sequence token where it has no such).
+        temperature: Divides the logits, above 0; 1.0 samples the model as it is.
+        top_k: Draw from the k likeliest tokens only, at least 1; 1 is greedy decoding.
+        top_p: Draw from the smallest set of likeliest tokens that holds at least this share, in
+            (0, 1]; applied after `top_k`. "Nucleus sampling" of Holtzman et al. 2020
+            (arXiv 1904.09751).
+        batch_size: Sequences per forward pass.
+        first_sequence: Number of the first sequence. `sample(num_sequences=8, ...)[5:]` and
+            `sample(num_sequences=3, first_sequence=5, ...)` draw the same text.
+
+    Returns:
+        int64 of shape (num_sequences, length) on the CPU: the new tokens, without their prompts.
+
+    Raises:
+        ArgumentError: An encoder-decoder model, an argument out of range, no prompt and no token
+            to start from, or more tokens than the model has positions.
+        ScoringError: The model's logits are not a number or all minus infinity.
+
+    Example:
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=50, n_positions=32, n_embd=16, n_layer=1, n_head=2)
+        >>> model = GPT2LMHeadModel(config)
+        >>> ids = sample(model, num_sequences=3, length=8, prompt_ids=torch.tensor([1, 2]), seed=0)
+        >>> ids.shape
+        torch.Size([3, 8])
+    """
+    if is_encoder_decoder(model):
+        raise bad_argument(
+            "model",
+            expected="a causal language model",
+            given=type(model).__name__,
+            hint="an encoder-decoder writes an answer to a text; use its own generate()",
+        )
+    _check(num_sequences, length, seed, temperature, top_k, top_p, batch_size, first_sequence)
+    model = without_data_parallel(model)
+    prompts = _prompts(model, prompt_ids, num_sequences)
+    _check_positions(model, prompts.shape[1] + length - 1, length)
+    device = device_of(model)
+    batches = []
+    with undisturbed(model):
+        for start in range(0, num_sequences, batch_size):
+            prompt = prompts[start : start + batch_size].to(device)
+            first = first_sequence + start
+            randoms = uniforms(seed, range(first, first + len(prompt)), length)
+            batches.append(_continue(model, prompt, randoms, temperature, top_k, top_p).cpu())
+    return torch.cat(batches)
+
+
+def _continue(
+    model: nn.Module,
+    prompt: torch.Tensor,
+    randoms: torch.Tensor,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+) -> torch.Tensor:
+    wishes: dict[str, Any] = {"use_cache": True, "logits_to_keep": 1}
+    keywords = {name: value for name, value in wishes.items() if accepts(model, name)}
+    text, unread, cache = prompt, prompt, None
+    for random in randoms.unbind(1):
+        past: dict[str, Any] = {} if cache is None else {"past_key_values": cache}
+        output = model(input_ids=unread, **past, **keywords)
+        # float32 before the softmax: bfloat16 has 8 bits, too few for the tail to add up.
+        logits = logits_of(output)[:, -1].float()
+        probabilities, ids = candidates(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+        token = ids.gather(1, draw(probabilities, random).to(ids.device))
+        text = torch.cat([text, token], dim=1)
+        cache = getattr(output, "past_key_values", None)
+        unread = text if cache is None else token
+    return text[:, prompt.shape[1] :]
+
+
+def _prompts(model: nn.Module, prompt_ids: torch.Tensor | None, num_sequences: int) -> torch.Tensor:
+    if prompt_ids is None:
+        prompt_ids = torch.tensor([_start_id(model)])
+    prompts = prompt_ids.expand(num_sequences, -1) if prompt_ids.dim() == 1 else prompt_ids
+    if prompts.dim() != 2 or len(prompts) != num_sequences or prompts.shape[1] == 0:
+        raise bad_argument(
+            "prompt_ids",
+            expected=f"token ids of shape (P,) or ({num_sequences}, P), P at least 1",
+            given=tuple(prompt_ids.shape),
+            hint="give one prompt for all sequences or one for each, all of one length",
+        )
+    if prompts.is_floating_point():
+        raise bad_argument(
+            "prompt_ids",
+            expected="integer token ids",
+            given=prompts.dtype,
+            hint="tokenize the prompt first",
+        )
+    return prompts
+
+
+def _start_id(model: nn.Module) -> int:
+    for config in (getattr(model, "config", None), getattr(model, "generation_config", None)):
+        for name in ("bos_token_id", "eos_token_id"):
+            start = getattr(config, name, None)
+            if start is not None:
+                return int(start[0] if isinstance(start, list) else start)
+    raise bad_argument(
+        "prompt_ids",
+        expected="a prompt, since the model's config names no token to start from",
+        given=None,
+        hint="give the ids of a prompt, or set model.config.bos_token_id",
+    )
+
+
+def _check_positions(model: nn.Module, needed: int, length: int) -> None:
+    positions = getattr(getattr(model, "config", None), "max_position_embeddings", None)
+    if positions is not None and needed > positions:
+        raise bad_argument(
+            "length",
+            expected=f"prompt and new tokens to fit the model's {positions} positions",
+            given=length,
+            hint=f"draw at most {length - (needed - positions)} tokens, or shorten the prompt",
+        )
+
+
+def _check(
+    num_sequences: int,
+    length: int,
+    seed: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    batch_size: int,
+    first_sequence: int,
+) -> None:
+    counts = {"num_sequences": num_sequences, "length": length, "batch_size": batch_size}
+    for name, count in counts.items():
+        if count < 1:
+            raise bad_argument(name, expected="at least 1", given=count, hint="ask for some")
+    for name, number in {"seed": seed, "first_sequence": first_sequence}.items():
+        if number < 0:
+            raise bad_argument(name, expected="at least 0", given=number, hint="0 is fine")
+    # Written so that a NaN is refused too.
+    if not 0 < temperature < float("inf"):
+        raise bad_argument(
+            "temperature",
+            expected="a number above 0",
+            given=temperature,
+            hint="1.0 samples the model as it is; top_k=1 is greedy decoding",
+        )
+    if top_k is not None and top_k < 1:
+        raise bad_argument(
+            "top_k", expected="at least 1, or None", given=top_k, hint="None keeps every token"
+        )
+    if top_p is not None and not 0 < top_p <= 1:
+        raise bad_argument(
+            "top_p",
+            expected="a share above 0 and at most 1, or None",
+            given=top_p,
+            hint="None keeps every token",
+        )

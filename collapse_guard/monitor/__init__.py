@@ -1,0 +1,1 @@
+"""The monitor that any training loop can call, and what it is made of."""

@@ -1,0 +1,258 @@
+"""How much of a panel is looked at on which step."""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from collapse_guard.distributed import num_processes, of_first_process
+from collapse_guard.errors import bad_argument
+
+_HORIZON = 100
+"""Steps after which a plan without a look is made anew, should steps have changed meanwhile."""
+
+_NOT_YET = 1 << 62
+"""The step of a look that is not planned."""
+
+
+class Pace(Protocol):
+    """Says how much to look at, and is told what looking took."""
+
+    def due(self, step: int, trained: float | None) -> int:
+        """How many windows to look at after this step: none, some, or all of the panel.
+
+        Args:
+            step: The training step.
+            trained: Seconds of training since the last call; None where that is not known.
+        """
+
+    def looked(self, step: int, windows: int, seconds: float) -> None:
+        """Take note of a look that `due` asked for."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs, in plain JSON types."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+
+
+class EveryNSteps:
+    """The whole panel, every n steps.
+
+    Args:
+        every_n_steps: n, at least 1.
+        num_windows: Windows of the panel.
+
+    Raises:
+        ArgumentError: n is below 1.
+    """
+
+    def __init__(self, every_n_steps: int, *, num_windows: int) -> None:
+        if not isinstance(every_n_steps, int) or every_n_steps < 1:
+            raise bad_argument(
+                "every_n_steps",
+                expected="a whole number of at least 1 step",
+                given=every_n_steps,
+                hint="try 50",
+            )
+        self.every_n_steps = every_n_steps
+        self._num_windows = num_windows
+        self._step: int | None = None
+
+    def due(self, step: int, trained: float | None) -> int:
+        """All windows at every n-th step, or at the first call after it."""
+        before, self._step = self._step, step
+        if before is None or before >= step:
+            before = step - 1
+        passed = step // self.every_n_steps > before // self.every_n_steps
+        return self._num_windows if passed else 0
+
+    def looked(self, step: int, windows: int, seconds: float) -> None:
+        """Nothing to note."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing to keep."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to go on from."""
+
+
+class Budget:
+    """As much as a stated share of the training time allows.
+
+    Half of the budget goes to small looks, as often as it allows and no larger than needed; what
+    looks cost regardless of their size is shared by at least as much that grows with it, where
+    steps are too short to look after each. The other half goes to looks at the whole panel. Both
+    halves are accounts that training time pays into and looks draw from, so that what a look costs
+    more than was foreseen is waited for before the next. Neither saves up for more than one look:
+    a long pause, for an evaluation say, is not followed by look upon look at much the same model.
+
+    When to look next is settled at each look, and every 100 steps without one, by the first process
+    for all: in between nothing is asked of any other process or of the accelerator.
+
+    Args:
+        overhead: Share of the training time that looks may take, above 0 and below 1.
+        num_windows: Windows of the panel.
+        most: Largest number of windows in a small look.
+
+    Raises:
+        ArgumentError: The share is out of range.
+    """
+
+    def __init__(self, overhead: float, *, num_windows: int, most: int) -> None:
+        if not isinstance(overhead, int | float) or not 0.0 < overhead < 1.0:
+            raise bad_argument(
+                "overhead",
+                expected="a share of the training time above 0 and below 1, or None",
+                given=overhead,
+                hint="0.01 spends a hundredth; overhead=None, every_n_steps=50 fixes the pace",
+            )
+        self._rate = overhead / 2
+        self._num_windows = num_windows
+        self._most = max(min(most, num_windows // 2), 1)
+        self._step = 0
+        self._step_seconds: deque[float] = deque(maxlen=15)
+        self._fixed, self._per_window, self._full = 0.0, 0.0, 0.0
+        self._small_account, self._full_account = 0.0, 0.0
+        self._small_due, self._small_windows, self._full_due = 1, 1, 1
+
+    def calibrate(self, step: int, one: float, most: float, full: float) -> None:
+        """Begin, knowing what looks cost.
+
+        Args:
+            step: The step that the run starts after.
+            one: Seconds of a small look at 1 window.
+            most: Seconds of a small look at the most windows.
+            full: Seconds of a look at the whole panel.
+        """
+        self._per_window = max(most - one, 0.0) / max(self._most - 1, 1)
+        self._fixed, self._full = max(one - self._per_window, 0.0), full
+        # Until a step has been timed nobody knows what may be spent.
+        self._small_due, self._full_due = step + 3, _NOT_YET
+        self._small_windows = 0
+        self._step = step
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it is known what looks cost."""
+        return self._full > 0.0
+
+    @property
+    def most(self) -> int:
+        """The largest number of windows in a small look."""
+        return self._most
+
+    def due(self, step: int, trained: float | None) -> int:
+        """What has come due, the whole panel first."""
+        self._earn(step, trained)
+        if step >= self._full_due:
+            return self._num_windows
+        if step >= self._small_due:
+            if not self._small_windows:
+                # Steps were only timed so far.
+                self._plan(step)
+                return 0
+            return self._small_windows
+        return 0
+
+    def looked(self, step: int, windows: int, seconds: float) -> None:
+        """Draw a look from its account, learn its cost, and settle when the next ones are."""
+        if windows == self._num_windows:
+            self._full_account -= seconds
+            self._full += (seconds - self._full) / 2
+        else:
+            self._small_account -= seconds
+            foreseen = self._fixed + self._per_window * windows
+            correction = 1 + (seconds / foreseen - 1) / 8 if foreseen > 0 else 1.0
+            self._fixed *= correction
+            self._per_window *= correction
+        self._plan(step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Costs, accounts and plan."""
+        return {
+            "costs": [self._fixed, self._per_window, self._full],
+            "accounts": [self._small_account, self._full_account],
+            "plan": [self._small_due, self._small_windows, self._full_due],
+            "step_seconds": list(self._step_seconds),
+            "step": self._step,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`; one of another pace says nothing."""
+        if "costs" not in state:
+            return
+        self._fixed, self._per_window, self._full = state["costs"]
+        self._small_account, self._full_account = state["accounts"]
+        self._small_due, self._small_windows, self._full_due = map(int, state["plan"])
+        self._step_seconds = deque(state["step_seconds"], maxlen=self._step_seconds.maxlen)
+        self._step = int(state["step"])
+
+    def _earn(self, step: int, trained: float | None) -> None:
+        if step < self._step:
+            # Another training counts its steps afresh: what was to be waited for still is.
+            self._small_due += step - self._step
+            self._full_due += step - self._step
+        if trained is not None:
+            largest = self._fixed + self._per_window * self._most
+            self._small_account = min(self._small_account + self._rate * trained, largest)
+            self._full_account = min(self._full_account + self._rate * trained, self._full)
+            if step > self._step:
+                self._step_seconds.append(trained / (step - self._step))
+        self._step = step
+
+    def _plan(self, step: int) -> None:
+        # The median: a checkpoint or an evaluation between two steps is no step.
+        each = statistics.median(self._step_seconds) if self._step_seconds else 0.0
+        income = max(self._rate * each, 1e-9)
+        windows = self._affordable(income)
+        wait = _steps_until(self._fixed + self._per_window * windows, self._small_account, income)
+        full_wait = _steps_until(self._full, self._full_account, income)
+        if wait > _HORIZON:
+            wait, windows = _HORIZON, 0
+        plan = [step + wait, windows, step + full_wait]
+        if not self._step_seconds:
+            # No step has been timed: nobody knows what may be spent.
+            plan = [step + 3, 0, _NOT_YET]
+        settled = of_first_process(plan)
+        self._small_due, self._small_windows, self._full_due = map(int, settled)
+
+    def _affordable(self, income: float) -> int:
+        """Windows of the next small look: for one step's income, or enough to be worth a wait."""
+        if self._per_window <= 0.0:
+            return self._most
+        for_one_step = (income - self._fixed) / self._per_window
+        worth_a_wait = self._fixed / self._per_window
+        return int(min(max(for_one_step, worth_a_wait, 1.0), self._most))
+
+
+def _steps_until(cost: float, account: float, income: float) -> int:
+    return max(math.ceil((cost - account) / income), 1)
+
+
+def make_pace(
+    overhead: float | None, every_n_steps: int | None, *, num_windows: int, most: int
+) -> Pace:
+    """The pace that a share of the training time, or a number of steps, asks for.
+
+    Args:
+        overhead: As in `Budget`, or None.
+        every_n_steps: As in `EveryNSteps`, or None.
+        num_windows: Windows of the panel.
+        most: Largest number of windows in a small look of one process.
+
+    Raises:
+        ArgumentError: Both are given, or neither, or one is out of range.
+    """
+    if overhead is not None and every_n_steps is None:
+        return Budget(overhead, num_windows=num_windows, most=most * num_processes())
+    if overhead is None and every_n_steps is not None:
+        return EveryNSteps(every_n_steps, num_windows=num_windows)
+    raise bad_argument(
+        "every_n_steps",
+        expected="either a share of the training time in `overhead`, or a number of steps here",
+        given=f"overhead={overhead}, every_n_steps={every_n_steps}",
+        hint="write overhead=None, every_n_steps=50 to look at all of the panel every 50 steps",
+    )

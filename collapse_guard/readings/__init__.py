@@ -1,0 +1,1 @@
+"""Readings of a model: what each is (`registry`), and how it is taken."""

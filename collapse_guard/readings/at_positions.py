@@ -1,0 +1,133 @@
+"""Readings at chosen positions of a panel, from the log-probabilities at all of its positions."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.readings.panel_logprobs import check_within
+from collapse_guard.statistics.estimates import (
+    Estimate,
+    difference,
+    document_mean,
+    exponential,
+    ratio,
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+def mean_logprob(logprobs: Floats, panel: HeldOutPanel, at: torch.Tensor) -> Estimate:
+    """Mean log-probability of the tokens at some positions, with its standard error.
+
+    Args:
+        logprobs: float64 of shape (positions,), natural logarithms: what `panel_logprobs` gives,
+            or `PanelScores.position_logprobs`.
+        panel: The held-out text that they were taken on.
+        at: bool of shape (windows, tokens), the positions, within `panel.positions`.
+
+    Returns:
+        The mean over positions in nats, clustered by document; NaN where there is no position.
+
+    Raises:
+        ArgumentError: Another number of log-probabilities, or positions that are not the panel's.
+    """
+    check_logprobs("logprobs", logprobs, panel)
+    return ratio(*_by_document(logprobs, panel, check_within("at", at, panel)))
+
+
+def retention(
+    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, at: torch.Tensor
+) -> Estimate:
+    """How much of its starting probability a model has kept at some positions.
+
+    The exponential of the mean over documents of the mean difference between the two models'
+    log-probabilities. The positions are the same under both, so the text's own variance cancels.
+
+    Args:
+        logprobs: float64 of shape (positions,), natural logarithms, of the model as it is.
+        start_logprobs: The same of the model that the run started from.
+        panel: The held-out text that both were taken on.
+        at: bool of shape (windows, tokens), the positions, within `panel.positions`.
+
+    Returns:
+        1.0 kept all, 0.8 lost a fifth, above 1 gained; NaN where there is no position.
+
+    Raises:
+        ArgumentError: Another number of log-probabilities, or positions that are not the panel's.
+    """
+    check_logprobs("logprobs", logprobs, panel)
+    check_logprobs("start_logprobs", start_logprobs, panel)
+    differences = logprobs - start_logprobs
+    return exponential(
+        document_means(*_by_document(differences, panel, check_within("at", at, panel)))
+    )
+
+
+def document_means(sums: Floats, positions: Floats, weights: Floats | None = None) -> Estimate:
+    """Mean over documents of each one's mean; a document without positions drops out.
+
+    Args:
+        sums: float64 of shape (documents,).
+        positions: float64 of shape (documents,), how many each sum is over.
+        weights: float64 of shape (documents,), how much each document counts; None for once each.
+    """
+    means = np.full_like(sums, np.nan)
+    np.divide(sums, positions, out=means, where=positions > 0)
+    return document_mean(means, weights)
+
+
+def paired_readings(
+    tail_moved: Floats,
+    tail: Floats,
+    head_moved: Floats,
+    head: Floats,
+) -> dict[str, Estimate]:
+    """`tail_retention`, `head_retention` and `tail_gap`, from sums by document.
+
+    Args:
+        tail_moved: float64 of shape (documents,), log-probability now minus at the start, summed
+            over tail positions, in nats.
+        tail: float64 of shape (documents,), numbers of tail positions.
+        head_moved: As `tail_moved`, over head positions.
+        head: As `tail`.
+    """
+    of_tail, of_head = document_means(tail_moved, tail), document_means(head_moved, head)
+    return {
+        "tail_retention": exponential(of_tail),
+        "head_retention": exponential(of_head),
+        "tail_gap": difference(of_head, of_tail),
+    }
+
+
+def check_logprobs(argument: str, logprobs: Floats, panel: HeldOutPanel) -> None:
+    """Refuse log-probabilities that are not one for each position of the panel.
+
+    Args:
+        argument: The argument's name.
+        logprobs: What should be float64 of shape (positions,).
+        panel: The held-out text.
+
+    Raises:
+        ArgumentError: Another shape.
+    """
+    expected = int(panel.positions.sum())
+    if np.shape(logprobs) != (expected,):
+        raise bad_argument(
+            argument,
+            expected=f"one number for each of the panel's {expected} positions",
+            given=f"shape {np.shape(logprobs)}",
+            hint="give what panel_logprobs returned for this panel, with `at` left out",
+        )
+
+
+def _by_document(values: Floats, panel: HeldOutPanel, at: torch.Tensor) -> tuple[Floats, Floats]:
+    """Sums of values over the positions of each document, and how many those are."""
+    chosen = at[panel.positions].numpy()
+    owners = panel.document_ids.repeat_interleave(panel.positions.sum(1)).numpy()[chosen]
+    sums, counts = (
+        np.bincount(owners, weights, panel.num_documents).astype(np.float64)
+        for weights in (np.asarray(values)[chosen], None)
+    )
+    return sums, counts

@@ -1,0 +1,70 @@
+"""The positions that a model found surprising before it was trained."""
+
+import math
+
+import numpy as np
+import torch
+
+from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.readings.at_positions import Floats, check_logprobs, retention
+from collapse_guard.statistics.estimates import Estimate
+
+
+def contextual_tail(start_logprobs: Floats, panel: HeldOutPanel, *, below: float) -> torch.Tensor:
+    """Held-out positions whose token the starting model gave less than a stated probability.
+
+    It answers "what did the model already find surprising", where the reference's tail answers
+    "what is rare": a common word in an odd place is in the first and not in the second.
+
+    Args:
+        start_logprobs: float64 of shape (positions,), natural logarithms: what `panel_logprobs`
+            gives for the starting model, or its `PanelScores.position_logprobs`.
+        panel: The held-out text that they were taken on.
+        below: The probability, in (0, 1].
+
+    Returns:
+        bool of shape (windows, tokens), on the CPU.
+
+    Raises:
+        ArgumentError: A probability out of range, or another number of log-probabilities.
+        PanelError: No position is so improbable.
+    """
+    if not 0 < below <= 1:
+        raise bad_argument(
+            "below", expected="a probability above 0 and at most 1", given=below, hint="try 0.01"
+        )
+    check_logprobs("start_logprobs", start_logprobs, panel)
+    surprising = np.asarray(start_logprobs) < math.log(below)
+    if not surprising.any():
+        raise PanelError(
+            f"no position of the panel has a probability below {below} under the starting model "
+            f"(the least is {math.exp(np.min(start_logprobs)):.2g}): raise `below`, or give more "
+            f"held-out text."
+        )
+    tail = torch.zeros_like(panel.positions)
+    tail[panel.positions] = torch.from_numpy(surprising)
+    return tail
+
+
+def contextual_retention(
+    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, *, below: float
+) -> Estimate:
+    """`retention` on the contextual tail.
+
+    The positions are chosen by the starting model's own numbers, so those are too low there on
+    average, and *any* other model of equal quality reads above 1. Compare with a run on fresh human
+    text, not with 1.
+
+    Args:
+        logprobs: As in `retention`.
+        start_logprobs: As in `retention`; they also choose the positions.
+        panel: As in `retention`.
+        below: As in `contextual_tail`.
+
+    Raises:
+        ArgumentError: As in `contextual_tail`.
+        PanelError: As in `contextual_tail`.
+    """
+    tail = contextual_tail(start_logprobs, panel, below=below)
+    return retention(logprobs, start_logprobs, panel, tail)

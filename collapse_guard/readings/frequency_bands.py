@@ -1,0 +1,130 @@
+"""Negative log-likelihood by token frequency, in any number of bands."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.readings.at_positions import Floats, mean_logprob, retention
+from collapse_guard.statistics.estimates import Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class FrequencyBands:
+    """A vocabulary cut into bands that hold about the same number of human tokens each.
+
+    Attributes:
+        band_of_type: int64 of shape (vocabulary,), from 0, the rarest types and all unseen ones,
+            to `len(self)` - 1, the commonest.
+        token_share: float64 of shape (bands,), the share of human tokens that each really holds.
+        max_count: int64 of shape (bands,), the count of each band's commonest type.
+    """
+
+    band_of_type: npt.NDArray[np.int64]
+    token_share: Floats
+    max_count: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of bands."""
+        return len(self.token_share)
+
+    def positions(self, panel: HeldOutPanel, band: int) -> torch.Tensor:
+        """bool of shape (windows, tokens): the panel's positions whose token is in a band."""
+        if len(self.band_of_type) != panel.reference.vocab_size:
+            raise bad_argument(
+                "panel",
+                expected=f"one over the bands' vocabulary of {len(self.band_of_type)} types",
+                given=f"one of {panel.reference.vocab_size} types",
+                hint="make the bands of panel.reference",
+            )
+        return panel.positions & torch.from_numpy(self.band_of_type == band)[panel.input_ids]
+
+
+def frequency_bands(reference: HumanReference, bands: int) -> FrequencyBands:
+    """Cut a vocabulary into bands of equally many human tokens.
+
+    Types are ordered by count, and types of one count stay together: they go to the band in which
+    the middle of their tokens falls. So a band's share is off from 1 / `bands` by no more than the
+    tokens of a single count at either end, and a count that holds more than a band's worth may
+    leave others empty: those are left out, and fewer bands come back.
+
+    Args:
+        reference: The human reference.
+        bands: How many, at least 1.
+
+    Raises:
+        ArgumentError: A number of bands out of range.
+
+    Example:
+        >>> reference = HumanReference.from_token_ids([[0, 0, 0, 1, 1, 2]], vocab_size=4)
+        >>> bands = frequency_bands(reference, 2)
+        >>> bands.band_of_type.tolist(), bands.token_share.tolist(), bands.max_count.tolist()
+        ([1, 0, 0, 0], [0.5, 0.5], [2, 3])
+    """
+    if bands < 1:
+        raise bad_argument("bands", expected="at least 1", given=bands, hint="10 is usual")
+    levels, level_of_type, types = np.unique(
+        reference.counts, return_inverse=True, return_counts=True
+    )
+    tokens = levels * types
+    middles = np.cumsum(tokens) - tokens / 2
+    wanted = np.minimum((middles / tokens.sum() * bands).astype(np.int64), bands - 1)
+    if levels[0] == 0:
+        # Unseen types belong to the rarest of the bands that hold tokens.
+        wanted[0] = wanted[1]
+    _, band_of_level = np.unique(wanted, return_inverse=True)
+    last_levels = np.append(np.flatnonzero(np.diff(band_of_level)), len(levels) - 1)
+    return FrequencyBands(
+        band_of_type=band_of_level[level_of_type.reshape(-1)].astype(np.int64),
+        token_share=np.bincount(band_of_level, tokens) / tokens.sum(),
+        max_count=levels[last_levels],
+    )
+
+
+def band_nll(logprobs: Floats, panel: HeldOutPanel, bands: FrequencyBands) -> tuple[Estimate, ...]:
+    """Mean negative log-likelihood of the tokens of each band, with standard errors.
+
+    A model that collapses loses the rare bands first, and may win on the common ones, which hides
+    the loss in the mean over all tokens.
+
+    Args:
+        logprobs: float64 of shape (positions,), natural logarithms: what `panel_logprobs` gives,
+            or `PanelScores.position_logprobs`.
+        panel: The held-out text that they were taken on.
+        bands: Of `panel.reference`.
+
+    Returns:
+        One for each band, the rarest first: nats per token, clustered by document; NaN for a band
+        without a position in the panel.
+
+    Raises:
+        ArgumentError: Another number of log-probabilities, or bands of another vocabulary.
+    """
+    return tuple(
+        mean_logprob(-np.asarray(logprobs), panel, bands.positions(panel, band))
+        for band in range(len(bands))
+    )
+
+
+def band_retention(
+    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, bands: FrequencyBands
+) -> tuple[Estimate, ...]:
+    """`retention` of each band, the rarest first: `tail_retention` for any number of bands.
+
+    Args:
+        logprobs: As in `retention`.
+        start_logprobs: As in `retention`.
+        panel: As in `retention`.
+        bands: Of `panel.reference`.
+
+    Raises:
+        ArgumentError: Another number of log-probabilities, or bands of another vocabulary.
+    """
+    return tuple(
+        retention(logprobs, start_logprobs, panel, bands.positions(panel, band))
+        for band in range(len(bands))
+    )

@@ -1,0 +1,145 @@
+"""Teacher-forced readings of log-probabilities that were computed elsewhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.readings.at_positions import paired_readings
+from collapse_guard.statistics.estimates import Estimate, exponential, ratio
+
+Floats = npt.NDArray[np.float64]
+Numbers = Sequence[float] | npt.NDArray[np.floating[Any]]
+Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+IGNORED = -100
+"""The label that Hugging Face gives to tokens that are not to be scored."""
+
+
+def logprob_readings(
+    logprobs: Sequence[Numbers],
+    token_ids: Sequence[Ids],
+    reference: HumanReference,
+    *,
+    start_logprobs: Sequence[Numbers] | None = None,
+) -> dict[str, Estimate]:
+    """Readings of human text of which only the tokens and their log-probabilities are at hand.
+
+    The same figures as a look at a `HeldOutPanel` gives on the same positions, as far as they can
+    be had without whole distributions.
+
+    Args:
+        logprobs: For each document, the log-probability of each of its tokens, natural logarithms,
+            at most 0. What stands at an ignored token is not looked at.
+        token_ids: For each document, its tokens, as many; -100 marks tokens that are not scored,
+            such as padding, or the first one, which has no context.
+        reference: The human reference; its tokenizer must have made the ids.
+        start_logprobs: What the starting model gave on the same tokens.
+
+    Returns:
+        `perplexity`, `tail_logprob`, `head_logprob` and `tail_prob`; with `start_logprobs` also
+        `tail_retention`, `head_retention` and `tail_gap`. Errors are over documents.
+
+    Raises:
+        ArgumentError: No documents, other numbers of log-probabilities than tokens, or a
+            log-probability that is above 0, NaN or infinite.
+        TokenizerMismatchError: Token ids that the reference does not have.
+        PanelError: No tail token, or no head token, is scored.
+
+    Example:
+        >>> reference = HumanReference.from_token_ids([[0] * 6 + [1] * 3 + [2]], vocab_size=3)
+        >>> readings = logprob_readings([[-1.0, -4.0], [-2.0, -6.0]], [[0, 2], [1, 2]], reference)
+        >>> readings["tail_logprob"][:2], readings["head_logprob"].value
+        ((-5.0, 1.0), -1.0)
+    """
+    if len(token_ids) == 0:
+        raise bad_argument(
+            "token_ids", expected="at least one document", given=0, hint="give held-out text"
+        )
+    ids, lengths = _join(token_ids)
+    if ids.dtype.kind not in "iu":
+        raise bad_argument(
+            "token_ids",
+            expected="whole-number token ids",
+            given=ids.dtype,
+            hint="give log-probabilities and token ids in their own places",
+        )
+    scored = ids != IGNORED
+    values = _aligned("logprobs", logprobs, lengths, scored)
+    documents = np.repeat(np.arange(len(lengths)), lengths)[scored]
+    reference.check_ids(ids[scored])
+    in_tail, in_head = reference.tail_types[ids[scored]], reference.head_types[ids[scored]]
+    for band, members in (("tail", in_tail), ("head", in_head)):
+        if not members.any():
+            raise PanelError(
+                f"none of the {int(scored.sum())} scored tokens is a {band} type of the human "
+                f"reference: give more held-out text, or the reference of this text's language "
+                f"and tokenizer."
+            )
+
+    def by_document(weights: Floats) -> Floats:
+        return np.bincount(documents, weights, len(lengths)).astype(np.float64)
+
+    tail, head = by_document(in_tail.astype(np.float64)), by_document(in_head.astype(np.float64))
+    readings = {
+        "perplexity": exponential(ratio(-by_document(values), by_document(np.ones_like(values)))),
+        "tail_logprob": ratio(by_document(values * in_tail), tail),
+        "head_logprob": ratio(by_document(values * in_head), head),
+        "tail_prob": ratio(by_document(np.exp(values) * in_tail), tail),
+    }
+    if start_logprobs is not None:
+        moved = values - _aligned("start_logprobs", start_logprobs, lengths, scored)
+        readings |= paired_readings(
+            by_document(moved * in_tail), tail, by_document(moved * in_head), head
+        )
+    return readings
+
+
+def _join(documents: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    arrays = [np.asarray(document).reshape(-1) for document in documents]
+    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+    # An empty list becomes an array of floats, which would make floats of all.
+    filled = [array for array in arrays if len(array)]
+    return np.concatenate(filled) if filled else np.zeros(0, dtype=np.int64), lengths
+
+
+def _aligned(
+    argument: str,
+    documents: Sequence[Any],
+    lengths: npt.NDArray[np.int64],
+    scored: npt.NDArray[np.bool_],
+) -> Floats:
+    """The log-probabilities of the scored tokens, end to end."""
+    if len(documents) != len(lengths):
+        raise bad_argument(
+            argument,
+            expected=f"one document for each of the {len(lengths)} in `token_ids`",
+            given=f"{len(documents)} documents",
+            hint="give both of the same documents, in the same order",
+        )
+    values, given = _join(documents)
+    if (given != lengths).any():
+        wrong = int((given != lengths).argmax())
+        raise bad_argument(
+            argument,
+            expected=f"{lengths[wrong]} numbers for document {wrong}, one for each of its tokens",
+            given=f"{given[wrong]} numbers",
+            hint="mark tokens without a log-probability with the id -100 and any number here",
+        )
+    kept = values[scored].astype(np.float64)
+    wrong_values = ~(np.isfinite(kept) & (kept <= 0))
+    if wrong_values.any():
+        place = int(np.flatnonzero(scored)[wrong_values.argmax()])
+        document = int(np.searchsorted(np.cumsum(lengths), place, side="right"))
+        position = place - int(lengths[:document].sum())
+        raise bad_argument(
+            argument,
+            expected="finite log-probabilities of at most 0",
+            given=float(values[place]),
+            hint=f"look at document {document}, position {position}; logits become "
+            f"log-probabilities by log_softmax",
+        )
+    return kept

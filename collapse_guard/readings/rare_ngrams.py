@@ -1,0 +1,143 @@
+"""Positions that end an n-gram which is rare in human text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.readings.at_positions import Floats, mean_logprob
+from collapse_guard.statistics.estimates import Estimate
+
+Document = Sequence[int] | npt.NDArray[np.integer[Any]]
+Integers = npt.NDArray[np.int64]
+
+_DOCUMENTS_AT_A_TIME = 10_000
+
+
+def rare_ngram_logprob(
+    logprobs: Floats,
+    panel: HeldOutPanel,
+    documents: Iterable[Document],
+    *,
+    n: int,
+    max_count: int = 1,
+) -> Estimate:
+    """Mean log-probability of the tokens that end a rare n-gram, with its standard error.
+
+    Args:
+        logprobs: float64 of shape (positions,), natural logarithms: what `panel_logprobs` gives,
+            or `PanelScores.position_logprobs`.
+        panel: The held-out text that they were taken on.
+        documents: As in `rare_ngram_positions`, which is the slow part: call that once and
+            `mean_logprob` at each step to follow a run.
+        n: As in `rare_ngram_positions`.
+        max_count: As in `rare_ngram_positions`.
+
+    Returns:
+        The mean over positions in nats, clustered by document.
+
+    Raises:
+        ArgumentError: As in `rare_ngram_positions`, or another number of log-probabilities.
+        TokenizerMismatchError: As in `rare_ngram_positions`.
+        PanelError: As in `rare_ngram_positions`.
+    """
+    rare = rare_ngram_positions(panel, documents, n=n, max_count=max_count)
+    return mean_logprob(logprobs, panel, rare)
+
+
+def rare_ngram_positions(
+    panel: HeldOutPanel, documents: Iterable[Document], *, n: int, max_count: int = 1
+) -> torch.Tensor:
+    """Held-out positions that end an n-gram which human text holds rarely or never.
+
+    N-grams do not run from one document into the next, and one of the panel counts where all of
+    its tokens are positions that are looked at: none runs over a window's edge or into a prefix.
+
+    Args:
+        panel: The held-out text.
+        documents: The human text that n-grams are counted in, a document of token ids at a time:
+            what the reference was counted in, say. The panel's own documents may be among them,
+            and then count with the rest.
+        n: Length of the n-grams in tokens, at least 1.
+        max_count: An n-gram that occurs at most so often is rare, at least 0. Those that do not
+            occur at all are rare too, as unseen types are tail types.
+
+    Returns:
+        bool of shape (windows, tokens), within `panel.positions`.
+
+    Raises:
+        ArgumentError: An argument out of range, or documents that are not token ids.
+        TokenizerMismatchError: Token ids past the vocabulary of the panel's reference.
+        PanelError: No position of the panel ends a rare n-gram.
+    """
+    if n < 1:
+        raise bad_argument("n", expected="at least 1 token", given=n, hint="2 or 3 is usual")
+    if max_count < 0:
+        raise bad_argument(
+            "max_count", expected="at least 0", given=max_count, hint="1 is the default"
+        )
+    rare = torch.zeros_like(panel.positions)
+    if n <= rare.shape[1]:
+        whole = panel.positions.unfold(1, n, 1).all(-1)
+        ngrams = panel.input_ids.unfold(1, n, 1)[whole].numpy()
+        counts = _count(ngrams, documents, panel)
+        rare[:, n - 1 :][whole] = torch.from_numpy(counts <= max_count)
+    if not rare.any():
+        raise PanelError(
+            f"no position of the panel ends a {n}-gram that occurs at most {max_count} times in "
+            f"the documents given: raise `max_count` or `n` (windows have {rare.shape[1]} tokens), "
+            f"or give more held-out text."
+        )
+    return rare
+
+
+def _count(ngrams: Integers, documents: Iterable[Document], panel: HeldOutPanel) -> Integers:
+    """How often each row of `ngrams`, of shape (rows, n), occurs in the documents.
+
+    A row is spelt as one number, a token at a time: the rank of what stands before among all that
+    the rows begin with, times the vocabulary, plus the token. It is exact, and fits into 64 bits
+    for every n.
+    """
+    vocab_size, n = panel.reference.vocab_size, ngrams.shape[1]
+    ranks = np.zeros(len(ngrams), dtype=np.int64)
+    beginnings = []
+    for tokens in ngrams.T:
+        spelt, ranks = np.unique(ranks * vocab_size + tokens, return_inverse=True)
+        beginnings.append(spelt)
+    counts = np.zeros(len(beginnings[-1]), dtype=np.int64)
+    for ids, starts in _blocks(documents, n):
+        panel.reference.check_ids(ids)
+        found = np.zeros(len(starts), dtype=np.int64)
+        for offset, spelt in enumerate(beginnings):
+            wanted = found * vocab_size + ids[starts + offset]
+            found = np.minimum(np.searchsorted(spelt, wanted), len(spelt) - 1)
+            # Only what the panel begins likewise is looked at further, and most is not.
+            alike = spelt[found] == wanted
+            found, starts = found[alike], starts[alike]
+        counts += np.bincount(found, minlength=len(counts))
+    occurrences: Integers = counts[ranks]
+    return occurrences
+
+
+def _blocks(documents: Iterable[Document], n: int) -> Iterator[tuple[Integers, Integers]]:
+    """Documents end to end, and where in them an n-gram begins; many at a time, for numpy."""
+    stream = iter(documents)
+    while block := list(islice(stream, _DOCUMENTS_AT_A_TIME)):
+        arrays = [ids for ids in map(np.asarray, block) if ids.ndim != 1 or ids.size]
+        for ids in arrays:
+            if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+                raise bad_argument(
+                    "documents",
+                    expected="a sequence of integer token ids per document",
+                    given=ids.tolist(),
+                    hint="tokenize the text first; give one document as [ids]",
+                )
+        lengths = np.array([len(ids) for ids in arrays], dtype=np.int64)
+        ends = np.repeat(np.cumsum(lengths), lengths)
+        ids = np.concatenate([np.zeros(0, np.int64), *arrays]).astype(np.int64, copy=False)
+        yield ids, np.flatnonzero(np.arange(len(ids)) + n <= ends)

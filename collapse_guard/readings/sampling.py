@@ -1,0 +1,141 @@
+"""What a model writes when it is asked to: with human prompts, and all by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.model.sample import sample
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much a model writes for its sampled readings, and how it draws.
+
+    Both starts matter: a model that keeps its tail on human contexts can still have lost it when
+    it writes from nothing. All texts have one length and the seed stays the same, so that two
+    looks compare amounts of text and chances that are alike.
+
+    Attributes:
+        num_free: Texts that start from nothing, at least 2.
+        num_prompts: Human prompts, at least 2: the beginnings of windows of the panel, spread
+            evenly over its documents.
+        samples_per_prompt: Texts for each prompt, at least 2.
+        prompt_length: Tokens of a prompt, the panel's prefix included, at least 1.
+        length: New tokens of each text, at least 8.
+        temperature: As in `sample`; 1.0 draws from the model as it is.
+        top_k: As in `sample`.
+        top_p: As in `sample`.
+        start_ids: The tokens before a text that starts from nothing; None for the model's
+            beginning-of-sequence token.
+        batch_size: Texts drawn at once.
+        seed: Of all draws, the same at every look.
+
+    Raises:
+        ArgumentError: At construction, for a number that is too small.
+    """
+
+    num_free: int = 64
+    num_prompts: int = 16
+    samples_per_prompt: int = 4
+    prompt_length: int = 16
+    length: int = 64
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    start_ids: Sequence[int] | None = None
+    batch_size: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {
+            "num_free": 2,
+            "num_prompts": 2,
+            "samples_per_prompt": 2,
+            "prompt_length": 1,
+            "length": 8,
+            "batch_size": 1,
+        }
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise bad_argument(
+                    name,
+                    expected=f"at least {smallest}",
+                    given=getattr(self, name),
+                    hint="diversity is a property of several texts of some length",
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Texts that a model wrote.
+
+    Attributes:
+        free: int64 of shape (texts, tokens), started from nothing.
+        prompted: int64 of shape (prompts, texts of a prompt, tokens), without the prompts.
+    """
+
+    free: Ids
+    prompted: Ids
+
+
+def draw_samples(model: torch.nn.Module, panel: HeldOutPanel, sampling: Sampling) -> Samples:
+    """Let a model write, without leaving a trace in it.
+
+    Args:
+        model: A causal language model.
+        panel: Where the human prompts are from.
+        sampling: How much, and how.
+
+    Raises:
+        ArgumentError: The panel has fewer or shorter windows than prompts are asked for, the texts
+            do not fit the model's positions, or the model names no token to start from.
+        ScoringError: The model gives nothing to draw from.
+    """
+    prompts = _prompts(panel, sampling)
+
+    def write(prompt_ids: torch.Tensor | None, num_sequences: int) -> Ids:
+        return sample(
+            model,
+            num_sequences=num_sequences,
+            length=sampling.length,
+            seed=sampling.seed,
+            prompt_ids=prompt_ids,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            batch_size=sampling.batch_size,
+        ).numpy()
+
+    start = None if sampling.start_ids is None else torch.tensor(list(sampling.start_ids))
+    repeated = prompts.repeat_interleave(sampling.samples_per_prompt, dim=0)
+    prompted = write(repeated, len(repeated))
+    return Samples(
+        free=write(start, sampling.num_free),
+        prompted=prompted.reshape(sampling.num_prompts, sampling.samples_per_prompt, -1),
+    )
+
+
+def _prompts(panel: HeldOutPanel, sampling: Sampling) -> torch.Tensor:
+    if sampling.num_prompts > len(panel):
+        raise bad_argument(
+            "num_prompts",
+            expected=f"at most the panel's {len(panel)} windows",
+            given=sampling.num_prompts,
+            hint="ask for fewer prompts, or give the panel more text",
+        )
+    if sampling.prompt_length > panel.input_ids.shape[1]:
+        raise bad_argument(
+            "prompt_length",
+            expected=f"at most the panel's {panel.input_ids.shape[1]} tokens a window",
+            given=sampling.prompt_length,
+            hint="shorten the prompts, or make the panel with a longer `window`",
+        )
+    chosen = np.linspace(0, len(panel) - 1, sampling.num_prompts).round().astype(np.int64)
+    return panel.input_ids[chosen, : sampling.prompt_length]

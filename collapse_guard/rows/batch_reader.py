@@ -1,0 +1,49 @@
+"""Reads the rows of a batch from several sources at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.rows.arrow_rows import ArrowRows
+from collapse_guard.rows.map_rows import Rows, read_rows
+
+
+class BatchReader:
+    """Rows of several sources, by source and row number.
+
+    Hugging Face data sets of one kind are read together, see `ArrowRows`. Any others are read with
+    one call of `__getitems__` a source where they have it, and row by row where they do not.
+
+    Args:
+        sources: The rows of each source.
+    """
+
+    def __init__(self, sources: Sequence[Rows]) -> None:
+        self._sources = tuple(sources)
+        self._together = ArrowRows.of(self._sources)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Views on Arrow buffers would travel as copies of all rows.
+        return type(self), (self._sources,)
+
+    def read(self, sources: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> list[Any]:
+        """The rows of a batch.
+
+        Args:
+            sources: int64 of shape (n,), from which source each row comes; n at least 1.
+            rows: int64 of shape (n,), its number there.
+
+        Returns:
+            n rows, in the order asked for.
+        """
+        if self._together is not None:
+            return self._together.read(sources, rows)
+        batch: list[Any] = [None] * len(rows)
+        for source in set(sources.tolist()):
+            places = np.flatnonzero(sources == source)
+            read = read_rows(self._sources[source], rows[places].tolist())
+            for place, row in zip(places.tolist(), read, strict=True):
+                batch[place] = row
+        return batch

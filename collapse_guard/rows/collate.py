@@ -1,0 +1,112 @@
+"""Turns batches of a mixed stream into tensors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.rows.token_batch import TokenBatch, Tokens
+
+# What torch's and transformers' losses skip.
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class MixCollator:
+    """Collates rows of equally many tokens: `DataLoader(guard, collate_fn=MixCollator())`.
+
+    Where all sources are Hugging Face data sets of whole numbers, lists of them, and text,
+    `MixGuard` copies the numbers of a batch out of the Arrow buffers, one matrix a column, and
+    this collator takes the matrices as they are: no row of Python objects is ever made. Other rows
+    are stacked. Columns of text are left out, as a model has no use for them. Nothing is padded:
+    for rows of several lengths take the framework's own collator, which `MixGuard` serves as any
+    data set does.
+
+    The Trainer takes all rows apart, to drop columns that the model does not know, unless it is
+    told `TrainingArguments(remove_unused_columns=False)`: set that for the fast way through.
+
+    Attributes:
+        labels: Whether to add `labels` for causal language models: the `input_ids`, and -100
+            where an `attention_mask` is 0. Rows that have `labels` keep theirs.
+
+    Example:
+        >>> rows = [{"input_ids": [1, 2]}, {"input_ids": [3, 4]}]
+        >>> MixCollator(labels=True)(rows)["labels"].tolist()
+        [[1, 2], [3, 4]]
+    """
+
+    labels: bool = False
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """One tensor for each column.
+
+        Args:
+            rows: At least one, all with the same columns, as `MixGuard` gives them.
+
+        Returns:
+            Tensors of shape (n,) or (n, width) by column; int64 where the rows hold integers.
+
+        Raises:
+            ArgumentError: Rows are no mappings, have several lengths, or hold something that is
+                neither text nor numbers; or there are no `input_ids` to make `labels` of.
+        """
+        columns = rows.unread_columns if isinstance(rows, TokenBatch) else None
+        if columns is None:
+            columns = _columns(rows)
+        batch = {name: _tensor(name, values) for name, values in columns.items()}
+        if self.labels and "labels" not in batch:
+            batch["labels"] = _labels(batch)
+        return batch
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    first = rows[0]
+    if not isinstance(first, Mapping):
+        raise bad_argument(
+            "rows",
+            expected="rows with column names",
+            given=first,
+            hint="give another collate_fn, or rows that are mappings from column to value",
+        )
+    return {
+        name: [row[name] for row in rows]
+        for name, value in first.items()
+        if not isinstance(value, str)
+    }
+
+
+def _tensor(name: str, values: Tokens) -> torch.Tensor:
+    if isinstance(values, np.ndarray):
+        return torch.from_numpy(values)
+    if isinstance(values[0], torch.Tensor) and len({value.shape for value in values}) == 1:
+        return torch.stack(values)
+    try:
+        array = np.array(values)
+    except ValueError:  # rows of several lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        raise bad_argument(
+            "rows",
+            expected=f"a number, or equally many, in column {name!r} of every row",
+            given=values,
+            hint="remove the column, or give a collate_fn that tokenizes or pads, such as those of "
+            "transformers",
+        )
+    return torch.from_numpy(array.astype(np.int64) if array.dtype.kind in "iu" else array)
+
+
+def _labels(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    if "input_ids" not in batch:
+        raise bad_argument(
+            "labels",
+            expected="rows with `input_ids`, where labels are to be made of them",
+            given=sorted(batch),
+            hint="leave out labels, or rename the column of token ids",
+        )
+    labels = batch["input_ids"].clone()
+    if "attention_mask" in batch:
+        labels[batch["attention_mask"] == 0] = _IGNORED
+    return labels

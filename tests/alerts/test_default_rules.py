@@ -1,0 +1,77 @@
+"""The default rules, on looks that the recursive example gave."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collapse_guard import Reading, Threshold, default_rules
+from collapse_guard.alerts.alarms import Alarms
+
+# `python -m collapse_guard.examples.recursive_finetune --seed 0`, looked at every 4 of its 24 steps
+# a generation, with `Sampling(num_prompts=8, samples_per_prompt=2)`: values and standard errors by
+# step.
+RECORDED: dict[str, Any] = json.loads(
+    Path(__file__).with_name("recorded_looks.json").read_text(encoding="utf-8")
+)
+NAMES: list[str] = RECORDED["names"]
+GENERATION = 24
+
+
+def reading(step: int, values: Sequence[float], errors: Sequence[float]) -> Reading:
+    return Reading(
+        step,
+        dict(zip(NAMES, values, strict=True)),
+        dict(zip(NAMES, errors, strict=True)),
+        dict(zip(NAMES, RECORDED["units"], strict=True)),
+    )
+
+
+START = reading(0, *RECORDED["start"])
+
+
+def first_alerts(regime: str, rules: Sequence[Threshold]) -> dict[str, int]:
+    """The step at which each rule first fires, by its reading."""
+    alarms = Alarms(rules, NAMES)
+    for look in RECORDED[regime]:
+        alarms.check(reading(*look), START)
+    return {alert.reading: alert.step for alert in reversed(alarms.alerts)}
+
+
+def test_on_its_own_text_they_fire_in_the_first_generation() -> None:
+    fired = first_alerts("replace", default_rules())
+    assert set(fired) == {rule.reading for rule in default_rules()}
+    assert max(fired.values()) <= GENERATION
+
+
+def test_the_text_that_it_writes_tells_it_later() -> None:
+    fired = first_alerts("replace", default_rules(sampling=True))
+    assert GENERATION < fired["free_distinct_2"] <= 2 * GENERATION
+    assert 2 * GENERATION < fired["free_rep_n_diversity"] <= 3 * GENERATION
+
+
+def test_it_tells_also_where_human_rows_have_stopped_the_loss() -> None:
+    at_the_ends = [
+        values[NAMES.index("tail_retention")]
+        for step, values, _ in RECORDED["mixguard"]
+        if step % GENERATION == 0
+    ]
+    assert at_the_ends[2:] == sorted(at_the_ends[2:])
+    fired = first_alerts("mixguard", default_rules(sampling=True))
+    assert 3 * GENERATION < fired["free_distinct_2"] <= 4 * GENERATION
+    assert 4 * GENERATION < fired["free_rep_n_diversity"] <= 5 * GENERATION
+
+
+@pytest.mark.parametrize("rule", default_rules(sampling=True), ids=str)
+def test_on_human_text_they_are_not_even_near(rule: Threshold) -> None:
+    """Half of the way to the limit, and with no allowance for chance, nothing fires either."""
+    healthy = 0.0 if rule.reading == "tail_gap" else 1.0
+    side = "below" if rule.below is not None else "above"
+    limit = rule.below if rule.below is not None else rule.above
+    assert limit is not None
+    nearer = replace(rule, **{side: (healthy + limit) / 2}, alpha=None)
+    assert first_alerts("human", [nearer]) == {}
+    assert first_alerts("replace", [nearer]) != {}

@@ -1,0 +1,125 @@
+import logging
+import math
+
+import numpy as np
+import pytest
+
+from collapse_guard import ArgumentError, Reading, Threshold, default_rules, log_alert
+from collapse_guard.readings.reading import READINGS
+from collapse_guard.statistics.confidence_sequence import half_width
+from collapse_guard.statistics.estimates import document_mean, exponential
+
+START = Reading(0, dict.fromkeys(READINGS, 1.0) | {"effective_vocabulary": 600.0}, {})
+
+
+def reading(name: str, value: float, error: float) -> Reading:
+    return Reading(7, {name: value}, {name: error})
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "broken"),
+    [(0.80, 0.01, True), (0.84, 0.01, False), (0.90, 0.01, False), (0.10, math.nan, False)],
+)
+def test_fires_only_when_the_whole_interval_is_past(
+    value: float, error: float, broken: bool
+) -> None:
+    rule = Threshold("tail_retention", below=0.85)
+    assert rule.is_broken(reading("tail_retention", value, error), START) is broken
+    mirrored = Threshold("tail_gap", above=-0.85)
+    assert mirrored.is_broken(reading("tail_gap", -value, error), START) is broken
+
+
+def test_without_alpha_the_value_itself_is_compared() -> None:
+    rule = Threshold("tail_retention", below=0.85, alpha=None)
+    assert rule.is_broken(reading("tail_retention", 0.849, 0.5), START)
+    assert not rule.is_broken(reading("tail_retention", 0.851, 0.0), START)
+
+
+def test_the_interval_is_that_of_the_sequence() -> None:
+    rule = Threshold("tail_gap", below=0.85, alpha=0.05)
+    reach = half_width(0.05, math.inf, alpha=0.05, look=9)
+    for value, broken in ((0.85 - 1.001 * reach, True), (0.85 - 0.999 * reach, False)):
+        assert rule.is_broken(reading("tail_gap", value, 0.05), START, look=9) is broken
+
+
+def test_later_looks_ask_for_more() -> None:
+    rule, seen = Threshold("tail_retention", below=0.85), reading("tail_retention", 0.81, 0.01)
+    broken = [rule.is_broken(seen, START, look=look) for look in (1, 10, 100, 10_000)]
+    assert broken == sorted(broken, reverse=True)
+    assert (broken[0], broken[-1]) == (True, False)
+
+
+def test_ratios_are_compared_on_their_logarithm() -> None:
+    # 0.5 loses as much as 2.0 gains, and both have the error that a tenth of them is.
+    lost, won = (reading("tail_retention", value, value / 10) for value in (0.5, 2.0))
+    for limit in (1.4, 1.5):
+        below = Threshold("tail_retention", below=1 / limit)
+        above = Threshold("tail_retention", above=limit)
+        assert below.is_broken(lost, START) is above.is_broken(won, START)
+    assert Threshold("tail_retention", above=1.4).is_broken(won, START)
+    assert not Threshold("tail_retention", above=1.5).is_broken(won, START)
+
+
+def test_limits_relative_to_the_start() -> None:
+    rule = Threshold("effective_vocabulary", below=0.8, relative_to_start=True)
+    assert rule.limit(START) == 480
+    start = Reading(0, dict(START), dict.fromkeys(READINGS, 0.0))
+    assert rule.is_broken(reading("effective_vocabulary", 450, 1), start)
+    assert not rule.is_broken(reading("effective_vocabulary", 490, 1), start)
+    # A reading that starts below zero keeps its direction.
+    falls = Threshold("tail_logprob", below=1.2, relative_to_start=True, alpha=None)
+    negative = Reading(0, {"tail_logprob": -8.0}, {"tail_logprob": 0.1})
+    assert falls.is_broken(reading("tail_logprob", -9.7, 0.1), negative)
+    assert not falls.is_broken(reading("tail_logprob", -9.5, 0.1), negative)
+
+
+def test_what_documents_share_with_their_start_cancels() -> None:
+    random = np.random.default_rng(0)
+    levels = random.normal(6.0, 1.0, 200)
+    name = "effective_vocabulary"
+    start = Reading.of(0, {name: exponential(document_mean(levels))})
+    lost = levels - 0.4 + random.normal(0.0, 0.1, 200)
+    now = Reading.of(1, {name: exponential(document_mean(lost))})
+    rule = Threshold(name, below=0.8, relative_to_start=True)
+    assert rule.is_broken(now, start, look=100)
+    # Without the documents the two errors would hide it.
+    unpaired = Reading(1, dict(now), dict(now.standard_errors))
+    assert not rule.is_broken(unpaired, start, look=100)
+
+
+def test_a_reading_that_is_not_a_number_breaks_nothing() -> None:
+    for rule in (Threshold("perplexity", below=9), Threshold("perplexity", above=9)):
+        assert not rule.is_broken(reading("perplexity", math.nan, math.nan), START)
+
+
+def test_alerts_say_what_happened(caplog: pytest.LogCaptureFixture) -> None:
+    rule = Threshold("tail_retention", below=0.85, severity="critical")
+    alert = rule.alert(reading("tail_retention", 0.7, 0.02), START)
+    assert (alert.rule, alert.limit, alert.step) == ("tail_retention below 0.85", 0.85, 7)
+    with caplog.at_level(logging.INFO, "collapse_guard"):
+        log_alert(alert)
+    assert caplog.records[0].levelno == logging.ERROR
+    assert "tail_retention is 0.7 ± 0.02 at step 7, below its limit of 0.85" in caplog.text
+
+
+@pytest.mark.parametrize("sampling", [False, True])
+def test_default_rules_have_names_of_their_own(sampling: bool) -> None:
+    rules = default_rules(sampling=sampling)
+    assert len({str(rule) for rule in rules}) == len(rules) > 0
+    assert any(rule.reading.startswith("free_") for rule in rules) is sampling
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reading": "loss", "below": 1.0}, "`reading` expected one of"),
+        ({"reading": "perplexity"}, "exactly one limit"),
+        ({"reading": "perplexity", "below": 1.0, "above": 2.0}, "exactly one limit"),
+        ({"reading": "perplexity", "below": 1.0, "patience": 0}, "`patience`"),
+        ({"reading": "perplexity", "below": 1.0, "severity": "bad"}, "`severity`"),
+        ({"reading": "perplexity", "below": 1.0, "alpha": 1.0}, "`alpha`"),
+    ],
+)
+def test_bad_arguments(arguments: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        Threshold(**arguments)

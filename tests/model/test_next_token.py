@@ -1,0 +1,97 @@
+"""One token drawn from a row of logits, against naive loops and the law of the numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+from scipy.stats import chisquare
+
+from collapse_guard.errors import ScoringError
+from collapse_guard.model.next_token import candidates, draw, uniforms
+
+# Distinct, so that which tokens are the k likeliest has one answer.
+rows = st.lists(
+    st.floats(-20, 20, width=32), min_size=2, max_size=30, unique_by=lambda x: round(x, 2)
+)
+
+
+def kept_by_a_loop(logits: list[float], top_k: int | None, top_p: float | None) -> dict[int, float]:
+    """The tokens that may come next and their probabilities, with sorting and a running sum."""
+    weights = {token: math.exp(logit - max(logits)) for token, logit in enumerate(logits)}
+    order = sorted(weights, key=lambda token: -weights[token])[: top_k or len(weights)]
+    total = sum(weights[token] for token in order)
+    kept: dict[int, float] = {}
+    for token in order:
+        if top_p is not None and sum(kept.values()) >= top_p:
+            break
+        kept[token] = weights[token] / total
+    return kept
+
+
+@given(
+    logits=rows,
+    top_k=st.none() | st.integers(1, 40),
+    top_p=st.none() | st.floats(0.05, 1.0),
+    temperature=st.floats(0.3, 3),
+)
+def test_candidates_are_those_of_a_loop(
+    logits: list[float], top_k: int | None, top_p: float | None, temperature: float
+) -> None:
+    probabilities, ids = candidates(
+        torch.tensor([logits]), temperature=temperature, top_k=top_k, top_p=top_p
+    )
+    kept = {
+        token: probability
+        for token, probability in zip(ids[0].tolist(), probabilities[0].tolist(), strict=True)
+        if probability > 0
+    }
+    expected = kept_by_a_loop([logit / temperature for logit in logits], top_k, top_p)
+    # What a rounding decides: a running sum at `top_p` itself, a probability that is next to 0.
+    for token in kept.keys() ^ expected.keys():
+        probability = kept.get(token) or expected[token]
+        likelier = sum(p for p in expected.values() if p > probability * (1 + 1e-5))
+        assert probability < 1e-6 or likelier == pytest.approx(top_p, abs=1e-5)
+    for token in kept.keys() & expected.keys():
+        assert kept[token] == pytest.approx(expected[token], rel=1e-4)
+
+
+def test_the_likeliest_token_always_stays() -> None:
+    probabilities, ids = candidates(torch.tensor([[1.0, 4.0, 2.0]]), top_p=1e-9)
+    assert ids[probabilities > 0].tolist() == [1]
+
+
+def test_draws_follow_the_probabilities() -> None:
+    weights = torch.tensor([0.4, 0.0, 0.3, 0.2, 0.1], dtype=torch.float64)
+    draws = draw(weights.expand(20_000, -1), uniforms(0, range(20_000), 1)[:, 0])
+    counts = np.bincount(draws.flatten().numpy(), minlength=5)
+    assert counts[1] == 0
+    kept = weights > 0
+    expected = weights[kept].numpy() / weights.sum().item() * 20_000
+    assert chisquare(counts[kept], expected).pvalue > 1e-3
+
+
+@given(
+    weights=st.lists(st.sampled_from([0.0, 1e-30, 1e-9, 0.3, 1.0]), min_size=1, max_size=9).filter(
+        any
+    ),
+    random=st.sampled_from([0.0, 0.5, 1 - 2**-53]) | st.floats(0, 1, exclude_max=True),
+)
+def test_what_has_no_probability_is_never_drawn(weights: list[float], random: float) -> None:
+    drawn = draw(torch.tensor([weights]), torch.tensor([random], dtype=torch.float64))
+    assert weights[int(drawn)] > 0
+
+
+@pytest.mark.parametrize("row", [[math.nan, 1.0], [0.0, 0.0]])
+def test_no_probabilities_are_an_error(row: list[float]) -> None:
+    with pytest.raises(ScoringError, match="no probabilities to draw from"):
+        draw(torch.tensor([[1.0, 1.0], row]), torch.tensor([0.5, 0.5], dtype=torch.float64))
+
+
+def test_random_numbers_go_by_sequence_number() -> None:
+    every = uniforms(7, range(10), 4)
+    assert torch.equal(uniforms(7, range(3, 6), 4), every[3:6])
+    assert torch.equal(uniforms(7, range(10), 2), every[:, :2])
+    assert not torch.equal(uniforms(8, range(10), 4), every)
+    assert len(every.unique()) == every.numel()

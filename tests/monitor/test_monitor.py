@@ -1,0 +1,243 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from collapse_guard import ArgumentError, CollapseGuardError, CollapseMonitor, Threshold
+from collapse_guard.readings.reading import BAND_READINGS, PAIRED_READINGS, READINGS
+from tests.paces import Scripted
+from tests.tiny import perturb, tiny_gpt2, tiny_panel
+
+
+def test_retention_is_paired_with_the_start() -> None:
+    monitor, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
+    assert monitor.start(model)["tail_retention"] == 1.0
+    perturb(model, 0.1)
+    reading = monitor.look(model, 5)
+    start = monitor.history[0]
+    assert reading["tail_retention"] != 1.0
+    # Every window has as many positions as any other, but documents differ in tail tokens.
+    assert reading["tail_logprob"] - start["tail_logprob"] == pytest.approx(
+        torch.tensor(reading["tail_retention"]).log().item(), abs=0.2
+    )
+    assert [each.step for each in monitor.history] == [0, 5]
+
+
+def test_alerts_wait_for_patience_and_are_told_once() -> None:
+    rule = Threshold("tail_retention", below=0.999, patience=2, alpha=None)
+    monitor, model = CollapseMonitor(tiny_panel(), rules=[rule]), tiny_gpt2()
+    monitor.start(model)
+    worse = tiny_gpt2()
+    perturb(worse, 0.3)
+    assert monitor.look(worse, 1)["tail_retention"] < 0.9
+    told = []
+    for step, looked_at in enumerate([model, worse, worse, worse, model, worse, worse], start=2):
+        monitor.look(looked_at, step)
+        told.append(len(monitor.alerts))
+    assert told == [0, 0, 1, 1, 1, 1, 2]
+    assert [alert.step for alert in monitor.alerts] == [4, 8]
+
+
+def test_no_rules_no_alerts() -> None:
+    monitor, model = CollapseMonitor(tiny_panel(), rules=[]), tiny_gpt2()
+    monitor.start(model)
+    perturb(model, 1.0)
+    monitor.look(model, 1)
+    assert monitor.alerts == []
+
+
+def test_a_chain_shares_its_first_start() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    first = CollapseMonitor(panel)
+    first.start(model)
+    perturb(model, 0.1)
+    second = CollapseMonitor(panel, baseline=first.baseline)
+    assert second.started
+    assert second.look(model, 0) == first.look(model, 0)
+
+
+def test_state_goes_on_after_json() -> None:
+    rule = Threshold("tail_retention", below=0.999, patience=3, alpha=None)
+    panel, model = tiny_panel(), tiny_gpt2()
+    whole = CollapseMonitor(panel, rules=[rule])
+    whole.start(model)
+    perturb(model, 0.3)
+    whole.look(model, 1)
+    whole.look(model, 2)
+    resumed = CollapseMonitor(panel, rules=[rule])
+    resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
+    assert resumed.look(model, 3) == whole.look(model, 3)
+    assert resumed.alerts == whole.alerts != []
+    again = CollapseMonitor(panel, rules=[rule])
+    again.load_state_dict(json.loads(json.dumps(resumed.state_dict())))
+    assert again.alerts == whole.alerts
+
+
+def test_state_of_another_panel_is_refused() -> None:
+    monitor = CollapseMonitor(tiny_panel())
+    monitor.start(tiny_gpt2())
+    with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
+        CollapseMonitor(tiny_panel(window=20)).load_state_dict(monitor.state_dict())
+
+
+def test_looking_leaves_no_trace() -> None:
+    model = tiny_gpt2(dropout=0.1).train()
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    state = torch.get_rng_state()
+    monitor = CollapseMonitor(tiny_panel())
+    monitor.start(model)
+    monitor.look(model, 1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all((parameter.grad == 1).all() for parameter in model.parameters())
+    assert all(module.training for module in model.modules())
+
+
+def test_dropout_is_off_while_looking() -> None:
+    monitor, model = CollapseMonitor(tiny_panel()), tiny_gpt2(dropout=0.5).train()
+    monitor.start(model)
+    assert monitor.look(model, 1)["tail_retention"] == 1.0
+
+
+def test_bad_use() -> None:
+    with pytest.raises(ArgumentError, match="`batch_size`"):
+        CollapseMonitor(tiny_panel(), batch_size=0)
+    with pytest.raises(CollapseGuardError, match=r"call start\(model\)"):
+        CollapseMonitor(tiny_panel()).look(tiny_gpt2(), 1)
+
+
+def test_every_reading_has_a_description() -> None:
+    monitor = CollapseMonitor(tiny_panel())
+    assert set(monitor.start(tiny_gpt2())) == set(READINGS)
+
+
+def looking_at(windows: int, **arguments) -> CollapseMonitor:
+    monitor = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=1, **arguments)
+    monitor._pace = Scripted(windows)
+    return monitor
+
+
+def test_the_pace_is_fixed_by_hand() -> None:
+    monitor, model = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=3), tiny_gpt2()
+    monitor.start(model)
+    looked = [bool(monitor.observe(model, step)) for step in range(1, 8)]
+    assert looked == [False, False, True, False, False, True, False]
+    assert [reading.step for reading in monitor.history] == [0, 3, 6]
+
+
+def test_small_looks_add_up_to_a_look_at_all() -> None:
+    monitor, model = looking_at(6), tiny_gpt2()
+    start = monitor.start(model)
+    perturb(model, 0.1)
+    first = monitor.observe(model, 1)
+    assert not first.is_full
+    assert set(first) == set(BAND_READINGS)
+    whole = CollapseMonitor(monitor.panel, baseline=monitor.baseline).look(model, 1)
+    # A sixth of the panel says where the model is, within an error that says how well it knows.
+    error = first.standard_errors["tail_retention"]
+    assert abs(first["tail_retention"] - whole["tail_retention"]) < 3 * error
+    assert whole.standard_errors["tail_retention"] < error
+    assert first.units["tail_retention"] <= 6
+    for step in range(2, 2 + 3 * len(monitor.panel) // 6):
+        reading = monitor.observe(model, step)
+    moved = abs(math.log(whole["tail_retention"]))
+    assert abs(math.log(reading["tail_retention"] / whole["tail_retention"])) < 0.1 * moved
+    assert 6 < reading.units["tail_retention"] < whole.units["tail_retention"]
+    assert reading["head_logprob"] == pytest.approx(whole["head_logprob"], rel=0.1)
+    assert start["tail_retention"] == 1.0
+    # A look at all of the panel makes everything fresh: both are the plain estimate again.
+    assert monitor.look(model, 99) == replace(whole, step=99)
+
+
+def test_a_first_look_is_at_all_of_the_panel_and_paid_for_as_such() -> None:
+    noted = []
+
+    class Noting(Scripted):
+        def looked(self, step: int, windows: int, seconds: float) -> None:
+            noted.append(windows)
+
+    first, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
+    first.start(model)
+    monitor = looking_at(6, baseline=first.baseline)
+    monitor._pace = Noting(6)
+    # It has a start, but has looked at nothing itself that small looks could add to.
+    assert [monitor.observe(model, step).is_full for step in (1, 2)] == [True, False]
+    assert noted == [len(monitor.panel), 6]
+
+
+def test_rules_are_held_against_small_looks() -> None:
+    rule = Threshold("tail_retention", below=0.9, alpha=None)
+    monitor, model = looking_at(12, rules=[rule]), tiny_gpt2()
+    monitor.start(model)
+    perturb(model, 0.3)
+    while not monitor.alerts:
+        reading = monitor.observe(model, 1)
+    assert reading["tail_retention"] < 0.9
+    assert len(monitor.history) == 1
+
+
+def test_a_resumed_rotation_goes_on() -> None:
+    whole, model = looking_at(5), tiny_gpt2()
+    whole.start(model)
+    perturb(model, 0.2)
+    for step in range(1, 4):
+        whole.observe(model, step)
+    resumed = looking_at(5)
+    resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
+    for step in range(4, 9):
+        assert resumed.observe(model, step) == whole.observe(model, step)
+
+
+def test_a_budget_is_kept_and_told() -> None:
+    monitor, model = CollapseMonitor(tiny_panel(), overhead=0.5), tiny_gpt2()
+    monitor.start(model)
+    assert math.isnan(monitor.overhead_spent)
+    looks = []
+    for step in range(1, 40):
+        model(torch.zeros(8, 32, dtype=torch.int64)).logits.sum().backward()
+        looks.append(monitor.observe(model, step))
+    assert any(looks)
+    assert not all(looks)
+    assert monitor.overhead_spent > 0
+
+
+def test_the_model_without_its_adapters_is_a_reference() -> None:
+    adapter = LoraConfig(r=4, target_modules=["c_attn"], fan_in_fan_out=True)
+    model = get_peft_model(tiny_gpt2(), adapter)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
+    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    monitor = CollapseMonitor(tiny_panel(), against_base=True)
+    start = monitor.start(model)
+    assert start["tail_retention"] == 1.0
+    base = CollapseMonitor(monitor.panel)
+    base.start(tiny_gpt2())
+    expected = base.look(model, 0)
+    for name in PAIRED_READINGS:
+        assert start[f"{name}_vs_base"] == pytest.approx(expected[name], rel=1e-5)
+    assert expected["tail_retention"] != pytest.approx(1.0, abs=0.01)
+    assert trained == {name: each.requires_grad for name, each in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"overhead": None}, {"every_n_steps": 5}, {"overhead": 0.0}, {"overhead": 1.0}],
+)
+def test_a_pace_is_a_budget_or_a_number_of_steps(arguments: dict) -> None:
+    with pytest.raises(ArgumentError, match=r"`every_n_steps`|`overhead`"):
+        CollapseMonitor(tiny_panel(), **arguments)
+
+
+def test_rules_on_what_is_not_read_are_refused() -> None:
+    for name in ("free_distinct_2", "tail_gap_vs_base", "tail_gap_prequential"):
+        with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
+            CollapseMonitor(tiny_panel(), rules=[Threshold(name, below=1.0)])
+    twice = [Threshold("perplexity", above=9.0), Threshold("perplexity", above=9.0, patience=2)]
+    with pytest.raises(ArgumentError, match="rules that differ"):
+        CollapseMonitor(tiny_panel(), rules=twice)

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+
+from collapse_guard import ArgumentError, CollapseMonitor, Sampling, Threshold, sample
+from collapse_guard.diversity import distinct_n, rarefied_types, rep_n_diversity, self_bleu
+from collapse_guard.readings.sampled import SAMPLED_READINGS, make_sampled_readings
+from collapse_guard.readings.sampling import Samples, draw_samples
+from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, zipf_documents
+
+SMALL = Sampling(num_free=10, num_prompts=6, samples_per_prompt=3, prompt_length=8, length=16)
+
+
+def test_samples_are_what_sample_draws() -> None:
+    model, panel = tiny_gpt2(), tiny_panel()
+    samples = draw_samples(model, panel, SMALL)
+    assert samples.free.shape == (10, 16)
+    assert samples.prompted.shape == (6, 3, 16)
+    free = sample(model, num_sequences=10, length=16, seed=0)
+    assert np.array_equal(samples.free, free.numpy())
+    # The last prompt is the last window's beginning.
+    prompt = panel.input_ids[-1, :8]
+    last = sample(model, num_sequences=3, length=16, seed=0, prompt_ids=prompt, first_sequence=15)
+    assert np.array_equal(samples.prompted[-1], last.numpy())
+    assert len({texts.tobytes() for texts in samples.prompted.reshape(18, 16)}) == 18
+
+
+def test_readings_are_those_of_the_diversity_functions() -> None:
+    panel = tiny_panel()
+    samples = draw_samples(tiny_gpt2(), panel, SMALL)
+    readings = make_sampled_readings(samples, panel)
+    assert list(readings) == list(SAMPLED_READINGS)
+    for start, texts in (("free", samples.free), ("prompted", samples.prompted.reshape(-1, 16))):
+        tokens = texts.size
+        expected = {
+            "rarefied_types": rarefied_types(texts, budget=tokens // 2),
+            "distinct_2": distinct_n(texts, 2, budget=tokens),
+            "rep_n_diversity": rep_n_diversity(texts, length=16),
+            "self_bleu": self_bleu(texts, num_texts=len(texts)),
+            "tail_share": panel.reference.tail_types[texts].mean()
+            / float(panel.tail_positions.sum() / panel.positions.sum()),
+        }
+        for name, value in expected.items():
+            assert readings[f"{start}_{name}"][0] == pytest.approx(value), name
+    within = [distinct_n(texts, 2, budget=48) for texts in samples.prompted]
+    assert readings["per_input_distinct_2"][0] == pytest.approx(np.mean(within))
+    across = [distinct_n(samples.prompted[:, i], 2, budget=96) for i in range(3)]
+    assert readings["cross_input_distinct_2"][0] == pytest.approx(np.mean(across))
+    assert all(each.standard_error >= 0 for each in readings.values())
+
+
+def test_an_error_is_no_surer_than_the_groups_that_tell_it() -> None:
+    texts = np.array(zipf_documents(120, length=16, seed=3))
+    readings = make_sampled_readings(Samples(texts[:40], texts.reshape(30, 4, 16)), tiny_panel())
+    units = {name: each.units for name, each in readings.items()}
+    # Errors of means are over all texts or prompts; others are jackknifed over 20 groups.
+    assert units["free_tail_share"] == 40
+    assert units["prompted_tail_share"] == units["per_input_distinct_2"] == 30
+    assert units["free_distinct_2"] == units["cross_input_distinct_2"] == 20
+    few = make_sampled_readings(Samples(texts[:9], texts.reshape(30, 4, 16)[:7]), tiny_panel())
+    assert (few["free_distinct_2"].units, few["prompted_self_bleu"].units) == (9, 7)
+
+
+def test_human_text_has_its_own_share_of_tail_tokens() -> None:
+    panel = tiny_panel(documents=60)
+    human = np.array(zipf_documents(400, length=16, seed=8))
+    readings = make_sampled_readings(Samples(human, human.reshape(100, 4, 16)), panel)
+    share, error = readings["free_tail_share"][:2]
+    assert abs(share - 1) < 4 * error < 0.4
+
+
+def test_a_model_that_says_one_thing_reads_collapsed() -> None:
+    panel = tiny_panel()
+    same = np.tile(np.arange(4), (12, 4))
+    readings = make_sampled_readings(Samples(same, same.reshape(4, 3, 16)), panel)
+    assert readings["free_self_bleu"][0] == pytest.approx(1)
+    assert readings["free_distinct_2"][0] < 0.05
+    assert readings["free_tail_share"][0] == 0
+    assert readings["free_rep_n_diversity"][0] < 0.05
+
+
+def test_tokens_past_the_tokenizer_are_no_tail() -> None:
+    panel = tiny_panel()
+    padded = np.full((8, 16), VOCAB + 3)
+    readings = make_sampled_readings(Samples(padded, padded.reshape(4, 2, 16)), panel)
+    assert readings["free_tail_share"][:2] == (0, 0)
+
+
+def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
+    model = tiny_gpt2(dropout=0.1).train()
+    state = torch.get_rng_state()
+    rule = Threshold("free_distinct_2", below=2.0, relative_to_start=True)
+    monitor = CollapseMonitor(tiny_panel(), rules=[rule], sampling=SMALL)
+    start = monitor.start(model)
+    assert set(SAMPLED_READINGS) < set(start)
+    assert monitor.look(model, 1)["free_distinct_2"] == start["free_distinct_2"]
+    assert [alert.reading for alert in monitor.alerts] == ["free_distinct_2"]
+    perturb(model, 0.5)
+    assert monitor.look(model, 2)["free_distinct_2"] != start["free_distinct_2"]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(module.training for module in model.modules())
+
+
+def test_bad_use() -> None:
+    with pytest.raises(ArgumentError, match="`num_free` expected at least 2"):
+        Sampling(num_free=1)
+    with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
+        CollapseMonitor(tiny_panel(), rules=[Threshold("free_self_bleu", above=0.9)])
+    plain = CollapseMonitor(tiny_panel())
+    plain.start(tiny_gpt2())
+    with pytest.raises(ArgumentError, match=r"`baseline` .* without free_tail_share"):
+        CollapseMonitor(tiny_panel(), sampling=SMALL, baseline=plain.baseline)
+    with pytest.raises(ArgumentError, match="`num_prompts` expected at most the panel's 36"):
+        draw_samples(tiny_gpt2(), tiny_panel(), Sampling(num_prompts=40))
+    with pytest.raises(ArgumentError, match="`prompt_length` expected at most the panel's 32"):
+        draw_samples(tiny_gpt2(), tiny_panel(), Sampling(prompt_length=40))
