@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.stream import MixStream as MixStream
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
     from collapse_guard.model.sample import sample as sample
+    from collapse_guard.monitor.look import Look as Look
     from collapse_guard.monitor.monitor import CollapseMonitor as CollapseMonitor
+    from collapse_guard.monitor.pace import Budget as Budget, EveryNSteps as EveryNSteps
     from collapse_guard.readings.baseline import Baseline as Baseline
     from collapse_guard.readings.check_reading import check_reading as check_reading
     from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
@@ -58,12 +60,15 @@ _HOME = {
     "AlertSink": "alerts.sinks",
     "ArgumentError": "errors",
     "Baseline": "readings.baseline",
+    "Budget": "monitor.pace",
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor.monitor",
     "ConformityError": "errors",
+    "EveryNSteps": "monitor.pace",
     "FailureGuard": "failures",
     "HeldOutPanel": "human_text.panel",
     "HumanReference": "human_text.reference",
+    "Look": "monitor.look",
     "MissingExtraError": "errors",
     "MixCollator": "rows.collate",
     "MixGuard": "mixing.guard",
@@ -92,12 +97,15 @@ __all__ = [
     "AlertSink",
     "ArgumentError",
     "Baseline",
+    "Budget",
     "CollapseGuardError",
     "CollapseMonitor",
     "ConformityError",
+    "EveryNSteps",
     "FailureGuard",
     "HeldOutPanel",
     "HumanReference",
+    "Look",
     "MissingExtraError",
     "MixCollator",
     "MixGuard",

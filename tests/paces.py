@@ -1,6 +1,6 @@
 """Paces that do not depend on the clock, for tests that say when a monitor looks, and at what."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -18,6 +18,9 @@ class Scripted:
         return self.windows if isinstance(self.windows, int) else self.windows.get(step, 0)
 
     def looked(self, step: int, windows: int, seconds: float) -> None:
+        pass
+
+    def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
         pass
 
     def state_dict(self) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.alerts.rules import Alert, Threshold, default_rules
+from collapse_guard.distributed import num_processes
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.model.forward import device_of
 from collapse_guard.model.schedule_free import averaged_weights
-from collapse_guard.monitor.pace import Budget, make_pace
+from collapse_guard.monitor.look import Look
+from collapse_guard.monitor.pace import Budget, Pace
 from collapse_guard.monitor.probe import Looker
 from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.monitor.stopwatch import Stopwatch
@@ -38,11 +41,11 @@ class CollapseMonitor:
     It knows no trainer: call `start` with the model that the run starts from and `observe` after
     every step. It never trains, and never changes the model or a random state.
 
-    How much is looked at after which step follows from `overhead`, a share of the training time:
-    the monitor times the run's steps and its own looks, looks at a few windows of the panel as
-    often as half of the budget allows, going round the panel (`Rotation`), and at all of it as
-    often as the other half allows (`Budget`). Looks that are asked for (`start`, `look`) come on
-    top. The share that was really spent, those included, is `overhead_spent`.
+    How much is looked at after which step follows from the pace. With `Budget(0.01)` it is a share
+    of the training time: the monitor times the run's steps and its own looks, looks at a few
+    windows of the panel as often as half of the budget allows, going round the panel (`Rotation`),
+    and at all of it as often as the other half allows. Looks that are asked for (`start`, `look`)
+    come on top. The share that was really spent, those included, is `overhead_spent`.
 
     In a distributed run every process calls the monitor, at the same steps. The windows are shared
     out among the processes, and all get the same readings and the same alerts.
@@ -50,9 +53,9 @@ class CollapseMonitor:
     Args:
         panel: The held-out human text.
         rules: What to raise alerts on; `default_rules` where left out, none where empty.
-        overhead: Share of the training time that `observe` may take, in (0, 1).
-        every_n_steps: With `overhead=None`: `observe` looks at the whole panel at every n-th step
-            and at nothing in between.
+        pace: How much `observe` looks at after which step: `Budget(0.01)` spends a hundredth of the
+            training time, `EveryNSteps(50)` looks at the whole panel every 50 steps and at nothing
+            in between.
         batch_size: Windows per forward pass, at least 1. Lower it when memory is short.
         sampling: How much the model writes at each look at the whole panel, for the readings of
             `SAMPLED_READINGS`; None for readings on human text alone.
@@ -88,8 +91,7 @@ class CollapseMonitor:
         panel: HeldOutPanel,
         *,
         rules: Sequence[Threshold] | None = None,
-        overhead: float | None = 0.01,
-        every_n_steps: int | None = None,
+        pace: Pace = Budget(0.01),
         batch_size: int = 16,
         sampling: Sampling | None = None,
         baseline: Baseline | None = None,
@@ -97,13 +99,14 @@ class CollapseMonitor:
         prequential: PrequentialReader | None = None,
         across_processes: bool = True,
     ) -> None:
-        _check_kinds(panel, rules, sampling, prequential, baseline)
+        _check_kinds(panel, pace, rules, sampling, prequential, baseline)
         self.panel = panel
         self.sampling = sampling
         self.prequential = prequential
         self._looker = Looker(panel, batch_size, sampling, across_processes)
         self._against_base = against_base
-        self._pace = make_pace(overhead, every_n_steps, num_windows=len(panel), most=batch_size)
+        most = batch_size * (num_processes() if across_processes else 1)
+        self._schedule = pace.schedule(num_windows=len(panel), most=most)
         if rules is None:
             rules = default_rules(sampling=sampling is not None)
         self._alarms = Alarms(rules, self.reading_names)
@@ -112,7 +115,7 @@ class CollapseMonitor:
         self._base: Baseline | None = None
         self._rotation = Rotation(panel)
         self._stopwatch = Stopwatch()
-        self._history: list[Reading] = []
+        self._history: list[Look] = []
 
     @property
     def started(self) -> bool:
@@ -135,7 +138,7 @@ class CollapseMonitor:
         return self._alarms.alerts
 
     @property
-    def history(self) -> list[Reading]:
+    def history(self) -> list[Look]:
         """Every look at the whole panel since this monitor was made, or its run started."""
         return self._history
 
@@ -163,7 +166,7 @@ class CollapseMonitor:
         step: int = 0,
         *,
         optimizer: torch.optim.Optimizer | None = None,
-    ) -> Reading:
+    ) -> Look:
         """Take the run's own baseline, and forget any earlier run.
 
         Args:
@@ -186,11 +189,11 @@ class CollapseMonitor:
             self._baseline = take_baseline(self.panel, scores, sampled)
             reading = self._take_in(scores, sampled, self._baseline, step)
         self._stopwatch.leave()
-        return reading
+        return self._kept(Look.at(reading))
 
     def observe(
         self, model: torch.nn.Module, step: int, *, optimizer: torch.optim.Optimizer | None = None
-    ) -> Reading:
+    ) -> Look:
         """Look at as much as the pace allows, and put alerts for broken rules into `alerts`.
 
         Call it after every step; where it has nothing to do it takes microseconds.
@@ -209,17 +212,17 @@ class CollapseMonitor:
             ScoringError: The model's output cannot be read, or is not finite.
         """
         baseline = self._start_or_error()
-        windows = self._pace.due(step, self._stopwatch.arrive())
+        windows = self._schedule.due(step, self._stopwatch.arrive())
         try:
             if windows == 0:
-                return Reading(step, {}, {}, is_full=False)
+                return Look(step, {}, {}, is_full=False)
             return self._paced_look(model, step, windows, baseline, optimizer)
         finally:
             self._stopwatch.leave()
 
     def look(
         self, model: torch.nn.Module, step: int, *, optimizer: torch.optim.Optimizer | None = None
-    ) -> Reading:
+    ) -> Look:
         """Look at the whole panel now, whatever the pace, and check the rules.
 
         Args:
@@ -232,7 +235,7 @@ class CollapseMonitor:
             ScoringError: As in `observe`.
         """
         baseline = self._start_or_error()
-        self._pace.due(step, self._stopwatch.arrive())
+        self._schedule.due(step, self._stopwatch.arrive())
         try:
             with self._stopwatch.looking(device_of(model)), averaged_weights(optimizer):
                 return self._full_look(model, step, baseline)
@@ -256,7 +259,7 @@ class CollapseMonitor:
 
     def timing_state(self) -> dict[str, Any]:
         """The part of `state_dict` that changes where nobody looks, too: it takes microseconds."""
-        return {"pace": self._pace.state_dict(), "stopwatch": self._stopwatch.state_dict()}
+        return {"pace": self._schedule.state_dict(), "stopwatch": self._stopwatch.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`.
@@ -279,7 +282,7 @@ class CollapseMonitor:
         self._base = None if state["base"] is None else Baseline.from_dict(state["base"])
         self._alarms.load_state_dict(state["alarms"])
         self._rotation.load_state_dict(state["rotation"])
-        self._pace.load_state_dict(state["pace"])
+        self._schedule.load_state_dict(state["pace"])
         self._stopwatch.load_state_dict(state["stopwatch"])
         if self.prequential is not None and state["prequential"] is not None:
             self.prequential.load_state_dict(state["prequential"])
@@ -299,7 +302,7 @@ class CollapseMonitor:
         windows: int,
         baseline: Baseline,
         optimizer: torch.optim.Optimizer | None,
-    ) -> Reading:
+    ) -> Look:
         if not self._rotation.is_complete:
             windows = len(self.panel)
         seconds: list[float] = []
@@ -313,11 +316,11 @@ class CollapseMonitor:
                 return self._small_look(model, step, windows, baseline)
         finally:
             # A look that failed has cost its time too.
-            self._pace.looked(step, windows, sum(seconds))
+            self._schedule.looked(step, windows, sum(seconds))
 
     def _small_look(
         self, model: torch.nn.Module, step: int, windows: int, baseline: Baseline
-    ) -> Reading:
+    ) -> Look:
         turn = self._rotation.next(windows)
         self._rotation.update(turn, self._looker.look_at(model, turn))
         reading = make_band_reading(
@@ -330,13 +333,16 @@ class CollapseMonitor:
             base=self._base,
             beside=self._prequential_estimates(),
         )
-        self._alarms.check(reading, baseline.readings)
-        return reading
+        return Look.at(reading, self._alarms.check(reading, baseline.readings))
 
-    def _full_look(self, model: torch.nn.Module, step: int, baseline: Baseline) -> Reading:
+    def _full_look(self, model: torch.nn.Module, step: int, baseline: Baseline) -> Look:
         reading = self._take_in(*self._look_at_all(model, step), baseline, step)
-        self._alarms.check(reading, baseline.readings)
-        return reading
+        return self._kept(Look.at(reading, self._alarms.check(reading, baseline.readings)))
+
+    def _kept(self, look: Look) -> Look:
+        # Without what each document contributes: of thousands of looks that would be gigabytes.
+        self._history.append(replace(look, influences={}))
+        return look
 
     def _take_in(
         self,
@@ -347,10 +353,7 @@ class CollapseMonitor:
     ) -> Reading:
         self._rotation.update_all(scores)
         beside = {**self._prequential_estimates(), **sampled}
-        reading = make_reading(self.panel, scores, baseline, beside, step=step, base=self._base)
-        # Without what each document contributes: of thousands of looks that would be gigabytes.
-        self._history.append(replace(reading, influences={}))
-        return reading
+        return make_reading(self.panel, scores, baseline, beside, step=step, base=self._base)
 
     def _look_at_all(
         self, model: torch.nn.Module, step: int
@@ -359,31 +362,38 @@ class CollapseMonitor:
             self._base = self._looker.look_without_adapters(model)
         began = time.perf_counter()
         scores, sampled = self._looker.look_at_all(model), self._looker.let_write(model)
-        if isinstance(self._pace, Budget) and not self._pace.calibrated:
-            self._calibrate(self._pace, model, step, full=time.perf_counter() - began)
+        full = time.perf_counter() - began
+        self._schedule.calibrate(step, full, partial(self._timed, model))
         return scores, sampled
 
     def _prequential_estimates(self) -> Mapping[str, Estimate]:
         return {} if self.prequential is None else self.prequential.estimates()
 
-    def _calibrate(self, pace: Budget, model: torch.nn.Module, step: int, *, full: float) -> None:
-        def seconds(windows: int) -> float:
-            began = time.perf_counter()
-            self._looker.look_at(model, self._rotation.next(windows))
-            return time.perf_counter() - began
-
-        # The first call of its kind pays for what a model or a compiler sets up.
-        seconds(1), seconds(pace.most)
-        pace.calibrate(step, seconds(1), seconds(pace.most), full)
+    def _timed(self, model: torch.nn.Module, windows: int) -> float:
+        began = time.perf_counter()
+        self._looker.look_at(model, self._rotation.next(windows))
+        return time.perf_counter() - began
 
 
 def _check_kinds(
-    panel: object, rules: object, sampling: object, prequential: object, baseline: object
+    panel: object,
+    pace: object,
+    rules: object,
+    sampling: object,
+    prequential: object,
+    baseline: object,
 ) -> None:
     """Refuse what would fail at the first look, when a callback could only report it."""
     is_rules = isinstance(rules, Sequence) and all(isinstance(rule, Threshold) for rule in rules)
     for name, given, fits, expected, hint in (
         ("panel", panel, isinstance(panel, HeldOutPanel), "a HeldOutPanel", "from_texts makes one"),
+        (
+            "pace",
+            pace,
+            isinstance(pace, Pace) and not isinstance(pace, type),
+            "a pace",
+            "give Budget(0.01) for a hundredth of the training time, or EveryNSteps(50)",
+        ),
         ("rules", rules, rules is None or is_rules, "a list of Threshold", "leave it out, or []"),
         (
             "sampling",

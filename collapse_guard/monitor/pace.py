@@ -1,12 +1,13 @@
-"""How much of a panel is looked at on which step."""
+"""How much of a panel is looked at on which step: what users say, and the schedule that follows."""
 
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-from collapse_guard.distributed import num_processes, of_first_process
+from collapse_guard.distributed import of_first_process
 from collapse_guard.errors import bad_argument
 
 _HORIZON = 100
@@ -16,7 +17,20 @@ _NOT_YET = 1 << 62
 """The step of a look that is not planned."""
 
 
+@runtime_checkable
 class Pace(Protocol):
+    """How often to look, and at how much: settings, which any number of monitors may share."""
+
+    def schedule(self, *, num_windows: int, most: int) -> "Schedule":
+        """What a run goes by.
+
+        Args:
+            num_windows: Windows of the panel.
+            most: Largest number of windows in a small look, on all processes together.
+        """
+
+
+class Schedule(Protocol):
     """Says how much to look at, and is told what looking took."""
 
     def due(self, step: int, trained: float | None) -> int:
@@ -30,33 +44,64 @@ class Pace(Protocol):
     def looked(self, step: int, windows: int, seconds: float) -> None:
         """Take note of a look that `due` asked for."""
 
+    def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
+        """Learn what looks cost, from the first look at the whole panel; later ones say nothing.
+
+        Args:
+            step: The step that the run starts after.
+            full: Seconds of a look at the whole panel.
+            timed: Looks at so many windows and returns the seconds that it took.
+        """
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`."""
+        """Go on from `state_dict`; one of another pace says nothing."""
 
 
+@dataclass(frozen=True)
 class EveryNSteps:
+    """The pace that looks at the whole panel every n steps, and at nothing in between.
+
+    Attributes:
+        steps: n, at least 1.
+
+    Raises:
+        ArgumentError: At construction, for n below 1.
+
+    Example:
+        >>> schedule = EveryNSteps(50).schedule(num_windows=8, most=4)
+        >>> schedule.due(49, None), schedule.due(50, None)
+        (0, 8)
+    """
+
+    steps: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+            raise bad_argument(
+                "steps",
+                expected="a whole number of at least 1 step",
+                given=self.steps,
+                hint="try EveryNSteps(50)",
+            )
+
+    def schedule(self, *, num_windows: int, most: int) -> "EveryNStepsSchedule":
+        """As `Pace.schedule`."""
+        return EveryNStepsSchedule(self.steps, num_windows=num_windows)
+
+
+class EveryNStepsSchedule:
     """The whole panel, every n steps.
 
     Args:
-        every_n_steps: n, at least 1.
+        steps: n, at least 1.
         num_windows: Windows of the panel.
-
-    Raises:
-        ArgumentError: n is below 1.
     """
 
-    def __init__(self, every_n_steps: int, *, num_windows: int) -> None:
-        if not isinstance(every_n_steps, int) or every_n_steps < 1:
-            raise bad_argument(
-                "every_n_steps",
-                expected="a whole number of at least 1 step",
-                given=every_n_steps,
-                hint="try 50",
-            )
-        self.every_n_steps = every_n_steps
+    def __init__(self, steps: int, *, num_windows: int) -> None:
+        self._steps = steps
         self._num_windows = num_windows
         self._step: int | None = None
 
@@ -65,11 +110,14 @@ class EveryNSteps:
         before, self._step = self._step, step
         if before is None or before >= step:
             before = step - 1
-        passed = step // self.every_n_steps > before // self.every_n_steps
+        passed = step // self._steps > before // self._steps
         return self._num_windows if passed else 0
 
     def looked(self, step: int, windows: int, seconds: float) -> None:
         """Nothing to note."""
+
+    def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
+        """Nothing to learn."""
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing to keep."""
@@ -79,7 +127,36 @@ class EveryNSteps:
         """Nothing to go on from."""
 
 
+@dataclass(frozen=True)
 class Budget:
+    """The pace that spends a stated share of the training time on looks.
+
+    `BudgetSchedule` says how.
+
+    Attributes:
+        overhead: The share, above 0 and below 1.
+
+    Raises:
+        ArgumentError: At construction, for a share out of range.
+    """
+
+    overhead: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.overhead, int | float) or not 0.0 < self.overhead < 1.0:
+            raise bad_argument(
+                "overhead",
+                expected="a share of the training time above 0 and below 1",
+                given=self.overhead,
+                hint="Budget(0.01) spends a hundredth; EveryNSteps(50) fixes the pace",
+            )
+
+    def schedule(self, *, num_windows: int, most: int) -> "BudgetSchedule":
+        """As `Pace.schedule`."""
+        return BudgetSchedule(self.overhead, num_windows=num_windows, most=most)
+
+
+class BudgetSchedule:
     """As much as a stated share of the training time allows.
 
     Half of the budget goes to small looks, as often as it allows and no larger than needed; what
@@ -96,19 +173,9 @@ class Budget:
         overhead: Share of the training time that looks may take, above 0 and below 1.
         num_windows: Windows of the panel.
         most: Largest number of windows in a small look.
-
-    Raises:
-        ArgumentError: The share is out of range.
     """
 
     def __init__(self, overhead: float, *, num_windows: int, most: int) -> None:
-        if not isinstance(overhead, int | float) or not 0.0 < overhead < 1.0:
-            raise bad_argument(
-                "overhead",
-                expected="a share of the training time above 0 and below 1, or None",
-                given=overhead,
-                hint="0.01 spends a hundredth; overhead=None, every_n_steps=50 fixes the pace",
-            )
         self._rate = overhead / 2
         self._num_windows = num_windows
         self._most = max(min(most, num_windows // 2), 1)
@@ -118,31 +185,25 @@ class Budget:
         self._small_account, self._full_account = 0.0, 0.0
         self._small_due, self._small_windows, self._full_due = 1, 1, 1
 
-    def calibrate(self, step: int, one: float, most: float, full: float) -> None:
-        """Begin, knowing what looks cost.
+    def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
+        """Begin, knowing what looks cost: of all windows, of one, and of the most of a small look.
 
         Args:
             step: The step that the run starts after.
-            one: Seconds of a small look at 1 window.
-            most: Seconds of a small look at the most windows.
-            full: Seconds of a look at the whole panel.
+            full: As in `Schedule.calibrate`.
+            timed: As in `Schedule.calibrate`.
         """
+        if self._full > 0.0:
+            return
+        # The first call of its kind pays for what a model or a compiler sets up.
+        timed(1), timed(self._most)
+        one, most = timed(1), timed(self._most)
         self._per_window = max(most - one, 0.0) / max(self._most - 1, 1)
         self._fixed, self._full = max(one - self._per_window, 0.0), full
         # Until a step has been timed nobody knows what may be spent.
         self._small_due, self._full_due = step + 3, _NOT_YET
         self._small_windows = 0
         self._step = step
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether it is known what looks cost."""
-        return self._full > 0.0
-
-    @property
-    def most(self) -> int:
-        """The largest number of windows in a small look."""
-        return self._most
 
     def due(self, step: int, trained: float | None) -> int:
         """What has come due, the whole panel first."""
@@ -230,29 +291,3 @@ class Budget:
 
 def _steps_until(cost: float, account: float, income: float) -> int:
     return max(math.ceil((cost - account) / income), 1)
-
-
-def make_pace(
-    overhead: float | None, every_n_steps: int | None, *, num_windows: int, most: int
-) -> Pace:
-    """The pace that a share of the training time, or a number of steps, asks for.
-
-    Args:
-        overhead: As in `Budget`, or None.
-        every_n_steps: As in `EveryNSteps`, or None.
-        num_windows: Windows of the panel.
-        most: Largest number of windows in a small look of one process.
-
-    Raises:
-        ArgumentError: Both are given, or neither, or one is out of range.
-    """
-    if overhead is not None and every_n_steps is None:
-        return Budget(overhead, num_windows=num_windows, most=most * num_processes())
-    if overhead is None and every_n_steps is not None:
-        return EveryNSteps(every_n_steps, num_windows=num_windows)
-    raise bad_argument(
-        "every_n_steps",
-        expected="either a share of the training time in `overhead`, or a number of steps here",
-        given=f"overhead={overhead}, every_n_steps={every_n_steps}",
-        hint="write overhead=None, every_n_steps=50 to look at all of the panel every 50 steps",
-    )

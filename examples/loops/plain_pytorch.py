@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from collapse_guard import CollapseMonitor, FailureGuard
+from collapse_guard import Budget, CollapseMonitor, FailureGuard
 from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -27,7 +27,7 @@ def main() -> None:
     batches = rows[torch.randint(len(rows), (arguments.steps, 16))]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
-    monitor = CollapseMonitor(panel, overhead=arguments.overhead)
+    monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
     monitor.start(model)
     failures = FailureGuard()
     for step, batch in enumerate(batches, start=1):

@@ -5,7 +5,7 @@ import argparse
 import torch
 from accelerate import Accelerator
 
-from collapse_guard import CollapseMonitor, MixGuard
+from collapse_guard import Budget, CollapseMonitor, MixGuard
 from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -40,7 +40,7 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
 
-    monitor = CollapseMonitor(panel, overhead=arguments.overhead)
+    monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
     monitor.start(model)
     step = 0
     while step < arguments.steps:

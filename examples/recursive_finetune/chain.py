@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from collapse_guard import Baseline, CollapseMonitor, Threshold, distinct_n
+from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, Threshold, distinct_n
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
 from collapse_guard.examples.recursive_finetune.finetuning import Lesson, fine_tune
@@ -122,8 +122,7 @@ class Laboratory:
         return CollapseMonitor(
             self._human.panel,
             rules=rules,
-            overhead=None,
-            every_n_steps=self._settings.every_n_steps,
+            pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
             baseline=baseline,
         )

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from transformers import TrainerCallback
 
-from collapse_guard import Alert, CollapseMonitor, Threshold
+from collapse_guard import Alert, Budget, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.huggingface.runs import make_trainer
@@ -38,7 +38,7 @@ class Diary(CollapseMonitor):
         super().__init__(PANEL, batch_size=2, **arguments)
         self.looks: list[Reading] = []
         if windows is not None:
-            self._pace = Scripted(windows)
+            self._schedule = Scripted(windows)
 
     def start(self, *args: Any, **kwargs: Any) -> Reading:
         return self._kept(super().start(*args, **kwargs))
@@ -58,7 +58,7 @@ def scripted() -> Diary:
     """Looks at 1 window, which leaves one process without any, at 2, at all, and so on."""
     rule = Threshold("perplexity", above=0.0, patience=2, alpha=None)
     windows = {1: 1, 2: 2, 3: len(PANEL), 4: 5, STOP: len(PANEL)}
-    return Diary(windows=windows, rules=[rule], overhead=None, every_n_steps=1)
+    return Diary(windows=windows, rules=[rule], pace=EveryNSteps(1))
 
 
 def stop_on_second(alert: Alert) -> str | None:
@@ -180,13 +180,13 @@ def work(name: str, folder: Path) -> dict[str, Any]:
         with uneven_clock(monitor) as clock:
             return train(monitor, lambda model, step: clock.train(), on_error="raise")
 
-    looking = {"rules": [], "overhead": None, "every_n_steps": 1}
+    looking = {"rules": [], "pace": EveryNSteps(1)}
     failures = Told()
     return {
         "agreed": train(scripted(), save, on_alert=stop_on_second, on_error="raise"),
         "failed": train(Diary(**looking), broken=True) | {"kinds": failures.kinds},
         "healthy": train(Diary(**looking), on_error="raise"),
-        "budget": in_time(Diary(rules=[], overhead=0.5)),
+        "budget": in_time(Diary(rules=[], pace=Budget(0.5))),
     }
 
 

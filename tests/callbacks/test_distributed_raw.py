@@ -10,7 +10,15 @@ import torch.distributed as dist
 from peft import LoraConfig, get_peft_model
 from torch.nn.parallel import DistributedDataParallel
 
-from collapse_guard import ArgumentError, CollapseMonitor, HeldOutPanel, Sampling, Threshold
+from collapse_guard import (
+    ArgumentError,
+    Budget,
+    CollapseMonitor,
+    EveryNSteps,
+    HeldOutPanel,
+    Sampling,
+    Threshold,
+)
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.readings.reading import Reading
 from tests.paces import Scripted
@@ -47,12 +55,11 @@ def monitor_of(panel: HeldOutPanel, batch_size: int, **arguments: Any) -> Collap
     settings = {"rules": [Threshold("perplexity", above=0.0, alpha=None)], "against_base": True}
     monitor = CollapseMonitor(
         panel,
-        overhead=None,
-        every_n_steps=1,
+        pace=EveryNSteps(1),
         batch_size=batch_size,
         **{**settings, **arguments},
     )
-    monitor._pace = Scripted({1: 1, 2: 2, 3: len(panel), 4: len(panel) - 1})
+    monitor._schedule = Scripted({1: 1, 2: 2, 3: len(panel), 4: len(panel) - 1})
     return monitor
 
 
@@ -124,10 +131,10 @@ def failing_looks() -> dict[str, Any]:
         model = DistributedDataParallel(faulty)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         monitor = CollapseMonitor(
-            tiny_panel(documents=4), rules=[], overhead=None, every_n_steps=1, batch_size=2
+            tiny_panel(documents=4), rules=[], pace=EveryNSteps(1), batch_size=2
         )
         monitor.start(model)
-        monitor._pace = Scripted({step: 3 if step % 2 else 12 for step in range(1, 10)})
+        monitor._schedule = Scripted({step: 3 if step % 2 else 12 for step in range(1, 10)})
         ends, losses = [], []
         for step, fault in enumerate(faults, start=1):
             mine = ROWS[step * WORLD + dist.get_rank()][None]
@@ -155,7 +162,7 @@ def failing_looks() -> dict[str, Any]:
 def steps_looked_at_in_time() -> list[int]:
     """The steps that a budget allows, on processes that see different times."""
     model, looks = tiny_gpt2(), []
-    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[], overhead=0.5, batch_size=2)
+    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[], pace=Budget(0.5), batch_size=2)
     with uneven_clock(monitor) as clock:
         monitor.start(model)
         for step in range(1, 61):

@@ -12,7 +12,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
-from collapse_guard import CollapseMonitor, Sampling
+from collapse_guard import CollapseMonitor, EveryNSteps, Sampling
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.model.undisturbed import undisturbed
 from tests.paces import Scripted
@@ -70,12 +70,11 @@ def monitor_of(windows: dict[int, int]) -> CollapseMonitor:
     monitor = CollapseMonitor(
         tiny_panel(documents=5),
         rules=[],
-        overhead=None,
-        every_n_steps=1,
+        pace=EveryNSteps(1),
         batch_size=4,
         sampling=SAMPLING,
     )
-    monitor._pace = Scripted(windows)
+    monitor._schedule = Scripted(windows)
     return monitor
 
 

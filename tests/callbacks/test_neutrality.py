@@ -18,7 +18,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.data import DataLoader
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 
-from collapse_guard import CollapseMonitor, MixGuard, Sampling, Threshold
+from collapse_guard import Budget, CollapseMonitor, EveryNSteps, MixGuard, Sampling, Threshold
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, MixLedgerCallback
 from collapse_guard.errors import ScoringError
 from collapse_guard.failures import FailureGuard
@@ -91,7 +91,7 @@ class Setting:
         return DataLoader(rows, BATCH, shuffle=not self.mixed)
 
     def monitor(self, kind: type[CollapseMonitor], rows: Any) -> CollapseMonitor:
-        pace = {"overhead": 0.5} if self.budget else {"overhead": None, "every_n_steps": 1}
+        pace = {"pace": Budget(0.5)} if self.budget else {"pace": EveryNSteps(1)}
         reader = PrequentialReader(rows, tiny_reference(), start_rows=2) if self.mixed else None
         return kind(
             tiny_panel(documents=4),

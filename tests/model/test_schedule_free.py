@@ -2,7 +2,7 @@ import pytest
 import schedulefree
 import torch
 
-from collapse_guard import CollapseMonitor
+from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.model.schedule_free import averaged_weights, is_schedule_free
 from tests.tiny import tiny_gpt2, tiny_panel
 
@@ -110,7 +110,7 @@ def test_every_kind_of_look_sees_the_average() -> None:
     model = tiny_gpt2()
     optimizer = schedulefree.SGDScheduleFree(model.parameters(), lr=0.05)
     optimizer.train()
-    monitor = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=2)
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2))
     monitor.start(model, optimizer=optimizer)
     for _ in range(4):
         ids = torch.arange(20)[None]

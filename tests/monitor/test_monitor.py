@@ -6,7 +6,14 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from collapse_guard import ArgumentError, CollapseGuardError, CollapseMonitor, Threshold
+from collapse_guard import (
+    ArgumentError,
+    Budget,
+    CollapseGuardError,
+    CollapseMonitor,
+    EveryNSteps,
+    Threshold,
+)
 from collapse_guard.readings.reading import BAND_READINGS, PAIRED_READINGS, READINGS
 from tests.paces import Scripted
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
@@ -117,13 +124,13 @@ def test_every_reading_has_a_description() -> None:
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
-    monitor = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=1, **arguments)
-    monitor._pace = Scripted(windows)
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), **arguments)
+    monitor._schedule = Scripted(windows)
     return monitor
 
 
 def test_the_pace_is_fixed_by_hand() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=3), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), pace=EveryNSteps(3)), tiny_gpt2()
     monitor.start(model)
     looked = [bool(monitor.observe(model, step)) for step in range(1, 8)]
     assert looked == [False, False, True, False, False, True, False]
@@ -164,7 +171,7 @@ def test_a_first_look_is_at_all_of_the_panel_and_paid_for_as_such() -> None:
     first, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
     first.start(model)
     monitor = looking_at(6, baseline=first.baseline)
-    monitor._pace = Noting(6)
+    monitor._schedule = Noting(6)
     # It has a start, but has looked at nothing itself that small looks could add to.
     assert [monitor.observe(model, step).is_full for step in (1, 2)] == [True, False]
     assert noted == [len(monitor.panel), 6]
@@ -194,7 +201,7 @@ def test_a_resumed_rotation_goes_on() -> None:
 
 
 def test_a_budget_is_kept_and_told() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), overhead=0.5), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), pace=Budget(0.5)), tiny_gpt2()
     monitor.start(model)
     assert math.isnan(monitor.overhead_spent)
     looks = []
@@ -225,13 +232,10 @@ def test_the_model_without_its_adapters_is_a_reference() -> None:
     assert trained == {name: each.requires_grad for name, each in model.named_parameters()}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{"overhead": None}, {"every_n_steps": 5}, {"overhead": 0.0}, {"overhead": 1.0}],
-)
-def test_a_pace_is_a_budget_or_a_number_of_steps(arguments: dict) -> None:
-    with pytest.raises(ArgumentError, match=r"`every_n_steps`|`overhead`"):
-        CollapseMonitor(tiny_panel(), **arguments)
+@pytest.mark.parametrize("pace", [0.01, 50, None, EveryNSteps])
+def test_what_is_no_pace_is_refused(pace: object) -> None:
+    with pytest.raises(ArgumentError, match=r"`pace` expected a pace"):
+        CollapseMonitor(tiny_panel(), pace=pace)
 
 
 def test_rules_on_what_is_not_read_are_refused() -> None:

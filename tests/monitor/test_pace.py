@@ -2,13 +2,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.monitor.pace import Budget, EveryNSteps
+from collapse_guard.monitor.pace import Budget, BudgetSchedule, EveryNSteps
 
 WINDOWS = 64
 MOST = 16
@@ -50,13 +51,13 @@ class Diary:
         return [step for step, windows in self.windows.items() if windows < WINDOWS]
 
 
-def calibrated(costs: Costs, overhead: float = 0.01) -> Budget:
-    pace = Budget(overhead, num_windows=WINDOWS, most=MOST)
-    pace.calibrate(0, costs(0, 1), costs(0, pace.most), costs(0, WINDOWS))
-    return pace
+def calibrated(costs: Costs, overhead: float = 0.01) -> BudgetSchedule:
+    schedule = Budget(overhead).schedule(num_windows=WINDOWS, most=MOST)
+    schedule.calibrate(0, costs(0, WINDOWS), partial(costs, 0))
+    return schedule
 
 
-def run(pace: Budget, steps: Iterable[float], costs: Costs, *, first: int = 1) -> Diary:
+def run(pace: BudgetSchedule, steps: Iterable[float], costs: Costs, *, first: int = 1) -> Diary:
     """Train for so many seconds a step."""
     diary = Diary()
     for step, seconds in enumerate(steps, first):
@@ -71,11 +72,11 @@ def run(pace: Budget, steps: Iterable[float], costs: Costs, *, first: int = 1) -
 
 
 def test_every_n_steps_looks_at_everything_at_every_nth() -> None:
-    pace = EveryNSteps(3, num_windows=WINDOWS)
+    pace = EveryNSteps(3).schedule(num_windows=WINDOWS, most=MOST)
     assert [pace.due(step, 1.0) for step in range(1, 8)] == [0, 0, 64, 0, 0, 64, 0]
     pace.load_state_dict(json.loads(json.dumps(pace.state_dict())))
-    with pytest.raises(ArgumentError, match="`every_n_steps`"):
-        EveryNSteps(0, num_windows=WINDOWS)
+    with pytest.raises(ArgumentError, match="`steps`"):
+        EveryNSteps(0)
 
 
 @pytest.mark.parametrize("overhead", [0.002, 0.01])
@@ -188,10 +189,10 @@ def test_state_goes_on_after_json() -> None:
     costs = Costs()
     whole = calibrated(costs)
     run(whole, [0.3] * 500, costs)
-    resumed = Budget(0.01, num_windows=WINDOWS, most=MOST)
-    assert not resumed.calibrated
+    resumed = Budget(0.01).schedule(num_windows=WINDOWS, most=MOST)
     resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
-    assert resumed.calibrated
+    # It knows what looks cost: another look at all of the panel asks for none to be timed.
+    resumed.calibrate(500, 1.0, pytest.fail)
     # The first call after a resumption knows no time, which costs a step's income.
     whole.due(501, None), resumed.due(501, None)
     steps = [0.3] * 500
@@ -201,15 +202,16 @@ def test_state_goes_on_after_json() -> None:
 def test_the_state_of_another_pace_says_nothing() -> None:
     costs = Costs()
     pace, fresh = calibrated(costs), calibrated(costs)
-    pace.load_state_dict(EveryNSteps(5, num_windows=WINDOWS).state_dict())
+    every_fifth = EveryNSteps(5).schedule(num_windows=WINDOWS, most=MOST)
+    pace.load_state_dict(every_fifth.state_dict())
     assert run(pace, [0.3] * 100, costs) == run(fresh, [0.3] * 100, costs)
-    EveryNSteps(5, num_windows=WINDOWS).load_state_dict(pace.state_dict())
+    every_fifth.load_state_dict(pace.state_dict())
 
 
 @pytest.mark.parametrize("overhead", [0.0, 1.0, -0.1, float("nan")])
 def test_a_share_out_of_range_is_refused(overhead: float) -> None:
     with pytest.raises(ArgumentError, match="`overhead`"):
-        Budget(overhead, num_windows=WINDOWS, most=MOST)
+        Budget(overhead)
 
 
 def test_a_training_that_counts_its_steps_afresh_waits_no_longer() -> None:

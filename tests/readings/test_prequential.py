@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from collapse_guard import ArgumentError, CollapseMonitor, MixGuard, Threshold, token_logprobs
+from collapse_guard import (
+    ArgumentError,
+    CollapseMonitor,
+    EveryNSteps,
+    MixGuard,
+    Threshold,
+    token_logprobs,
+)
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import PREQUENTIAL_READINGS
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
@@ -176,8 +183,7 @@ def test_the_monitor_tells_them_beside_the_panels() -> None:
     monitor = CollapseMonitor(
         tiny_panel(),
         rules=[rule],
-        overhead=None,
-        every_n_steps=2,
+        pace=EveryNSteps(2),
         prequential=PrequentialReader(mix, tiny_reference()),
     )
     start = monitor.start(model)

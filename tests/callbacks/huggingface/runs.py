@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from collapse_guard import CollapseMonitor
+from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.paces import Scripted
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
@@ -66,10 +66,10 @@ def guarded(**arguments: Any) -> CollapseGuardCallback:
     every_n_steps = arguments.pop("every_n_steps", 5)
     windows = arguments.pop("windows", None)
     monitor = CollapseMonitor(
-        tiny_panel(), overhead=None, every_n_steps=every_n_steps, **{"rules": None, **settings}
+        tiny_panel(), pace=EveryNSteps(every_n_steps), **{"rules": None, **settings}
     )
     if windows is not None:
-        monitor._pace = Scripted(windows)
+        monitor._schedule = Scripted(windows)
     return CollapseGuardCallback(monitor, **{"on_error": "raise", **arguments})
 
 

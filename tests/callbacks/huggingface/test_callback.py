@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import EarlyStoppingCallback
 
-from collapse_guard import ArgumentError, CollapseMonitor, MixGuard
+from collapse_guard import ArgumentError, Budget, CollapseMonitor, EveryNSteps, MixGuard
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import CollapseGuardError, MixOrderError
 from collapse_guard.monitor.stopwatch import Stopwatch
@@ -107,7 +107,7 @@ def test_without_attach_the_history_has_them_and_trackers_are_missed_aloud(
 
 def test_the_budget_is_the_default(tmp_path: Path) -> None:
     # Steps that take next to no time leave nothing for looks between the first and the last.
-    monitor = CollapseMonitor(tiny_panel(), overhead=1e-6)
+    monitor = CollapseMonitor(tiny_panel(), pace=Budget(1e-6))
     trainer = make_trainer(tmp_path, eval_strategy="epoch")
     CollapseGuardCallback(monitor, on_error="raise").attach(trainer)
     trainer.train()
@@ -199,7 +199,7 @@ class Breaks(CollapseMonitor):
     """Fails at every look from the given step on."""
 
     def __init__(self, error: Exception, from_step: int) -> None:
-        super().__init__(tiny_panel(), overhead=None, every_n_steps=2)
+        super().__init__(tiny_panel(), pace=EveryNSteps(2))
         self.error, self.from_step = error, from_step
 
     def _look_at_all(self, model: torch.nn.Module, step: int) -> Any:

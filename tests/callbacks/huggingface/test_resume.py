@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainerCallback
 
-from collapse_guard import CollapseMonitor, Threshold
+from collapse_guard import Budget, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.callbacks.huggingface.runs import guarded, make_trainer, readings_in
 from tests.tiny import tiny_gpt2, tiny_panel
@@ -91,7 +91,7 @@ def test_every_checkpoint_holds_the_pace_of_its_step(tmp_path: Path) -> None:
             folder, callbacks=[watcher], save_strategy="steps", save_steps=1, save_only_model=False
         )
         # Much, so that steps without a look, with a small one, and with a full one all come up.
-        monitors.append(CollapseMonitor(tiny_panel(), overhead=0.5))
+        monitors.append(CollapseMonitor(tiny_panel(), pace=Budget(0.5)))
         CollapseGuardCallback(monitors[-1], on_error="raise").attach(trainer)
         return trainer
 
@@ -183,7 +183,7 @@ def test_a_state_of_another_panel_is_told_and_not_used(
     guarded().attach(trainer)
     trainer.train()
     later = make_trainer(tmp_path, **arguments)
-    monitor = CollapseMonitor(tiny_panel(window=20), overhead=None, every_n_steps=4)
+    monitor = CollapseMonitor(tiny_panel(window=20), pace=EveryNSteps(4))
     CollapseGuardCallback(monitor).attach(later)
     later.train(resume_from_checkpoint=str(tmp_path / "checkpoint-8"))
     assert "expected one of a monitor of this panel" in caplog.text

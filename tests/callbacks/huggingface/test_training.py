@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from torch._dynamo.utils import counters
 from transformers import PreTrainedModel, Trainer, TrainerCallback
 
-from collapse_guard import CollapseMonitor, MixGuard
+from collapse_guard import CollapseMonitor, EveryNSteps, MixGuard
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.readings.prequential import PrequentialReader
 from tests.callbacks.huggingface.runs import fingerprint, guarded, make_trainer, readings_in
@@ -152,7 +152,7 @@ def test_human_rows_are_read_off_the_training(tmp_path: Path) -> None:
         mix = MixGuard(*rows, human_fraction=0.5, block_size=8)
         reader = PrequentialReader(mix, tiny_reference(), start_rows=4)
         monitor = CollapseMonitor(
-            tiny_panel(), overhead=None, every_n_steps=1, prequential=reader if attached else None
+            tiny_panel(), pace=EveryNSteps(1), prequential=reader if attached else None
         )
         trainer = make_trainer(
             folder,

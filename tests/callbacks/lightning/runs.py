@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers.logger import DummyLogger
 
-from collapse_guard import CollapseMonitor, Threshold
+from collapse_guard import CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import CollapseGuard
 from tests.paces import Scripted
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
@@ -90,12 +90,12 @@ def make_trainer(folder: Path, *callbacks: pl.Callback, **arguments: Any) -> pl.
 
 
 def every(steps: int, **arguments: Any) -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), overhead=None, every_n_steps=steps, **arguments)
+    return CollapseMonitor(tiny_panel(), pace=EveryNSteps(steps), **arguments)
 
 
 def small_looks(rules: Sequence[Threshold]) -> CollapseMonitor:
     monitor = every(1, rules=rules)
-    monitor._pace = Scripted(2)
+    monitor._schedule = Scripted(2)
     return monitor
 
 

@@ -11,6 +11,7 @@ from collapse_guard import (
     Alert,
     ArgumentError,
     CollapseMonitor,
+    EveryNSteps,
     Threshold,
 )
 from collapse_guard.callbacks import CollapseGuard
@@ -68,7 +69,7 @@ class Breaks(CollapseMonitor):
     """Fails at every look from the given step on."""
 
     def __init__(self, error: Exception, from_step: int) -> None:
-        super().__init__(tiny_panel(), rules=[], overhead=None, every_n_steps=2)
+        super().__init__(tiny_panel(), rules=[], pace=EveryNSteps(2))
         self.error, self.from_step = error, from_step
 
     def _look_at_all(self, model: torch.nn.Module, step: int) -> Any:

@@ -1,0 +1,25 @@
+"""What a monitor answers when it has looked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from collapse_guard.alerts.rules import Alert
+from collapse_guard.readings.reading import Reading
+
+
+@dataclass(frozen=True)
+class Look(Reading):
+    """What one look read, and the alerts that it raised; empty, and so false, where nobody looked.
+
+    Two looks are equal where they read the same.
+
+    Attributes:
+        alerts: Those of this look, in the order of the rules.
+    """
+
+    alerts: tuple[Alert, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def at(cls, reading: Reading, alerts: Iterable[Alert] = ()) -> "Look":
+        """The look that took a reading and raised these alerts."""
+        return cls(**vars(reading), alerts=tuple(alerts))
