@@ -3,7 +3,7 @@
 import math
 
 from collapse_guard.monitor.monitor import CollapseMonitor
-from collapse_guard.readings.reading import PAIRED_READINGS, Reading
+from collapse_guard.readings.reading import Reading
 
 
 def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
@@ -15,13 +15,15 @@ def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
 
     Returns:
         Python floats, which every tracker and checkpoint takes, by name: the readings, the standard
-        errors of those in `PAIRED_READINGS` as `<reading>_se`, `alerts` (how many so far) and
+        errors of those that log it as `<reading>_se`, `alerts` (how many so far) and
         `overhead` (the share of the training time that looks have taken). What is not a number is
         left out.
     """
     values: dict[str, float] = dict(reading)
-    for name in PAIRED_READINGS:
-        values[f"{name}_se"] = reading.standard_errors.get(name, math.nan)
+    for kind in monitor.readings:
+        if kind.logs_error:
+            error = reading.standard_errors.get(kind.name, math.nan)
+            values[f"{kind.name}_se"] = error
     values["alerts"] = len(monitor.alerts)
     values["overhead"] = monitor.overhead_spent
     return {name: float(value) for name, value in values.items() if not math.isnan(value)}
@@ -29,5 +31,5 @@ def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
 
 def record_keys(monitor: CollapseMonitor) -> tuple[str, ...]:
     """Every key that the record of a look at the whole panel can have."""
-    errors = (f"{name}_se" for name in PAIRED_READINGS)
+    errors = (f"{kind.name}_se" for kind in monitor.readings if kind.logs_error)
     return (*monitor.reading_names, *errors, "alerts", "overhead")

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collapse_guard.monitor.pace import Budget as Budget, EveryNSteps as EveryNSteps
     from collapse_guard.readings.baseline import Baseline as Baseline
     from collapse_guard.readings.check_reading import check_reading as check_reading
+    from collapse_guard.readings.kind import ReadingKind as ReadingKind
+    from collapse_guard.readings.panel import Panel as Panel
     from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
     from collapse_guard.readings.reading import Reading as Reading
     from collapse_guard.readings.sampling import Sampling as Sampling
@@ -75,10 +77,12 @@ _HOME = {
     "MixOrderError": "errors",
     "MixReport": "mixing.reports.report",
     "MixStream": "mixing.stream",
+    "Panel": "readings.panel",
     "PanelError": "errors",
     "PeerError": "errors",
     "PrequentialReader": "readings.prequential",
     "Reading": "readings.reading",
+    "ReadingKind": "readings.kind",
     "Sampling": "readings.sampling",
     "ScoringError": "errors",
     "Source": "rows.source",
@@ -112,10 +116,12 @@ __all__ = [
     "MixOrderError",
     "MixReport",
     "MixStream",
+    "Panel",
     "PanelError",
     "PeerError",
     "PrequentialReader",
     "Reading",
+    "ReadingKind",
     "Sampling",
     "ScoringError",
     "Source",

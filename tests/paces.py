@@ -5,7 +5,7 @@ from typing import Any
 
 
 class Scripted:
-    """A pace that looks at so many windows of the panel.
+    """A pace that looks at so many windows of the panel, and its own schedule.
 
     Args:
         windows: After these steps, by step; or after every one.
@@ -13,6 +13,9 @@ class Scripted:
 
     def __init__(self, windows: Mapping[int, int] | int) -> None:
         self.windows = windows
+
+    def schedule(self, *, num_windows: int, most: int) -> "Scripted":
+        return self
 
     def due(self, step: int, trained: float | None) -> int:
         return self.windows if isinstance(self.windows, int) else self.windows.get(step, 0)

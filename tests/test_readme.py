@@ -13,8 +13,7 @@ from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 import collapse_guard
 from collapse_guard import CollapseMonitor, Sampling
 from collapse_guard.callbacks.records import record_keys
-from collapse_guard.readings.reading import READINGS
-from collapse_guard.readings.sampled import SAMPLED_READINGS
+from tests.looks import ON_HUMAN_TEXT, WRITTEN
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 README = Path(collapse_guard.__file__).parents[1] / "README.md"
@@ -105,4 +104,4 @@ def test_the_table_of_logged_keys_is_complete() -> None:
     monitor = CollapseMonitor(tiny_panel(), sampling=Sampling())
     logged = set(record_keys(monitor))
     assert listed == logged
-    assert set(READINGS) | set(SAMPLED_READINGS) < logged
+    assert set(ON_HUMAN_TEXT) | set(WRITTEN) < logged

@@ -6,40 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.readings.reading import (
-    BASE_READINGS,
-    PREQUENTIAL_READINGS,
-    READINGS,
-    Reading,
-)
-from collapse_guard.readings.sampled import SAMPLED_READINGS
+from collapse_guard.readings.kind import ReadingKind
+from collapse_guard.readings.reading import Reading
+from collapse_guard.readings.registry import READINGS
 from collapse_guard.statistics.confidence_sequence import check_alpha, half_width
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm, scaled
 
-MEANINGS: Mapping[str, str] = {
-    **READINGS,
-    **BASE_READINGS,
-    **PREQUENTIAL_READINGS,
-    **SAMPLED_READINGS,
-}
-"""Every reading that a rule can be about, and what it is."""
-
 Severity = Literal["info", "warn", "critical"]
-
-_ON_LOG_SCALE = {
-    "perplexity",
-    "tail_prob",
-    "tail_retention",
-    "head_retention",
-    "tail_mass_ratio",
-    "effective_vocabulary",
-    "tail_retention_vs_base",
-    "head_retention_vs_base",
-}
-"""Readings whose logarithm is nearer to a mean over documents than they are themselves."""
-
-_BELOW_ZERO = {"tail_logprob", "head_logprob"}
-"""Readings of which a larger multiple is a lower one."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +53,8 @@ class Threshold:
     break the rule.
 
     Attributes:
-        reading: Name of the reading, one of `READINGS`, of `BASE_READINGS` where the monitor
-            compares with the model without its adapters, or of `SAMPLED_READINGS` where it lets the
-            model write.
+        reading: Name of the reading: one of `collapse_guard.readings.registry.READINGS`, or one of
+            your own, which the monitor then has to take.
         below: Broken when the reading lies below this.
         above: Broken when the reading lies above this.
         relative_to_start: Whether the limit is a multiple of the reading at the run's start, with
@@ -113,9 +85,12 @@ class Threshold:
     alpha: float | None = 0.01
 
     def __post_init__(self) -> None:
-        if self.reading not in MEANINGS:
+        if not isinstance(self.reading, str) or not self.reading.isidentifier():
             raise bad_argument(
-                "reading", expected=f"one of {list(MEANINGS)}", given=self.reading, hint="choose"
+                "reading",
+                expected=f"one of {list(READINGS)}, or the name of a reading of yours",
+                given=self.reading,
+                hint="choose",
             )
         if (self.below is None) == (self.above is None):
             raise bad_argument(
@@ -132,21 +107,8 @@ class Threshold:
                 given=bound,
                 hint="nothing is ever past NaN",
             )
-        if self.relative_to_start and self.reading in {**PREQUENTIAL_READINGS, **BASE_READINGS}:
-            raise bad_argument(
-                "relative_to_start",
-                expected=f"False for {self.reading}, which a start does not have",
-                given=True,
-                hint="it is told against the run's first rows, or the base model, by itself",
-            )
-        if self.relative_to_start and self._start_breaks(bound):
-            raise bad_argument(
-                "relative_to_start",
-                expected=f"False, or a multiple that {self.reading} does not begin past: it starts "
-                "at 0 or below, where a smaller multiple lies higher",
-                given=f"{self.below=}, {self.above=}",
-                hint="below=1.2 is a fall by a fifth; tail_gap starts at 0, which has no multiple",
-            )
+        if self.reading in READINGS:
+            self.check_kind(READINGS[self.reading])
         if self.patience < 1:
             raise bad_argument(
                 "patience", expected="at least 1 look", given=self.patience, hint="1 is the default"
@@ -161,11 +123,39 @@ class Threshold:
         if self.alpha is not None:
             check_alpha(self.alpha)
 
-    def _start_breaks(self, multiple: float) -> bool:
-        if self.reading == "tail_gap":
-            return True
-        falls = self.below is not None
-        return self.reading in _BELOW_ZERO and (multiple <= 1.0 if falls else multiple >= 1.0)
+    def check_kind(self, kind: ReadingKind) -> None:
+        """Refuse a reading that this rule cannot be held against.
+
+        Args:
+            kind: Of the reading that the rule is about.
+
+        Raises:
+            ArgumentError: The limit is a multiple of a start that the reading does not have, or
+                that it begins past.
+        """
+        if not self.relative_to_start:
+            return
+        if kind.start == "none":
+            raise bad_argument(
+                "relative_to_start",
+                expected=f"False for {self.reading}, which a start does not have",
+                given=True,
+                hint="it is told against the run's first rows, or the base model, by itself",
+            )
+        if kind.start == "at 0" or (kind.start == "below 0" and not self._lies_lower()):
+            raise bad_argument(
+                "relative_to_start",
+                expected=f"False, or a multiple that {self.reading} does not begin past: it starts "
+                "at 0 or below, where a smaller multiple lies higher",
+                given=f"{self.below=}, {self.above=}",
+                hint="below=1.2 is a fall by a fifth; tail_gap starts at 0, which has no multiple",
+            )
+
+    def _lies_lower(self) -> bool:
+        """Whether that multiple of a start below 0 lies on the limit's own side of it."""
+        if self.below is not None:
+            return self.below > 1.0
+        return self.above is not None and self.above < 1.0
 
     def __str__(self) -> str:
         bound = f"below {self.below}" if self.below is not None else f"above {self.above}"
@@ -177,30 +167,42 @@ class Threshold:
         limit = math.nan if bound is None else bound
         return limit * start[self.reading] if self.relative_to_start else limit
 
-    def is_broken(self, reading: Reading, start: Reading, *, look: int = 1) -> bool:
+    def is_broken(
+        self,
+        reading: Reading,
+        start: Reading,
+        *,
+        look: int = 1,
+        kind: ReadingKind | None = None,
+    ) -> bool:
         """Whether the reading is past the limit, beyond what chance explains; never for a NaN.
 
         Args:
             reading: The look's.
             start: The run's start.
-            look: The how-manyth look of the run this rule is held against, counted from 1.
+            look: Which look of the run this rule is held against, counted from 1.
+            kind: Of the reading; where left out, the package's of that name.
         """
-        value = reading[self.reading]
-        if math.isinf(value):
+        now = reading.estimate(self.reading)
+        if math.isinf(now.value):
             # A model that has diverged: no interval, and no doubt either.
-            return value < 0 if self.below is not None else value > 0
-        excess = self._excess(reading.estimate(self.reading), start)
+            return now.value < 0 if self.below is not None else now.value > 0
+        excess = self._excess(now, start, self._kind(kind))
         margin = 0.0
         if self.alpha is not None:
             margin = half_width(excess.standard_error, excess.units, alpha=self.alpha, look=look)
         return excess.value < -margin if self.below is not None else excess.value > margin
 
-    def _excess(self, now: Estimate, start: Reading) -> Estimate:
+    def _kind(self, given: ReadingKind | None) -> ReadingKind | None:
+        return READINGS.get(self.reading) if given is None else given
+
+    def _excess(self, now: Estimate, start: Reading, kind: ReadingKind | None) -> Estimate:
         """How far the reading lies above its limit, on the scale that it is compared on."""
         bound = self.limit({self.reading: 1.0})
         reference = start.estimate(self.reading) if self.relative_to_start else None
         involved = [now.value, bound, *([reference.value] if reference else [])]
-        if self.reading in _ON_LOG_SCALE and all(value > 0 for value in involved):
+        on_log_scale = kind is not None and kind.on_log_scale
+        if on_log_scale and all(value > 0 for value in involved):
             now, bound = logarithm(now), math.log(bound)
             if reference is None:
                 return now._replace(value=now.value - bound)
@@ -212,17 +214,20 @@ class Threshold:
             reference = scaled(reference, bound)
         return difference(now, reference)
 
-    def alert(self, reading: Reading, start: Mapping[str, float]) -> Alert:
-        """The alert for a reading that broke this rule."""
+    def alert(
+        self, reading: Reading, start: Mapping[str, float], *, kind: ReadingKind | None = None
+    ) -> Alert:
+        """The alert for a reading that broke this rule; `kind` as in `is_broken`."""
         value, limit = reading[self.reading], self.limit(start)
         error = reading.standard_errors[self.reading]
         side = "below" if self.below is not None else "above"
         began = start.get(self.reading)
         since = "" if began is None else f" (it started at {began:.4g})"
+        known = self._kind(kind)
+        meaning = "" if known is None else f" It is the {known.meaning}."
         message = (
             f"{self.reading} is {value:.4g} ± {error:.2g} at step {reading.step}, {side} its limit "
-            f"of {limit:.4g}{since}. "
-            f"It is the {MEANINGS[self.reading]}."
+            f"of {limit:.4g}{since}.{meaning}"
         )
         return Alert(
             str(self), self.reading, value, limit, error, reading.step, self.severity, message

@@ -185,6 +185,16 @@ class HeldOutPanel:
         return len(self.input_ids)
 
     @cached_property
+    def vocab_size(self) -> int:
+        """Number of types of the reference."""
+        return self.reference.vocab_size
+
+    @cached_property
+    def tail_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the rare types of the reference, and the unseen ones."""
+        return self.reference.tail_types
+
+    @cached_property
     def num_documents(self) -> int:
         """Number of documents that the windows are from."""
         return int(self.document_ids.max()) + 1 if len(self.document_ids) else 0

@@ -1,13 +1,14 @@
 """Calling causal language models of any make, whatever they are wrapped in."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from collapse_guard.errors import ScoringError
+from collapse_guard.model.undisturbed import undisturbed
 
 
 @runtime_checkable
@@ -81,6 +82,59 @@ def device_of(model: torch.nn.Module) -> torch.device:
     """The device that the model takes its input on; the CPU for a model without parameters."""
     parameter = next(model.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def logits_at(
+    model: torch.nn.Module,
+    input_ids: torch.Tensor,
+    positions: torch.Tensor,
+    *,
+    encoder: Mapping[str, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """The logits that predict the token at each chosen position, from one undisturbed call.
+
+    Only these positions go through the output layer where the model can do that.
+
+    Args:
+        model: On any device, wrapped or not.
+        input_ids: int64 of shape (rows, tokens), on any device, each with an embedding.
+        positions: bool of shape (rows, tokens), on any device, False in column 0.
+        encoder: What an encoder-decoder's forward takes for its encoder, on the model's device.
+
+    Returns:
+        Of shape (chosen positions, vocabulary), in row-major order, in the model's dtype and on its
+        device.
+
+    Raises:
+        ScoringError: The model returned no logits, or logits of an unknown shape.
+    """
+    model = without_data_parallel(model)
+    device = device_of(model)
+    input_ids, positions = input_ids.to(device, torch.int64), positions.to(device)
+    contexts = torch.zeros_like(positions)
+    contexts[:, :-1] = positions[:, 1:]
+    arguments: dict[str, Any] = {}
+    read_first = input_ids
+    if encoder:
+        arguments = {**encoder, "decoder_input_ids": input_ids}
+        read_first = arguments.pop("input_ids")
+    if accepts(model, "use_cache"):
+        arguments["use_cache"] = False
+    if accepts(model, "logits_to_keep"):
+        arguments["logits_to_keep"] = contexts
+    with undisturbed(model):
+        logits = logits_of(model(read_first, **arguments))
+    # The shape decides, not the signature: a model may take the name and still return everything.
+    if logits.shape[:-1] == positions.shape:
+        return logits[contexts]
+    chosen = int(positions.sum())
+    if logits.shape[:-1] != (chosen,):
+        raise ScoringError(
+            f"the model returned logits of shape {tuple(logits.shape)} for input of shape "
+            f"{tuple(input_ids.shape)} and {chosen} positions: expected one row of logits "
+            f"per token or per position asked for."
+        )
+    return logits
 
 
 def logits_of(output: Any) -> torch.Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from collapse_guard.errors import ScoringError
-from collapse_guard.model.forward import accepts, device_of, logits_of, without_data_parallel
+from collapse_guard.model.forward import device_of, logits_at
 from collapse_guard.model.inputs import (
     check_ids,
     check_positions,
@@ -13,7 +13,6 @@ from collapse_guard.model.inputs import (
     encoder_arguments,
 )
 from collapse_guard.model.padding import left_aligned
-from collapse_guard.model.undisturbed import undisturbed
 
 _ELEMENTS_AT_A_TIME = 1 << 20
 """Logits turned into float32 at once: 4 MiB, which a processor's cache holds."""
@@ -114,38 +113,17 @@ def next_token_logits(
         ScoringError: The model returned no logits, or logits of an unknown shape.
     """
     check_positions(input_ids, positions, attention_mask)
-    model = without_data_parallel(model)
     device = device_of(model)
     where = positions.nonzero().to(device)
     if attention_mask is not None:
         mask = attention_mask.to(input_ids.device)
         input_ids, positions = left_aligned(input_ids, positions.to(input_ids.device), mask)
     check_ids("input_ids", model, input_ids)
-    input_ids, positions = input_ids.to(device, torch.int64), positions.to(device)
-    contexts = torch.zeros_like(positions)
-    contexts[:, :-1] = positions[:, 1:]
-    arguments = encoder_arguments(
+    encoder = encoder_arguments(
         model, encoder_input_ids, encoder_attention_mask, rows=len(input_ids)
     )
-    read_first = arguments.pop("input_ids", input_ids)
-    if read_first is not input_ids:
-        arguments["decoder_input_ids"] = input_ids
-    if accepts(model, "use_cache"):
-        arguments["use_cache"] = False
-    if accepts(model, "logits_to_keep"):
-        arguments["logits_to_keep"] = contexts
-    with undisturbed(model):
-        logits = logits_of(model(read_first, **arguments))
-    targets = input_ids[positions]
-    # The shape decides, not the signature: a model may take the name and still return everything.
-    if logits.shape[:-1] == positions.shape:
-        logits = logits[contexts]
-    elif logits.shape[:-1] != targets.shape:
-        raise ScoringError(
-            f"the model returned logits of shape {tuple(logits.shape)} for input of shape "
-            f"{tuple(input_ids.shape)} and {len(targets)} positions: expected one row of logits "
-            f"per token or per position asked for."
-        )
+    logits = logits_at(model, input_ids, positions, encoder=encoder)
+    targets = input_ids.to(device, torch.int64)[positions.to(device)]
     check_range("input_ids", targets, logits.shape[-1])
     return logits, targets, where
 

@@ -1,6 +1,5 @@
 """What a monitor answers when it has looked."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from collapse_guard.alerts.rules import Alert
@@ -18,8 +17,3 @@ class Look(Reading):
     """
 
     alerts: tuple[Alert, ...] = field(default=(), compare=False)
-
-    @classmethod
-    def at(cls, reading: Reading, alerts: Iterable[Alert] = ()) -> "Look":
-        """The look that took a reading and raised these alerts."""
-        return cls(**vars(reading), alerts=tuple(alerts))

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.human_text.panel import HeldOutPanel
-from collapse_guard.readings.panel_sums import BandSums, PanelScores
+from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel_sums import BandDocuments, BandSums, PanelScores
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,12 +40,15 @@ class Rotation:
         panel: The held-out text.
 
     Attributes:
+        num_windows: Windows of the panel.
         whole: What the model gave on each window at the last look at all of them.
         latest: What it gave on each window when that was last looked at.
         is_complete: Whether the whole panel has been looked at, before which there is no estimate.
     """
 
-    def __init__(self, panel: HeldOutPanel) -> None:
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self.num_windows = len(panel)
         owners = panel.document_ids.numpy()
         shuffled = np.random.default_rng(0).permutation(len(owners))
         seen = np.zeros(panel.num_documents, dtype=np.int64)
@@ -96,6 +99,22 @@ class Rotation:
         weights: Floats = np.exp(-age / (MEMORY * len(self._order)))
         weights[self._looked_at <= self._whole_at] = 0.0
         return weights
+
+    def moved(self) -> BandDocuments | None:
+        """How far the model has moved since the last look at the whole panel; None just after it.
+
+        On the windows that were looked at since, each document as much as its windows are fresh.
+        """
+        freshness = self.freshness
+        if not freshness.any():
+            return None
+        latest, whole = self.latest, self.whole
+        movement = BandSums(
+            latest.tail_logprob - whole.tail_logprob,
+            latest.tail_prob - whole.tail_prob,
+            latest.head_logprob - whole.head_logprob,
+        )
+        return BandDocuments.of(self._panel, movement, freshness)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""

@@ -5,20 +5,14 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import check_within
-from collapse_guard.statistics.estimates import (
-    Estimate,
-    difference,
-    document_mean,
-    exponential,
-    ratio,
-)
+from collapse_guard.statistics.estimates import Estimate, document_means, exponential, ratio
 
 Floats = npt.NDArray[np.float64]
 
 
-def mean_logprob(logprobs: Floats, panel: HeldOutPanel, at: torch.Tensor) -> Estimate:
+def mean_logprob(logprobs: Floats, panel: Panel, at: torch.Tensor) -> Estimate:
     """Mean log-probability of the tokens at some positions, with its standard error.
 
     Args:
@@ -37,9 +31,7 @@ def mean_logprob(logprobs: Floats, panel: HeldOutPanel, at: torch.Tensor) -> Est
     return ratio(*_by_document(logprobs, panel, check_within("at", at, panel)))
 
 
-def retention(
-    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, at: torch.Tensor
-) -> Estimate:
+def retention(logprobs: Floats, start_logprobs: Floats, panel: Panel, at: torch.Tensor) -> Estimate:
     """How much of its starting probability a model has kept at some positions.
 
     The exponential of the mean over documents of the mean difference between the two models'
@@ -65,43 +57,7 @@ def retention(
     )
 
 
-def document_means(sums: Floats, positions: Floats, weights: Floats | None = None) -> Estimate:
-    """Mean over documents of each one's mean; a document without positions drops out.
-
-    Args:
-        sums: float64 of shape (documents,).
-        positions: float64 of shape (documents,), how many each sum is over.
-        weights: float64 of shape (documents,), how much each document counts; None for once each.
-    """
-    means = np.full_like(sums, np.nan)
-    np.divide(sums, positions, out=means, where=positions > 0)
-    return document_mean(means, weights)
-
-
-def paired_readings(
-    tail_moved: Floats,
-    tail: Floats,
-    head_moved: Floats,
-    head: Floats,
-) -> dict[str, Estimate]:
-    """`tail_retention`, `head_retention` and `tail_gap`, from sums by document.
-
-    Args:
-        tail_moved: float64 of shape (documents,), log-probability now minus at the start, summed
-            over tail positions, in nats.
-        tail: float64 of shape (documents,), numbers of tail positions.
-        head_moved: As `tail_moved`, over head positions.
-        head: As `tail`.
-    """
-    of_tail, of_head = document_means(tail_moved, tail), document_means(head_moved, head)
-    return {
-        "tail_retention": exponential(of_tail),
-        "head_retention": exponential(of_head),
-        "tail_gap": difference(of_head, of_tail),
-    }
-
-
-def check_logprobs(argument: str, logprobs: Floats, panel: HeldOutPanel) -> None:
+def check_logprobs(argument: str, logprobs: Floats, panel: Panel) -> None:
     """Refuse log-probabilities that are not one for each position of the panel.
 
     Args:
@@ -122,7 +78,7 @@ def check_logprobs(argument: str, logprobs: Floats, panel: HeldOutPanel) -> None
         )
 
 
-def _by_document(values: Floats, panel: HeldOutPanel, at: torch.Tensor) -> tuple[Floats, Floats]:
+def _by_document(values: Floats, panel: Panel, at: torch.Tensor) -> tuple[Floats, Floats]:
     """Sums of values over the positions of each document, and how many those are."""
     chosen = at[panel.positions].numpy()
     owners = panel.document_ids.repeat_interleave(panel.positions.sum(1)).numpy()[chosen]

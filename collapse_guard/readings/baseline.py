@@ -1,7 +1,7 @@
 """A run's start, as it is kept for comparison and stored in checkpoints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,14 @@ class Baseline:
         tail_logprob: Summed log-probability of the tail positions of each window, in nats.
         head_logprob: The same of the head positions.
         readings: Every reading at the start.
+        kept: What readings keep of the start for themselves, by name, in plain JSON types.
     """
 
     panel: str
     tail_logprob: tuple[float, ...]
     head_logprob: tuple[float, ...]
     readings: Reading
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The baseline in plain JSON types."""
@@ -44,6 +46,7 @@ class Baseline:
                 for name in self.readings
                 for estimate in (self.readings.estimate(name),)
             },
+            "kept": dict(self.kept),
         }
 
     @classmethod
@@ -65,4 +68,6 @@ class Baseline:
                 each("units"),
                 {name: np.array(values) for name, values in each("influences").items()},
             ),
+            # Older ones have none.
+            kept=state.get("kept", {}),
         )

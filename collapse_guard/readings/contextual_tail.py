@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.readings.at_positions import Floats, check_logprobs, retention
+from collapse_guard.readings.panel import Panel
 from collapse_guard.statistics.estimates import Estimate
 
 
-def contextual_tail(start_logprobs: Floats, panel: HeldOutPanel, *, below: float) -> torch.Tensor:
+def contextual_tail(start_logprobs: Floats, panel: Panel, *, below: float) -> torch.Tensor:
     """Held-out positions whose token the starting model gave less than a stated probability.
 
     It answers "what did the model already find surprising", where the reference's tail answers
@@ -48,7 +48,7 @@ def contextual_tail(start_logprobs: Floats, panel: HeldOutPanel, *, below: float
 
 
 def contextual_retention(
-    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, *, below: float
+    logprobs: Floats, start_logprobs: Floats, panel: Panel, *, below: float
 ) -> Estimate:
     """`retention` on the contextual tail.
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.readings.at_positions import Floats, mean_logprob, retention
+from collapse_guard.readings.panel import Panel
 from collapse_guard.statistics.estimates import Estimate
 
 
@@ -32,13 +32,13 @@ class FrequencyBands:
         """Number of bands."""
         return len(self.token_share)
 
-    def positions(self, panel: HeldOutPanel, band: int) -> torch.Tensor:
+    def positions(self, panel: Panel, band: int) -> torch.Tensor:
         """bool of shape (windows, tokens): the panel's positions whose token is in a band."""
-        if len(self.band_of_type) != panel.reference.vocab_size:
+        if len(self.band_of_type) != panel.vocab_size:
             raise bad_argument(
                 "panel",
                 expected=f"one over the bands' vocabulary of {len(self.band_of_type)} types",
-                given=f"one of {panel.reference.vocab_size} types",
+                given=f"one of {panel.vocab_size} types",
                 hint="make the bands of panel.reference",
             )
         return panel.positions & torch.from_numpy(self.band_of_type == band)[panel.input_ids]
@@ -85,7 +85,7 @@ def frequency_bands(reference: HumanReference, bands: int) -> FrequencyBands:
     )
 
 
-def band_nll(logprobs: Floats, panel: HeldOutPanel, bands: FrequencyBands) -> tuple[Estimate, ...]:
+def band_nll(logprobs: Floats, panel: Panel, bands: FrequencyBands) -> tuple[Estimate, ...]:
     """Mean negative log-likelihood of the tokens of each band, with standard errors.
 
     A model that collapses loses the rare bands first, and may win on the common ones, which hides
@@ -111,7 +111,7 @@ def band_nll(logprobs: Floats, panel: HeldOutPanel, bands: FrequencyBands) -> tu
 
 
 def band_retention(
-    logprobs: Floats, start_logprobs: Floats, panel: HeldOutPanel, bands: FrequencyBands
+    logprobs: Floats, start_logprobs: Floats, panel: Panel, bands: FrequencyBands
 ) -> tuple[Estimate, ...]:
     """`retention` of each band, the rarest first: `tail_retention` for any number of bands.
 

@@ -8,7 +8,15 @@ import numpy.typing as npt
 
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.readings.at_positions import paired_readings
+from collapse_guard.readings.panel_sums import BandDocuments
+from collapse_guard.readings.teacher_forced import (
+    head_gain,
+    mean_head_logprob,
+    mean_tail_logprob,
+    mean_tail_prob,
+    tail_gain,
+    tail_gap,
+)
 from collapse_guard.statistics.estimates import Estimate, exponential, ratio
 
 Floats = npt.NDArray[np.float64]
@@ -83,18 +91,30 @@ def logprob_readings(
     def by_document(weights: Floats) -> Floats:
         return np.bincount(documents, weights, len(lengths)).astype(np.float64)
 
-    tail, head = by_document(in_tail.astype(np.float64)), by_document(in_head.astype(np.float64))
+    def banded(logprobs: Floats) -> BandDocuments:
+        return BandDocuments(
+            tail_logprob=by_document(logprobs * in_tail),
+            tail_prob=by_document(np.exp(logprobs) * in_tail),
+            head_logprob=by_document(logprobs * in_head),
+            tail=by_document(in_tail.astype(np.float64)),
+            head=by_document(in_head.astype(np.float64)),
+            weights=np.ones(len(lengths)),
+        )
+
+    now = banded(values)
     readings = {
         "perplexity": exponential(ratio(-by_document(values), by_document(np.ones_like(values)))),
-        "tail_logprob": ratio(by_document(values * in_tail), tail),
-        "head_logprob": ratio(by_document(values * in_head), head),
-        "tail_prob": ratio(by_document(np.exp(values) * in_tail), tail),
+        "tail_logprob": mean_tail_logprob(now),
+        "head_logprob": mean_head_logprob(now),
+        "tail_prob": mean_tail_prob(now),
     }
     if start_logprobs is not None:
-        moved = values - _aligned("start_logprobs", start_logprobs, lengths, scored)
-        readings |= paired_readings(
-            by_document(moved * in_tail), tail, by_document(moved * in_head), head
-        )
+        moved = banded(values - _aligned("start_logprobs", start_logprobs, lengths, scored))
+        readings |= {
+            "tail_retention": exponential(tail_gain(moved)),
+            "head_retention": exponential(head_gain(moved)),
+            "tail_gap": tail_gap(moved),
+        }
     return readings
 
 

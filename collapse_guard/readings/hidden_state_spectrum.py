@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import ScoringError, bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.model.forward import output_layer
 from collapse_guard.model.logprobs import next_token_logits
+from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import place_in_panel
 from collapse_guard.statistics.estimates import Estimate, exponential, ratio
 
@@ -21,7 +21,7 @@ _ROWS_AT_A_TIME = 1024
 
 
 def hidden_state_rank(
-    model: torch.nn.Module, panel: HeldOutPanel, *, centred: bool = False, batch_size: int = 16
+    model: torch.nn.Module, panel: Panel, *, centred: bool = False, batch_size: int = 16
 ) -> Estimate:
     """Effective rank of the last hidden states on the panel's human contexts.
 
@@ -112,7 +112,7 @@ def effective_rank(
 
 
 def last_hidden_states(
-    model: torch.nn.Module, panel: HeldOutPanel, *, batch_size: int = 16
+    model: torch.nn.Module, panel: Panel, *, batch_size: int = 16
 ) -> npt.NDArray[np.float32]:
     """What a model's output layer reads at each context of the panel.
 
@@ -165,7 +165,7 @@ def last_hidden_states(
                 row, column = where[int(broken.nonzero()[0])].tolist()
                 raise ScoringError(
                     f"the model's last hidden state is not finite at "
-                    f"{place_in_panel(panel, windows)(row)}, position {column}: its weights or "
+                    f"{place_in_panel(panel, windows, row)}, position {column}: its weights or "
                     f"activations hold NaN or infinite numbers."
                 )
             states.append(state.cpu().numpy())

@@ -1,19 +1,19 @@
 """Log-probabilities at positions of a panel, without the rest of a look."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.model.logprobs import check_finite, next_token_logits, picked_logprobs
+from collapse_guard.readings.panel import Panel
 
 
 def panel_logprobs(
     model: torch.nn.Module,
-    panel: HeldOutPanel,
+    panel: Panel,
     *,
     at: torch.Tensor | None = None,
     batch_size: int = 16,
@@ -48,12 +48,12 @@ def panel_logprobs(
         windows = wanted[start : start + batch_size]
         logits, targets, where = next_token_logits(model, panel.input_ids[windows], at[windows])
         logprobs = picked_logprobs(logits, targets)
-        check_finite(logprobs, where, place_in_panel(panel, windows))
+        check_finite(logprobs, where, partial(place_in_panel, panel, windows))
         scored.append(logprobs.cpu().numpy().astype(np.float64))
     return np.concatenate(scored)
 
 
-def check_within(argument: str, at: torch.Tensor, panel: HeldOutPanel) -> torch.Tensor:
+def check_within(argument: str, at: torch.Tensor, panel: Panel) -> torch.Tensor:
     """Positions on the CPU, refused where they are not among the panel's.
 
     Args:
@@ -82,16 +82,13 @@ def check_within(argument: str, at: torch.Tensor, panel: HeldOutPanel) -> torch.
     return at
 
 
-def place_in_panel(panel: HeldOutPanel, windows: torch.Tensor) -> Callable[[int], str]:
+def place_in_panel(panel: Panel, windows: torch.Tensor, row: int) -> str:
     """What an error message calls a row of a batch of windows.
 
     Args:
         panel: The held-out text.
         windows: int64 of shape (batch,), the numbers of the windows.
+        row: Number of the row in the batch.
     """
-
-    def name(row: int) -> str:
-        window = int(windows[row])
-        return f"document {int(panel.document_ids[window])} of the panel (its window {window})"
-
-    return name
+    window = int(windows[row])
+    return f"document {int(panel.document_ids[window])} of the panel (its window {window})"

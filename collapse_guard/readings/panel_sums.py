@@ -1,6 +1,7 @@
 """What one look at a panel yields: numbers per position and window, of which readings are made."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +9,14 @@ import torch
 
 from collapse_guard.distributed import largest, num_processes, summed, work_through
 from collapse_guard.errors import TokenizerMismatchError, bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
-from collapse_guard.model.forward import input_embeddings
+from collapse_guard.model.forward import input_embeddings, logits_at
 from collapse_guard.model.logprobs import (
     check_finite,
     float_blocks,
     next_token_logits,
     picked_logprobs,
 )
+from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import place_in_panel
 
 Floats = npt.NDArray[np.float64]
@@ -69,9 +70,59 @@ class BandSums:
     head_logprob: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class BandDocuments:
+    """Sums over the head and tail positions of each document.
+
+    Attributes:
+        tail_logprob: float64 of shape (documents,), natural logarithms; in place of those of one
+            model it may be how far they have moved from those of another.
+        tail_prob: As `tail_logprob`, probabilities.
+        head_logprob: As `tail_logprob`.
+        tail: float64 of shape (documents,), tail positions.
+        head: float64 of shape (documents,), head positions.
+        weights: float64 of shape (documents,), from 0 to 1: how much each document counts where
+            each is to count alike.
+    """
+
+    tail_logprob: Floats
+    tail_prob: Floats
+    head_logprob: Floats
+    tail: Floats
+    head: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, panel: Panel, sums: BandSums, freshness: Floats | None = None) -> "BandDocuments":
+        """The sums of each document, from those of its windows.
+
+        Args:
+            panel: The held-out data.
+            sums: Of each window.
+            freshness: float64 of shape (windows,), from 0 to 1: how much each window counts; None
+                for 1.
+        """
+        owners = panel.document_ids.numpy()
+        freshness = np.ones(len(owners)) if freshness is None else freshness
+        counts = panel.position_counts
+
+        def by_document(per_window: Floats | float) -> Floats:
+            sums = np.bincount(owners, weights=per_window * freshness)
+            return sums.astype(np.float64, copy=False)
+
+        return cls(
+            tail_logprob=by_document(sums.tail_logprob),
+            tail_prob=by_document(sums.tail_prob),
+            head_logprob=by_document(sums.head_logprob),
+            tail=by_document(counts["tail"]),
+            head=by_document(counts["head"]),
+            weights=by_document(1.0) / np.bincount(owners),
+        )
+
+
 def score_panel(
     model: torch.nn.Module,
-    panel: HeldOutPanel,
+    panel: Panel,
     *,
     batch_size: int = 16,
     across_processes: bool = False,
@@ -116,7 +167,8 @@ def score_panel(
     if across_processes:
         _check_same_panel(panel)
     _check_embeddings(model, panel)
-    batches = _batches(torch.arange(len(panel)), batch_size, across_processes)
+    processes = num_processes() if across_processes else 1
+    batches = _batches(torch.arange(len(panel)), batch_size, processes)
     work_through(batches, score, across_processes=across_processes)
     if across_processes:
         per_window = {name: summed(values) for name, values in per_window.items()}
@@ -127,7 +179,7 @@ def score_panel(
 
 def score_bands(
     model: torch.nn.Module,
-    panel: HeldOutPanel,
+    panel: Panel,
     windows: torch.Tensor,
     *,
     batch_size: int = 16,
@@ -157,17 +209,19 @@ def score_bands(
         if counts:
             sums[:, places.numpy()] = part
 
+    processes = num_processes() if across_processes else 1
     _check_embeddings(model, panel)
-    batches = _batches(torch.arange(len(windows)), batch_size, across_processes)
-    work_through(batches, score, across_processes=across_processes)
-    return BandSums(*(summed(sums) if across_processes else sums))
+    batches = _batches(torch.arange(len(windows)), batch_size, processes)
+    if processes == 1:
+        for batch in batches:
+            score(batch, True)
+        return BandSums(*sums)
+    work_through(batches, score, across_processes=True)
+    return BandSums(*summed(sums))
 
 
-def _batches(
-    items: torch.Tensor, batch_size: int, across_processes: bool
-) -> tuple[torch.Tensor, ...]:
-    share = -(-len(items) // num_processes()) if across_processes else len(items)
-    return torch.split(items, min(batch_size, share))
+def _batches(items: torch.Tensor, batch_size: int, processes: int) -> tuple[torch.Tensor, ...]:
+    return torch.split(items, min(batch_size, -(-len(items) // processes)))
 
 
 def _summed_distributions(group_distributions: Floats) -> Floats:
@@ -178,24 +232,27 @@ def _summed_distributions(group_distributions: Floats) -> Floats:
     return summed(padded)
 
 
-def _score_bands(model: torch.nn.Module, panel: HeldOutPanel, windows: torch.Tensor) -> Floats:
+def _score_bands(model: torch.nn.Module, panel: Panel, windows: torch.Tensor) -> Floats:
     tail, head = panel.tail_positions[windows], panel.head_positions[windows]
     banded = tail | head
     if not banded.any():
         # Nothing to read in these windows; the model is called all the same (see `work_through`).
         banded = panel.positions[windows]
-    logits, targets, where = next_token_logits(model, panel.input_ids[windows], banded)
+    ids = panel.input_ids[windows]
+    # A panel's windows are in order: what `next_token_logits` would check is known of them.
+    logits = logits_at(model, ids, banded)
     _check_vocabulary(logits.shape[-1], panel)
-    logprob = picked_logprobs(logits, targets)
-    check_finite(logprob, where, place_in_panel(panel, windows))
-    values, row = logprob.cpu().numpy().astype(np.float64), where[:, 0].cpu().numpy()
+    where = banded.nonzero()
+    logprob = picked_logprobs(logits, ids[banded].to(logits.device))
+    check_finite(logprob, where, partial(place_in_panel, panel, windows))
+    values, row = logprob.cpu().numpy().astype(np.float64), where[:, 0].numpy()
     in_tail, in_head = tail[banded].numpy(), head[banded].numpy()
     weights = (values * in_tail, np.exp(values) * in_tail, values * in_head)
     return np.stack([np.bincount(row, each, len(windows)) for each in weights])
 
 
 def _score_windows(
-    model: torch.nn.Module, panel: HeldOutPanel, windows: torch.Tensor, groups: int
+    model: torch.nn.Module, panel: Panel, windows: torch.Tensor, groups: int
 ) -> tuple[dict[str, Floats], torch.Tensor]:
     logits, targets, where = next_token_logits(
         model, panel.input_ids[windows], panel.positions[windows]
@@ -205,7 +262,7 @@ def _score_windows(
     device = logits.device
     # A vocabulary padded past the tokenizer has rows that stand for no token, so for no band.
     tail_types = torch.zeros(vocab_size, device=device)
-    tail_types[: panel.reference.vocab_size] = torch.from_numpy(panel.reference.tail_types)
+    tail_types[: panel.vocab_size] = torch.from_numpy(panel.tail_types)
     group_of_window = (panel.document_ids[windows] % groups).to(device)
     logprob, tail_mass, entropy = (torch.empty(len(logits), device=device) for _ in range(3))
     distributions = torch.zeros(groups, vocab_size, device=device)
@@ -217,7 +274,7 @@ def _score_windows(
         # Written over what is done with: another copy would cost more than the arithmetic.
         entropy[rows] = torch.special.entr(probabilities, out=logprobs).sum(1)
         distributions.index_add_(0, group_of_window[where[rows, 0]], probabilities)
-    check_finite(logprob, where, place_in_panel(panel, windows))
+    check_finite(logprob, where, partial(place_in_panel, panel, windows))
     row = where[:, 0]
     tail, head = (
         band[windows].to(device)[panel.positions[windows].to(device)].float()
@@ -240,7 +297,7 @@ def _score_windows(
     return scores, distributions
 
 
-def _check_same_panel(panel: HeldOutPanel) -> None:
+def _check_same_panel(panel: Panel) -> None:
     """Refuse panels that differ, of which the processes would add up unlike windows."""
     halves = [float(int(panel.fingerprint[part : part + 8], 16)) for part in (0, 8)]
     if largest([*halves, *(-half for half in halves)]) != [*halves, *(-half for half in halves)]:
@@ -252,17 +309,17 @@ def _check_same_panel(panel: HeldOutPanel) -> None:
         )
 
 
-def _check_embeddings(model: torch.nn.Module, panel: HeldOutPanel) -> None:
+def _check_embeddings(model: torch.nn.Module, panel: Panel) -> None:
     embeddings = input_embeddings(model)
     if embeddings is not None:
         # Before the first look-up: past the last row a GPU fails in a way that ends the process.
         _check_vocabulary(embeddings.num_embeddings, panel)
 
 
-def _check_vocabulary(vocab_size: int, panel: HeldOutPanel) -> None:
-    if vocab_size < panel.reference.vocab_size:
+def _check_vocabulary(vocab_size: int, panel: Panel) -> None:
+    if vocab_size < panel.vocab_size:
         raise TokenizerMismatchError(
             f"the model knows {vocab_size} types, but the human reference counts "
-            f"{panel.reference.vocab_size}: give the reference of the model's own tokenizer, or "
+            f"{panel.vocab_size}: give the reference of the model's own tokenizer, or "
             f"resize the model's embeddings to it."
         )

@@ -1,6 +1,7 @@
 """Reading human rows off the training itself, just before the model learns from them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.model.forward import logits_of
 from collapse_guard.model.logprobs import picked_logprobs
 from collapse_guard.random_states import random_states_kept
-from collapse_guard.readings.reading import PREQUENTIAL_READINGS
+from collapse_guard.readings.evidence import Evidence
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
 from collapse_guard.statistics.estimates import Estimate, difference, exponential
 
@@ -27,6 +28,33 @@ _CHECKED = 64
 """One forward pass in so many is held against the row that the plan shows there."""
 
 _BANDS = ("all", "tail", "head", "tail_prob")
+
+READ_ALONG = (
+    "perplexity",
+    "tail_logprob",
+    "head_logprob",
+    "tail_prob",
+    "tail_retention",
+    "head_retention",
+    "tail_gap",
+)
+"""Readings of human text that can be read off training passes, where their names end in
+`_prequential`."""
+
+
+@dataclass(frozen=True)
+class OfTrainingPasses:
+    """A reading that was read off the training.
+
+    Attributes:
+        name: Of it.
+    """
+
+    name: str
+
+    def __call__(self, evidence: Evidence) -> Estimate:
+        """What it reads."""
+        return evidence.prequential[self.name]
 
 
 class Mixed(Protocol):
@@ -151,7 +179,7 @@ class PrequentialReader:
         return model.register_forward_hook(hook, with_kwargs=True).remove
 
     def estimates(self) -> dict[str, Estimate]:
-        """What the rows so far say, by the names of `PREQUENTIAL_READINGS`.
+        """What the rows so far say, by name: those of `READ_ALONG`, with `_prequential` after each.
 
         In a distributed run all processes must call it, and all get the same. NaN where no row has
         been read yet; retention is NaN until `start_rows` have been.
@@ -176,7 +204,8 @@ class PrequentialReader:
             exponential(moved["head"]),
             difference(moved["head"], moved["tail"]),
         )
-        return dict(zip(PREQUENTIAL_READINGS, values, strict=True))
+        names = (f"{name}_prequential" for name in READ_ALONG)
+        return dict(zip(names, values, strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types; of this process alone."""

@@ -1,4 +1,4 @@
-"""The readings of a look at held-out human text: their names, and how they are handed on."""
+"""What was read of a model: values by name, each with its error."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,50 +12,6 @@ from collapse_guard.statistics.estimates import Estimate
 
 Floats = npt.NDArray[np.float64]
 
-READINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "perplexity": "exp of the mean NLL over all positions",
-        "tail_logprob": "mean log-probability of the tail tokens, in nats",
-        "head_logprob": "mean log-probability of the head tokens, in nats",
-        "tail_prob": "mean probability of the tail tokens",
-        "tail_retention": "geometric share of the start's tail probability that is left (1 = all)",
-        "head_retention": "geometric share of the start's head probability that is left (1 = all)",
-        "tail_gap": "log head_retention - log tail_retention: what the tail lost beyond the head",
-        "tail_mass_ratio": "mass put on tail types over their share of the text (1 = calibrated)",
-        "effective_vocabulary": "exp of the entropy of the average predicted distribution",
-        "predictive_entropy": "mean entropy of the predicted distributions, in nats",
-    }
-)
-"""Every teacher-forced reading, and what it is."""
-
-PAIRED_READINGS = ("tail_retention", "head_retention", "tail_gap")
-"""Readings that compare two models at the same positions."""
-
-BAND_READINGS = ("tail_logprob", "head_logprob", "tail_prob", *PAIRED_READINGS)
-"""Readings that need the log-probabilities of head and tail tokens alone: the cheap ones."""
-
-BASE_READINGS: Mapping[str, str] = MappingProxyType(
-    {
-        f"{name}_vs_base": f"{READINGS[name]}, against the model without its adapters"
-        for name in PAIRED_READINGS
-    }
-)
-"""Readings against the model without its adapters in place of the run's start."""
-
-PREQUENTIAL_READINGS: Mapping[str, str] = MappingProxyType(
-    {
-        f"{name}_prequential": f"{READINGS[name]}, of human rows before the model learns from them"
-        for name in (
-            "perplexity",
-            "tail_logprob",
-            "head_logprob",
-            "tail_prob",
-            *PAIRED_READINGS,
-        )
-    }
-)
-"""Readings of the training's own passes over human rows that it sees for the first time."""
-
 _NO_INFLUENCES: Floats = np.zeros(0)
 
 
@@ -65,10 +21,8 @@ class Reading(Mapping[str, float]):
 
     Attributes:
         step: The training step after which the look was taken.
-        values_by_name: The values, by the names in `READINGS`, in `BASE_READINGS` where the model
-            without its adapters is compared with, and in `SAMPLED_READINGS` where the model was
-            let write. A look at a part of the panel has those of `BAND_READINGS` alone, and of
-            them against the model without its adapters, and prequential ones.
+        values_by_name: The values, by name; `collapse_guard.readings.registry.READINGS` says what
+            each is. A look at a part of the panel has those alone that cost little.
         standard_errors: Their standard errors over documents; NaN where there is none.
         units: How many documents of equal weight each is over; infinite where that is unknown.
         influences: float64 of shape (documents,): what each document contributes to each error.

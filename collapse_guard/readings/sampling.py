@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.model.sample import sample
+from collapse_guard.readings.panel import Panel
 
 Ids = npt.NDArray[np.int64]
 
@@ -84,8 +84,13 @@ class Samples:
     free: Ids
     prompted: Ids
 
+    @property
+    def prompts(self) -> list[list[Ids]]:
+        """The texts of each prompt."""
+        return [list(texts) for texts in self.prompted]
 
-def draw_samples(model: torch.nn.Module, panel: HeldOutPanel, sampling: Sampling) -> Samples:
+
+def draw_samples(model: torch.nn.Module, panel: Panel, sampling: Sampling) -> Samples:
     """Let a model write, without leaving a trace in it.
 
     Args:
@@ -122,7 +127,7 @@ def draw_samples(model: torch.nn.Module, panel: HeldOutPanel, sampling: Sampling
     )
 
 
-def _prompts(panel: HeldOutPanel, sampling: Sampling) -> torch.Tensor:
+def _prompts(panel: Panel, sampling: Sampling) -> torch.Tensor:
     if sampling.num_prompts > len(panel):
         raise bad_argument(
             "num_prompts",

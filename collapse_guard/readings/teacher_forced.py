@@ -1,188 +1,153 @@
-"""From sums per window to readings, each with a standard error over documents."""
+"""Readings of the log-probabilities that a model gives to held-out text, as it stands there."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
-from collapse_guard.readings.at_positions import document_means, paired_readings
+from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.readings.baseline import Baseline
-from collapse_guard.readings.panel_sums import BandSums, PanelScores
-from collapse_guard.readings.reading import READINGS, Reading
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel_sums import BandDocuments, BandSums
 from collapse_guard.statistics.estimates import (
     Estimate,
     difference,
+    document_means,
     exponential,
-    logarithm,
+    moved_on,
     ratio,
-    total,
 )
 
 Floats = npt.NDArray[np.float64]
 
-_NOTHING: Mapping[str, Estimate] = MappingProxyType({})
+
+@dataclass(frozen=True)
+class OfBands:
+    """A reading of head and tail tokens alone, which is the cheap kind and is taken at each look.
+
+    At a look at a part of the panel it is what it was at the last look at the whole, moved on by
+    how far the same windows have moved since: what documents differ in cancels.
+
+    Attributes:
+        statistic: From sums by document to an estimate, linear in the sums.
+        against: What the log-probabilities are told against: those at the "start", those of the
+            model without its adapters ("base"), or None for themselves.
+        is_logarithm: Whether the statistic is the logarithm of the reading.
+    """
+
+    statistic: Callable[[BandDocuments], Estimate]
+    against: Literal["start", "base"] | None = None
+    is_logarithm: bool = False
+
+    def __call__(self, evidence: Evidence) -> Estimate:
+        """What it reads.
+
+        Raises:
+            ArgumentError: What it is told against was taken on another panel.
+        """
+        if self not in evidence.at_whole:
+            evidence.at_whole[self] = self._at_whole(evidence)
+        at_whole = evidence.at_whole[self]
+        if evidence.moved is None:
+            return at_whole
+        return moved_on(at_whole, self.statistic(evidence.moved), is_logarithm=self.is_logarithm)
+
+    def _at_whole(self, evidence: Evidence) -> Estimate:
+        sums = evidence.sums
+        band_sums = BandSums(sums.tail_logprob, sums.tail_prob, sums.head_logprob)
+        other = {"start": evidence.start, "base": evidence.base, None: None}[self.against]
+        if self.against is not None:
+            other = _there(other, self.against)
+            _check_panel(other, evidence.panel)
+            band_sums = BandSums(
+                sums.tail_logprob - np.array(other.tail_logprob),
+                sums.tail_prob,
+                sums.head_logprob - np.array(other.head_logprob),
+            )
+        estimate = self.statistic(BandDocuments.of(evidence.panel, band_sums))
+        return exponential(estimate) if self.is_logarithm else estimate
 
 
-def take_baseline(
-    panel: HeldOutPanel, scores: PanelScores, sampled: Mapping[str, Estimate] = _NOTHING
-) -> Baseline:
-    """The start of a run, from what the model that it starts with gives and writes."""
-    itself = Baseline(
-        panel.fingerprint,
-        tuple(scores.tail_logprob.tolist()),
-        tuple(scores.head_logprob.tolist()),
-        Reading(0, {}, {}),
-    )
-    start = make_reading(panel, scores, itself, sampled, step=0)
-    return Baseline(panel.fingerprint, itself.tail_logprob, itself.head_logprob, start)
+def mean_tail_logprob(documents: BandDocuments) -> Estimate:
+    """Mean over tail positions, clustered by document."""
+    return ratio(documents.tail_logprob, documents.tail)
 
 
-def make_reading(
-    panel: HeldOutPanel,
-    scores: PanelScores,
-    baseline: Baseline,
-    beside: Mapping[str, Estimate] = _NOTHING,
-    *,
-    step: int,
-    base: Baseline | None = None,
-) -> Reading:
-    """All readings of one look at a whole panel.
+def mean_head_logprob(documents: BandDocuments) -> Estimate:
+    """Mean over head positions, clustered by document."""
+    return ratio(documents.head_logprob, documents.head)
+
+
+def mean_tail_prob(documents: BandDocuments) -> Estimate:
+    """Mean probability over tail positions, clustered by document."""
+    return ratio(documents.tail_prob, documents.tail)
+
+
+def tail_gain(documents: BandDocuments) -> Estimate:
+    """Mean over documents of each one's mean over its tail positions: the log of retention.
 
     Args:
-        panel: The held-out text.
-        scores: What the model gave on it.
-        baseline: What the run's starting model gave on it.
-        beside: Readings from elsewhere, of what the model wrote for one.
-        step: The training step to name it by.
-        base: What the model gave on it without its adapters, for the readings of `BASE_READINGS`.
-
-    Raises:
-        ArgumentError: The baseline was taken on another panel.
+        documents: Log-probabilities against those of another model at the same positions.
     """
-    by_document = _ByDocument(panel, np.ones(len(panel)))
-    estimates = _band_estimates(panel, scores, baseline, base) | {
-        "perplexity": exponential(ratio(-by_document(scores.logprob), by_document.positions)),
-        "tail_mass_ratio": ratio(by_document(scores.tail_mass), by_document.tail),
-        "effective_vocabulary": _effective_vocabulary(scores.group_distributions),
-        "predictive_entropy": ratio(by_document(scores.entropy), by_document.positions),
-    }
-    in_order = {name: estimates.pop(name) for name in READINGS}
-    return Reading.of(step, in_order | estimates | dict(beside))
+    return document_means(documents.tail_logprob, documents.tail, documents.weights)
 
 
-def make_band_reading(
-    panel: HeldOutPanel,
-    whole: BandSums,
-    latest: BandSums,
-    freshness: Floats,
-    baseline: Baseline,
-    *,
-    step: int,
-    base: Baseline | None = None,
-    beside: Mapping[str, Estimate] = _NOTHING,
-) -> Reading:
-    """The readings of `BAND_READINGS`, from a look at the whole panel and what moved since.
+def head_gain(documents: BandDocuments) -> Estimate:
+    """As `tail_gain`, over head positions."""
+    return document_means(documents.head_logprob, documents.head, documents.weights)
 
-    Args:
-        panel: The held-out text.
-        whole: What the model gave on each window at the last look at all of them.
-        latest: What it gave on each window when that was last looked at.
-        freshness: float64 of shape (windows,), from 0 to 1: how much the movement of each window
-            counts; 0 for those that were not looked at since.
-        baseline: As in `make_reading`.
-        step: As in `make_reading`.
-        base: As in `make_reading`.
-        beside: As in `make_reading`.
 
-    Raises:
-        ArgumentError: The baseline was taken on another panel.
+def tail_gap(documents: BandDocuments) -> Estimate:
+    """What the tail has lost beyond the head: `head_gain` minus `tail_gain`."""
+    return difference(head_gain(documents), tail_gain(documents))
+
+
+def perplexity(evidence: Evidence) -> Estimate:
+    """exp of the mean NLL over all positions."""
+    logprob = evidence.by_document(evidence.whole.logprob)
+    return exponential(ratio(-logprob, _positions(evidence, "all")))
+
+
+def tail_mass_ratio(evidence: Evidence) -> Estimate:
+    """Probability put on all tail types over their share of the text."""
+    mass = evidence.by_document(evidence.whole.tail_mass)
+    return ratio(mass, _positions(evidence, "tail"))
+
+
+def predictive_entropy(evidence: Evidence) -> Estimate:
+    """Mean entropy of the predicted distributions."""
+    entropy = evidence.by_document(evidence.whole.entropy)
+    return ratio(entropy, _positions(evidence, "all"))
+
+
+def effective_vocabulary(evidence: Evidence) -> Estimate:
+    """exp of the entropy of the average predicted distribution.
+
+    The error is linearised at the average distribution, where the entropy's derivative in
+    direction p is the cross-entropy of p, and taken over groups of documents (Wolter, 2007,
+    chapter 2: the random group method).
     """
-    estimates = _band_estimates(panel, whole, baseline, base)
-    if freshness.any():
-        estimates = _moved_on(estimates, panel, whole, latest, freshness)
-    return Reading.of(step, estimates | dict(beside), is_full=False)
+    group_distributions = evidence.whole.group_distributions
+    average = group_distributions.sum(0) / group_distributions.sum()
+    surprisal = -np.log(np.where(average > 0, average, 1.0))
+    cross_entropy = ratio(group_distributions @ surprisal, group_distributions.sum(1))
+    return exponential(cross_entropy)
 
 
-class _ByDocument:
-    """Sums over the windows of each document, each window weighted by its freshness."""
-
-    def __init__(self, panel: HeldOutPanel, freshness: Floats) -> None:
-        self._owners = panel.document_ids.numpy()
-        self._freshness = freshness
-        counts = panel.position_counts
-        self.positions, self.tail, self.head = (
-            self(counts[band]) for band in ("all", "tail", "head")
-        )
-        self.weights = self(np.ones_like(freshness)) / np.bincount(self._owners)
-
-    def __call__(self, per_window: Floats) -> Floats:
-        sums = np.bincount(self._owners, weights=per_window * self._freshness)
-        return sums.astype(np.float64, copy=False)
+def _positions(evidence: Evidence, band: str) -> Floats:
+    return evidence.by_document(evidence.panel.position_counts[band])
 
 
-def _band_estimates(
-    panel: HeldOutPanel,
-    sums: BandSums | PanelScores,
-    baseline: Baseline,
-    base: Baseline | None,
-) -> dict[str, Estimate]:
-    by_document = _ByDocument(panel, np.ones(len(panel)))
-
-    def paired(other: Baseline) -> dict[str, Estimate]:
-        _check_panel(other, panel)
-        return paired_readings(
-            by_document(sums.tail_logprob - np.array(other.tail_logprob)),
-            by_document.tail,
-            by_document(sums.head_logprob - np.array(other.head_logprob)),
-            by_document.head,
-        )
-
-    against_base = {} if base is None else paired(base)
-    return {
-        "tail_logprob": ratio(by_document(sums.tail_logprob), by_document.tail),
-        "head_logprob": ratio(by_document(sums.head_logprob), by_document.head),
-        "tail_prob": ratio(by_document(sums.tail_prob), by_document.tail),
-        **paired(baseline),
-        **{f"{name}_vs_base": estimate for name, estimate in against_base.items()},
-    }
+def _there(other: Baseline | None, against: str) -> Baseline:
+    if other is None:
+        raise CollapseGuardError(f"there is no {against} yet to compare with.")
+    return other
 
 
-def _moved_on(
-    estimates: Mapping[str, Estimate],
-    panel: HeldOutPanel,
-    whole: BandSums,
-    latest: BandSums,
-    freshness: Floats,
-) -> dict[str, Estimate]:
-    """The estimates of a look at the whole panel, with what the model has moved since."""
-    by_document = _ByDocument(panel, freshness)
-    tail_moved = by_document(latest.tail_logprob - whole.tail_logprob)
-    head_moved = by_document(latest.head_logprob - whole.head_logprob)
-    prob_moved = by_document(latest.tail_prob - whole.tail_prob)
-    of_tail = document_means(tail_moved, by_document.tail, by_document.weights)
-    of_head = document_means(head_moved, by_document.head, by_document.weights)
-    moved = {
-        "tail_logprob": ratio(tail_moved, by_document.tail),
-        "head_logprob": ratio(head_moved, by_document.head),
-        "tail_prob": ratio(prob_moved, by_document.tail),
-        "tail_retention": of_tail,
-        "head_retention": of_head,
-        "tail_gap": difference(of_head, of_tail),
-    }
-    now = {}
-    for name, at_whole in estimates.items():
-        since = moved[name.removesuffix("_vs_base")]
-        if "retention" in name:
-            now[name] = exponential(total(logarithm(at_whole), since))
-        else:
-            now[name] = total(at_whole, since)
-    return now
-
-
-def _check_panel(baseline: Baseline, panel: HeldOutPanel) -> None:
+def _check_panel(baseline: Baseline, panel: Panel) -> None:
     if baseline.panel != panel.fingerprint:
         raise bad_argument(
             "baseline",
@@ -190,16 +155,3 @@ def _check_panel(baseline: Baseline, panel: HeldOutPanel) -> None:
             given=f"one taken on panel {baseline.panel}",
             hint="call start() with the starting model, or use the panel that it was taken on",
         )
-
-
-def _effective_vocabulary(group_distributions: Floats) -> Estimate:
-    """exp of the entropy of the average predicted distribution.
-
-    The error is linearised at the average distribution, where the entropy's derivative in
-    direction p is the cross-entropy of p, and taken over groups of documents (Wolter, 2007,
-    chapter 2: the random group method).
-    """
-    average = group_distributions.sum(0) / group_distributions.sum()
-    surprisal = -np.log(np.where(average > 0, average, 1.0))
-    cross_entropy = ratio(group_distributions @ surprisal, group_distributions.sum(1))
-    return exponential(cross_entropy)

@@ -76,6 +76,32 @@ def document_mean(values: Floats, weights: Floats | None = None) -> Estimate:
     return _from_influences(value, weights * (known - value) / total, weights)
 
 
+def document_means(sums: Floats, positions: Floats, weights: Floats | None = None) -> Estimate:
+    """Mean over documents of each one's mean; a document without positions drops out.
+
+    Args:
+        sums: float64 of shape (documents,).
+        positions: float64 of shape (documents,), how many each sum is over.
+        weights: float64 of shape (documents,), how much each document counts; None for once each.
+    """
+    means = np.full_like(sums, np.nan)
+    np.divide(sums, positions, out=means, where=positions > 0)
+    return document_mean(means, weights)
+
+
+def moved_on(estimate: Estimate, movement: Estimate, *, is_logarithm: bool) -> Estimate:
+    """What an estimate has become, given how far it, or its logarithm, has moved since.
+
+    Args:
+        estimate: As it was.
+        movement: How far it has moved, over the same documents or fewer.
+        is_logarithm: Whether `movement` is that of its logarithm.
+    """
+    if is_logarithm:
+        return exponential(total(logarithm(estimate), movement))
+    return total(estimate, movement)
+
+
 def exponential(estimate: Estimate) -> Estimate:
     """The exponential of an estimate, by the delta method."""
     # Overflow to infinity is the true answer for a model that has diverged, not a fault.

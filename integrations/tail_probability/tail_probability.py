@@ -2,12 +2,11 @@
 
 from typing import Any
 
+from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.extras import require
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
 from collapse_guard.readings.from_logprobs import logprob_readings
-from collapse_guard.readings.panel_sums import score_panel
-from collapse_guard.readings.teacher_forced import make_reading, take_baseline
 
 require("evaluate", "evaluate")
 
@@ -109,13 +108,15 @@ def _of_texts(
 ) -> dict[str, float]:
     tokenizer = inputs.check_tokenizer(inputs.as_tokenizer(tokenizer), human_reference)
     panel = HeldOutPanel.from_texts(texts, tokenizer, human_reference, window=window, short="drop")
-    scores = score_panel(inputs.as_model("model", model), panel, batch_size=batch_size)
-    start = scores
-    if start_model is not None:
-        start = score_panel(
-            inputs.as_model("start_model", start_model), panel, batch_size=batch_size
-        )
-    reading = make_reading(panel, scores, take_baseline(panel, start), step=0)
+    monitor = CollapseMonitor(
+        panel, rules=[], pace=EveryNSteps(1), batch_size=batch_size, across_processes=False
+    )
+    looked_at = inputs.as_model("model", model)
+    if start_model is None:
+        reading = monitor.start(looked_at)
+    else:
+        monitor.start(inputs.as_model("start_model", start_model))
+        reading = monitor.look(looked_at, step=0)
     names = [name for name in reading if start_model is not None or name not in _PAIRED]
     return {
         **{name: reading[name] for name in names},

@@ -14,10 +14,10 @@ from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel_sums import BandSums
-from collapse_guard.readings.reading import BAND_READINGS, Reading
-from collapse_guard.readings.teacher_forced import make_band_reading
+from collapse_guard.readings.reading import Reading
 from tests.alarm_delays import ALPHA, HEALTHY_RUNS, LIMITS, Row, alarms, healthy_runs, rows
 from tests.batched_readings import NEVER, Tracks, first_alarms, first_stops, read, read_runs
+from tests.looks import CHEAP_KINDS, make_small_reading
 from tests.simulated_runs import (
     FULL_EVERY,
     GRADUAL,
@@ -77,7 +77,7 @@ def test_the_batched_path_is_the_package_s_own() -> None:
     start = np.random.default_rng(0).normal(-300.0, 100.0, (2, len(panel)))
     baseline = Baseline(panel.fingerprint, *map(tuple, start.tolist()), Reading(0, {}, {}))
     rotations = [Rotation(panel) for _ in range(runs)]
-    watches = [Alarms(rules, BAND_READINGS) for _ in range(runs)]
+    watches = [Alarms(rules, CHEAP_KINDS) for _ in range(runs)]
     batched = read(simulated)
     for number, look in enumerate(simulated):
         for run, rotation in enumerate(rotations):
@@ -93,14 +93,7 @@ def test_the_batched_path_is_the_package_s_own() -> None:
                 windows = rotation.next(len(look.windows))
                 np.testing.assert_array_equal(windows.numpy(), look.windows)
                 rotation.update(windows, sums)
-            reading = make_band_reading(
-                panel,
-                rotation.whole,
-                rotation.latest,
-                rotation.freshness,
-                baseline,
-                step=number + 1,
-            )
+            reading = make_small_reading(panel, rotation, baseline, step=number + 1)
             watches[run].check(reading, baseline.readings)
             for name, track in batched.readings.items():
                 ours = reading.estimate(name)

@@ -7,7 +7,8 @@ from hypothesis import given, strategies as st
 from collapse_guard import ArgumentError
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.alerts.rules import Threshold
-from collapse_guard.readings.reading import READINGS, Reading
+from collapse_guard.readings.reading import Reading
+from tests.looks import KINDS
 
 START = Reading(0, {"tail_retention": 1.0, "perplexity": 10.0}, {})
 
@@ -24,7 +25,7 @@ def below(limit: float = 0.9, *, patience: int = 1) -> Threshold:
 def test_a_rule_fires_once_in_each_spell_that_is_long_enough(
     values: list[float], patience: int
 ) -> None:
-    alarms = Alarms([below(patience=patience)], list(READINGS))
+    alarms = Alarms([below(patience=patience)], KINDS)
     fired = [
         bool(alarms.check(reading(step, tail_retention=value), START))
         for step, value in enumerate(values)
@@ -38,7 +39,7 @@ def test_a_rule_fires_once_in_each_spell_that_is_long_enough(
 
 def test_rules_are_counted_apart_and_what_was_not_read_leaves_its_rule_alone() -> None:
     rules = [below(patience=2), Threshold("perplexity", above=20.0, patience=2, alpha=None)]
-    alarms = Alarms(rules, list(READINGS))
+    alarms = Alarms(rules, KINDS)
     assert alarms.check(reading(1, tail_retention=0.5, perplexity=30.0), START) == []
     # A look at a part of the panel reads no perplexity: that is neither a break nor a rest.
     (tail,) = alarms.check(reading(2, tail_retention=0.5), START)
@@ -49,7 +50,7 @@ def test_rules_are_counted_apart_and_what_was_not_read_leaves_its_rule_alone() -
 
 
 def test_a_number_that_is_none_breaks_nothing() -> None:
-    alarms = Alarms([below()], list(READINGS))
+    alarms = Alarms([below()], KINDS)
     assert alarms.check(reading(1, tail_retention=math.nan), START) == []
 
 
@@ -58,7 +59,7 @@ def test_a_guarantee_grows_stricter_with_each_look_at_its_rule() -> None:
 
     def first_alarm(skipped: int) -> int:
         """The step of the alarm, the rule's reading not being taken at first."""
-        alarms = Alarms([rule], list(READINGS))
+        alarms = Alarms([rule], KINDS)
         for step in range(1, skipped + 1):
             alarms.check(reading(step, perplexity=1.0), START)
         for step in range(skipped + 1, skipped + 40):
@@ -76,18 +77,18 @@ def test_a_guarantee_grows_stricter_with_each_look_at_its_rule() -> None:
 
 def test_state_goes_on_after_json() -> None:
     rules = [below(patience=3), below(0.5)]
-    whole = Alarms(rules, list(READINGS))
+    whole = Alarms(rules, KINDS)
     for step, value in enumerate([0.4, 0.8], start=1):
         whole.check(reading(step, tail_retention=value), START)
     state = json.loads(json.dumps(whole.state_dict()))
-    resumed = Alarms(rules, list(READINGS))
+    resumed = Alarms(rules, KINDS)
     resumed.load_state_dict(state)
     assert resumed.alerts == whole.alerts != []
     third = reading(3, tail_retention=0.8)
     assert resumed.check(third, START) == whole.check(third, START) != []
     assert resumed.state_dict() == whole.state_dict()
     # A rule that the state does not know starts afresh, one that is gone is forgotten.
-    changed = Alarms([below(0.5), below(0.7, patience=2)], list(READINGS))
+    changed = Alarms([below(0.5), below(0.7, patience=2)], KINDS)
     changed.load_state_dict(state)
     assert changed.check(reading(3, tail_retention=0.6), START) == []
     assert len(changed.check(reading(4, tail_retention=0.6), START)) == 1
@@ -95,7 +96,7 @@ def test_state_goes_on_after_json() -> None:
 
 
 def test_a_new_run_forgets() -> None:
-    alarms = Alarms([below(patience=2)], list(READINGS))
+    alarms = Alarms([below(patience=2)], KINDS)
     alarms.check(reading(1, tail_retention=0.5), START)
     alarms.clear()
     assert alarms.check(reading(1, tail_retention=0.5), START) == []
@@ -104,6 +105,8 @@ def test_a_new_run_forgets() -> None:
 
 def test_rules_that_cannot_be_held_are_refused() -> None:
     with pytest.raises(ArgumentError, match="differ in reading, direction or limit"):
-        Alarms([below(), below(patience=3)], list(READINGS))
+        Alarms([below(), below(patience=3)], KINDS)
     with pytest.raises(ArgumentError, match=r"give sampling=Sampling\(\)"):
-        Alarms([Threshold("free_distinct_2", below=0.5)], list(READINGS))
+        Alarms([Threshold("free_distinct_2", below=0.5)], KINDS)
+    with pytest.raises(ArgumentError, match=r"choose from perplexity, .*readings=\[\.\.\., mine\]"):
+        Alarms([Threshold("loss", above=9.0)], KINDS)

@@ -10,6 +10,7 @@ import pytest
 
 from collapse_guard import Reading, Threshold, default_rules
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.readings.registry import READINGS
 
 # `python -m collapse_guard.examples.recursive_finetune --seed 0`, looked at every 4 of its 24 steps
 # a generation, with `Sampling(num_prompts=8, samples_per_prompt=2)`: values and standard errors by
@@ -35,7 +36,7 @@ START = reading(0, *RECORDED["start"])
 
 def first_alerts(regime: str, rules: Sequence[Threshold]) -> dict[str, int]:
     """The step at which each rule first fires, by its reading."""
-    alarms = Alarms(rules, NAMES)
+    alarms = Alarms(rules, [READINGS[name] for name in NAMES])
     for look in RECORDED[regime]:
         alarms.check(reading(*look), START)
     return {alert.reading: alert.step for alert in reversed(alarms.alerts)}

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from collapse_guard import ArgumentError, Reading, Threshold, default_rules, log_alert
-from collapse_guard.readings.reading import READINGS
 from collapse_guard.statistics.confidence_sequence import half_width
 from collapse_guard.statistics.estimates import document_mean, exponential
+from tests.looks import ON_HUMAN_TEXT
 
-START = Reading(0, dict.fromkeys(READINGS, 1.0) | {"effective_vocabulary": 600.0}, {})
+START = Reading(0, dict.fromkeys(ON_HUMAN_TEXT, 1.0) | {"effective_vocabulary": 600.0}, {})
 
 
 def reading(name: str, value: float, error: float) -> Reading:
@@ -63,7 +63,7 @@ def test_ratios_are_compared_on_their_logarithm() -> None:
 def test_limits_relative_to_the_start() -> None:
     rule = Threshold("effective_vocabulary", below=0.8, relative_to_start=True)
     assert rule.limit(START) == 480
-    start = Reading(0, dict(START), dict.fromkeys(READINGS, 0.0))
+    start = Reading(0, dict(START), dict.fromkeys(ON_HUMAN_TEXT, 0.0))
     assert rule.is_broken(reading("effective_vocabulary", 450, 1), start)
     assert not rule.is_broken(reading("effective_vocabulary", 490, 1), start)
     # A reading that starts below zero keeps its direction.
@@ -112,7 +112,7 @@ def test_default_rules_have_names_of_their_own(sampling: bool) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"reading": "loss", "below": 1.0}, "`reading` expected one of"),
+        ({"reading": "the loss", "below": 1.0}, "`reading` expected one of"),
         ({"reading": "perplexity"}, "exactly one limit"),
         ({"reading": "perplexity", "below": 1.0, "above": 2.0}, "exactly one limit"),
         ({"reading": "perplexity", "below": 1.0, "patience": 0}, "`patience`"),

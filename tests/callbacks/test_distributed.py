@@ -38,7 +38,7 @@ class Diary(CollapseMonitor):
         super().__init__(PANEL, batch_size=2, **arguments)
         self.looks: list[Reading] = []
         if windows is not None:
-            self._schedule = Scripted(windows)
+            self._run.schedule = Scripted(windows)
 
     def start(self, *args: Any, **kwargs: Any) -> Reading:
         return self._kept(super().start(*args, **kwargs))

@@ -59,7 +59,7 @@ def monitor_of(panel: HeldOutPanel, batch_size: int, **arguments: Any) -> Collap
         batch_size=batch_size,
         **{**settings, **arguments},
     )
-    monitor._schedule = Scripted({1: 1, 2: 2, 3: len(panel), 4: len(panel) - 1})
+    monitor._run.schedule = Scripted({1: 1, 2: 2, 3: len(panel), 4: len(panel) - 1})
     return monitor
 
 
@@ -134,7 +134,7 @@ def failing_looks() -> dict[str, Any]:
             tiny_panel(documents=4), rules=[], pace=EveryNSteps(1), batch_size=2
         )
         monitor.start(model)
-        monitor._schedule = Scripted({step: 3 if step % 2 else 12 for step in range(1, 10)})
+        monitor._run.schedule = Scripted({step: 3 if step % 2 else 12 for step in range(1, 10)})
         ends, losses = [], []
         for step, fault in enumerate(faults, start=1):
             mine = ROWS[step * WORLD + dist.get_rank()][None]

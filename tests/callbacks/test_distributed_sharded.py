@@ -74,7 +74,7 @@ def monitor_of(windows: dict[int, int]) -> CollapseMonitor:
         batch_size=4,
         sampling=SAMPLING,
     )
-    monitor._schedule = Scripted(windows)
+    monitor._run.schedule = Scripted(windows)
     return monitor
 
 

@@ -10,7 +10,7 @@ from collapse_guard.examples.recursive_finetune.results import (
     RunResults,
 )
 from collapse_guard.examples.recursive_finetune.settings import Settings
-from collapse_guard.readings.reading import READINGS
+from tests.looks import ON_HUMAN_TEXT
 
 ALERT = Alert(
     "tail_retention below 0.85", "tail_retention", 0.7, 0.85, 0.02, 16, "critical", "It fell."
@@ -29,7 +29,7 @@ def generation(
     text: str = "some words",
     losses: Sequence[float] = (),
 ) -> GenerationResult:
-    values = dict.fromkeys(READINGS, 1.5) | {
+    values = dict.fromkeys(ON_HUMAN_TEXT, 1.5) | {
         "tail_retention": tail,
         "head_retention": head,
         "perplexity": perplexity,

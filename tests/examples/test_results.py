@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from collapse_guard.examples.recursive_finetune.results import RunResults, versions
-from collapse_guard.readings.reading import READINGS
 from tests.examples.results import collapsed_run
+from tests.looks import ON_HUMAN_TEXT
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_the_file_holds_what_others_look_for(tmp_path: Path) -> None:
     for chain in content["regimes"].values():
         assert [result["generation"] for result in chain] == [0, 1, 2]
         for result in chain:
-            assert {*READINGS, "distinct_2", "alerts", "standard_errors"} <= result.keys()
+            assert {*ON_HUMAN_TEXT, "distinct_2", "alerts", "standard_errors"} <= result.keys()
     alert = content["regimes"]["replace"][1]["alerts"][0]
     assert {"rule", "reading", "value", "limit", "step", "severity"} <= alert.keys()
     # NaN is not JSON.

@@ -14,7 +14,7 @@ from collapse_guard import (
     EveryNSteps,
     Threshold,
 )
-from collapse_guard.readings.reading import BAND_READINGS, PAIRED_READINGS, READINGS
+from tests.looks import BANDED, ON_HUMAN_TEXT, PAIRED
 from tests.paces import Scripted
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
@@ -120,13 +120,11 @@ def test_bad_use() -> None:
 
 def test_every_reading_has_a_description() -> None:
     monitor = CollapseMonitor(tiny_panel())
-    assert set(monitor.start(tiny_gpt2())) == set(READINGS)
+    assert set(monitor.start(tiny_gpt2())) == set(ON_HUMAN_TEXT)
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
-    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), **arguments)
-    monitor._schedule = Scripted(windows)
-    return monitor
+    return CollapseMonitor(tiny_panel(), **{"pace": Scripted(windows), **arguments})
 
 
 def test_the_pace_is_fixed_by_hand() -> None:
@@ -143,7 +141,7 @@ def test_small_looks_add_up_to_a_look_at_all() -> None:
     perturb(model, 0.1)
     first = monitor.observe(model, 1)
     assert not first.is_full
-    assert set(first) == set(BAND_READINGS)
+    assert set(first) == set(BANDED)
     whole = CollapseMonitor(monitor.panel, baseline=monitor.baseline).look(model, 1)
     # A sixth of the panel says where the model is, within an error that says how well it knows.
     error = first.standard_errors["tail_retention"]
@@ -170,8 +168,7 @@ def test_a_first_look_is_at_all_of_the_panel_and_paid_for_as_such() -> None:
 
     first, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
     first.start(model)
-    monitor = looking_at(6, baseline=first.baseline)
-    monitor._schedule = Noting(6)
+    monitor = looking_at(6, baseline=first.baseline, pace=Noting(6))
     # It has a start, but has looked at nothing itself that small looks could add to.
     assert [monitor.observe(model, step).is_full for step in (1, 2)] == [True, False]
     assert noted == [len(monitor.panel), 6]
@@ -226,7 +223,7 @@ def test_the_model_without_its_adapters_is_a_reference() -> None:
     base = CollapseMonitor(monitor.panel)
     base.start(tiny_gpt2())
     expected = base.look(model, 0)
-    for name in PAIRED_READINGS:
+    for name in PAIRED:
         assert start[f"{name}_vs_base"] == pytest.approx(expected[name], rel=1e-5)
     assert expected["tail_retention"] != pytest.approx(1.0, abs=0.01)
     assert trained == {name: each.requires_grad for name, each in model.named_parameters()}

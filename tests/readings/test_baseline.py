@@ -3,8 +3,8 @@ import math
 
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel_sums import score_panel
-from collapse_guard.readings.reading import PAIRED_READINGS, READINGS, Reading
-from collapse_guard.readings.teacher_forced import make_reading, take_baseline
+from collapse_guard.readings.reading import Reading
+from tests.looks import ON_HUMAN_TEXT, PAIRED, make_reading, take_baseline
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
 PANEL = tiny_panel()
@@ -17,8 +17,8 @@ def test_the_start_is_the_model_against_itself() -> None:
     assert start.panel == PANEL.fingerprint
     assert start.tail_logprob == tuple(scores.tail_logprob)
     assert start.head_logprob == tuple(scores.head_logprob)
-    assert set(start.readings) == set(READINGS)
-    assert [start.readings[name] for name in PAIRED_READINGS] == [1.0, 1.0, 0.0]
+    assert set(start.readings) == set(ON_HUMAN_TEXT)
+    assert [start.readings[name] for name in PAIRED] == [1.0, 1.0, 0.0]
     assert start.readings.step == 0
 
 
@@ -32,7 +32,7 @@ def test_it_comes_back_from_json_to_the_last_digit() -> None:
     now, again = (make_reading(PANEL, scores, each, step=5) for each in (start, back))
     assert again == now
     # Limits relative to the start are compared document by document, so those must come back too.
-    for name in READINGS:
+    for name in ON_HUMAN_TEXT:
         first, second = start.readings.estimate(name), back.readings.estimate(name)
         assert first[:2] == second[:2]
         assert first.units == second.units

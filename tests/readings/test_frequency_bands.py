@@ -8,7 +8,7 @@ from collapse_guard import ArgumentError, HeldOutPanel, HumanReference
 from collapse_guard.readings.frequency_bands import band_nll, band_retention, frequency_bands
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
-from collapse_guard.readings.teacher_forced import make_reading, take_baseline
+from tests.looks import make_reading, take_baseline
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 counts_lists = st.lists(st.integers(0, 40), min_size=2, max_size=60).filter(any)

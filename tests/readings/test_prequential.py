@@ -16,7 +16,7 @@ from collapse_guard import (
     token_logprobs,
 )
 from collapse_guard.readings.prequential import PrequentialReader
-from collapse_guard.readings.reading import PREQUENTIAL_READINGS
+from tests.looks import PREQUENTIAL
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 BATCH = 8
@@ -170,7 +170,7 @@ def test_padding_does_not_count() -> None:
     mask = torch.ones_like(ids)
     mask[:, 24:] = 0
     model(input_ids=ids, attention_mask=mask)
-    for name in PREQUENTIAL_READINGS:
+    for name in PREQUENTIAL:
         if "retention" not in name and "gap" not in name:
             assert padded.estimates()[name].value == pytest.approx(
                 plain.estimates()[name].value, rel=1e-4
@@ -190,7 +190,7 @@ def test_the_monitor_tells_them_beside_the_panels() -> None:
     assert math.isnan(start["tail_logprob_prequential"])
     monitor.prequential.watch(model, batch_size=BATCH)
     train(model, mix, batches=2, then=lambda step: monitor.observe(model, step))
-    assert set(PREQUENTIAL_READINGS) < set(monitor.history[-1])
+    assert set(PREQUENTIAL) < set(monitor.history[-1])
     assert [alert.reading for alert in monitor.alerts] == ["perplexity_prequential"]
     again = CollapseMonitor(tiny_panel(), prequential=PrequentialReader(mix, tiny_reference()))
     again.load_state_dict(json.loads(json.dumps(monitor.state_dict())))

@@ -4,8 +4,8 @@ import torch
 
 from collapse_guard import ArgumentError, CollapseMonitor, Sampling, Threshold, sample
 from collapse_guard.diversity import distinct_n, rarefied_types, rep_n_diversity, self_bleu
-from collapse_guard.readings.sampled import SAMPLED_READINGS, make_sampled_readings
 from collapse_guard.readings.sampling import Samples, draw_samples
+from tests.looks import WRITTEN, make_sampled_readings
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, zipf_documents
 
 SMALL = Sampling(num_free=10, num_prompts=6, samples_per_prompt=3, prompt_length=8, length=16)
@@ -29,7 +29,7 @@ def test_readings_are_those_of_the_diversity_functions() -> None:
     panel = tiny_panel()
     samples = draw_samples(tiny_gpt2(), panel, SMALL)
     readings = make_sampled_readings(samples, panel)
-    assert list(readings) == list(SAMPLED_READINGS)
+    assert list(readings) == list(WRITTEN)
     for start, texts in (("free", samples.free), ("prompted", samples.prompted.reshape(-1, 16))):
         tokens = texts.size
         expected = {
@@ -92,7 +92,7 @@ def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
     rule = Threshold("free_distinct_2", below=2.0, relative_to_start=True)
     monitor = CollapseMonitor(tiny_panel(), rules=[rule], sampling=SMALL)
     start = monitor.start(model)
-    assert set(SAMPLED_READINGS) < set(start)
+    assert set(WRITTEN) < set(start)
     assert monitor.look(model, 1)["free_distinct_2"] == start["free_distinct_2"]
     assert [alert.reading for alert in monitor.alerts] == ["free_distinct_2"]
     perturb(model, 0.5)

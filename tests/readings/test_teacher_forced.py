@@ -7,8 +7,7 @@ import torch
 
 from collapse_guard import ArgumentError, Baseline, HeldOutPanel, Reading, TokenizerMismatchError
 from collapse_guard.readings.panel_sums import score_panel
-from collapse_guard.readings.reading import READINGS
-from collapse_guard.readings.teacher_forced import make_reading, take_baseline
+from tests.looks import ON_HUMAN_TEXT, make_reading, take_baseline
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 
@@ -72,7 +71,7 @@ def test_readings_follow_their_definitions(padded_vocabulary: int) -> None:
     reading = make_reading(panel, score_panel(model, panel, batch_size=5), baseline, step=3)
     assert reading.step == 3
     assert dict(reading) == pytest.approx(naive_readings(model, start, panel), rel=1e-5)
-    assert list(reading) == list(READINGS)
+    assert list(reading) == list(ON_HUMAN_TEXT)
 
 
 def test_the_start_keeps_everything() -> None:
@@ -96,7 +95,7 @@ def test_standard_errors_match_a_jackknife_over_documents() -> None:
 
     reading = read(documents)
     left_out = [read(documents[:d] + documents[d + 1 :]) for d in range(40)]
-    for name in READINGS:
+    for name in ON_HUMAN_TEXT:
         values = np.array([each[name] for each in left_out])
         jackknife = math.sqrt(39 / 40 * ((values - values.mean()) ** 2).sum())
         assert reading.standard_errors[name] == pytest.approx(jackknife, rel=0.1), name

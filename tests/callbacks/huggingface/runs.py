@@ -69,7 +69,7 @@ def guarded(**arguments: Any) -> CollapseGuardCallback:
         tiny_panel(), pace=EveryNSteps(every_n_steps), **{"rules": None, **settings}
     )
     if windows is not None:
-        monitor._schedule = Scripted(windows)
+        monitor._run.schedule = Scripted(windows)
     return CollapseGuardCallback(monitor, **{"on_error": "raise", **arguments})
 
 

@@ -14,7 +14,6 @@ from collapse_guard import ArgumentError, Budget, CollapseMonitor, EveryNSteps, 
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import CollapseGuardError, MixOrderError
 from collapse_guard.monitor.stopwatch import Stopwatch
-from collapse_guard.readings.reading import BAND_READINGS, READINGS
 from tests.callbacks.huggingface.runs import (
     Recorder,
     fingerprint,
@@ -23,6 +22,7 @@ from tests.callbacks.huggingface.runs import (
     make_trainer,
     readings_in,
 )
+from tests.looks import BANDED, ON_HUMAN_TEXT
 from tests.tiny import tiny_gpt2, tiny_llama, tiny_panel
 
 NUM_WINDOWS = len(tiny_panel())
@@ -39,7 +39,7 @@ def test_readings_reach_history_and_trackers_at_their_steps(tmp_path: Path) -> N
         assert all(type(value) in (int, float) for record in found for value in record.values())
     last = readings_in(trainer.state.log_history)[-1]
     reading = callback.monitor.history[-1]
-    assert {name: last[f"eval_collapse/{name}"] for name in READINGS} == dict(reading)
+    assert {name: last[f"eval_collapse/{name}"] for name in ON_HUMAN_TEXT} == dict(reading)
     assert last["eval_collapse/tail_retention_se"] == reading.standard_errors["tail_retention"]
     assert last["epoch"] == 2.0
     json.dumps(trainer.state.log_history, allow_nan=False)
@@ -71,8 +71,8 @@ def test_small_looks_are_logged_when_the_run_logs(tmp_path: Path) -> None:
         found = {record["step"]: record for record in readings_in(records)}
         assert list(found) == [0, 3, 4, 6, 14, 16]
         for logged, looked in ((3, 2), (6, 6)):
-            names = [name for name in READINGS if f"eval_collapse/{name}" in found[logged]]
-            assert set(names) == set(BAND_READINGS)
+            names = [name for name in ON_HUMAN_TEXT if f"eval_collapse/{name}" in found[logged]]
+            assert set(names) == set(BANDED)
             assert {name: found[logged][f"eval_collapse/{name}"] for name in names} == dict(
                 seen[looked]
             )

@@ -95,7 +95,7 @@ def every(steps: int, **arguments: Any) -> CollapseMonitor:
 
 def small_looks(rules: Sequence[Threshold]) -> CollapseMonitor:
     monitor = every(1, rules=rules)
-    monitor._schedule = Scripted(2)
+    monitor._run.schedule = Scripted(2)
     return monitor
 
 

@@ -18,7 +18,6 @@ from collapse_guard import (
 )
 from collapse_guard.callbacks import CollapseGuard
 from collapse_guard.readings.prequential import PrequentialReader
-from collapse_guard.readings.reading import BAND_READINGS, PREQUENTIAL_READINGS, READINGS
 from tests.callbacks.lightning.runs import (
     ALWAYS_BROKEN,
     QUIET,
@@ -34,6 +33,7 @@ from tests.callbacks.lightning.runs import (
     small_looks,
     steps_looked_at,
 )
+from tests.looks import BANDED, ON_HUMAN_TEXT, PREQUENTIAL
 from tests.tiny import tiny_gpt2, tiny_reference, zipf_documents
 
 pytestmark = QUIET
@@ -51,7 +51,7 @@ def test_readings_reach_the_loggers_at_their_steps(tmp_path: Path) -> None:
     step, last = recorder.records[-1]
     assert (step, last["collapse/alerts"]) == (16, 0)
     reading = guard.monitor.history[-1]
-    assert {name: last[f"collapse/{name}"] for name in READINGS} == dict(reading)
+    assert {name: last[f"collapse/{name}"] for name in ON_HUMAN_TEXT} == dict(reading)
     assert last["collapse/tail_gap_se"] == reading.standard_errors["tail_gap"]
     assert last["collapse/overhead"] == guard.monitor.overhead_spent
     assert all(type(value) is float for key, value in last.items() if "collapse" in key)
@@ -76,7 +76,7 @@ def test_small_looks_are_logged_when_the_run_logs(tmp_path: Path) -> None:
     assert [step + 1 for step, _ in recorder.of("loss")] == [3, 6, 9, 12, 15]
     assert [step for step, _ in recorder.of("collapse/perplexity")] == [0, 16]
     small = dict(recorder.records)[3]
-    assert {f"collapse/{name}" for name in BAND_READINGS} < small.keys()
+    assert {f"collapse/{name}" for name in BANDED} < small.keys()
     assert small["collapse/overhead"] > 0
 
 
@@ -265,9 +265,7 @@ def test_human_rows_are_read_off_the_training(tmp_path: Path) -> None:
     guard, module = guarded(every(4, prequential=reader)), LanguageModule()
     trainer = make_trainer(tmp_path, guard, max_epochs=1)
     fit(trainer, module, train_dataloaders=loader, val_dataloaders=held_out())
-    read = {
-        name: float(trainer.callback_metrics[f"collapse/{name}"]) for name in PREQUENTIAL_READINGS
-    }
+    read = {name: float(trainer.callback_metrics[f"collapse/{name}"]) for name in PREQUENTIAL}
     assert all(map(math.isfinite, read.values()))
     # Untrained, and then trained on rows of the same law: near the panel's own reading.
     panel = float(trainer.callback_metrics["collapse/tail_logprob"])

@@ -9,8 +9,8 @@ from collapse_guard import (
     ArgumentError,
 )
 from collapse_guard.callbacks import CollapseGuard
-from collapse_guard.readings.reading import READINGS
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, every, fit, guarded, make_trainer
+from tests.looks import ON_HUMAN_TEXT
 from tests.tiny import VOCAB, tiny_gpt2
 
 pytestmark = QUIET
@@ -40,7 +40,7 @@ def test_only_the_model_computes_in_low_precision(
     expected = every(1).start(tiny_gpt2())
     fit(make_trainer(tmp_path, guard, precision=precision, max_steps=1, max_epochs=-1), module)
     start = guard.monitor.history[0]
-    for name in READINGS:
+    for name in ON_HUMAN_TEXT:
         assert start[name] == pytest.approx(expected[name], rel=tolerance), name
     # A sum over the vocabulary in bfloat16 would be off by far more than its inputs are.
     assert start["tail_retention"] == 1.0

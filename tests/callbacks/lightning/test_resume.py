@@ -9,7 +9,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from collapse_guard import Threshold
 from collapse_guard.callbacks import CollapseGuard
-from collapse_guard.readings.reading import READINGS
 from tests.callbacks.lightning.runs import (
     ALWAYS_BROKEN,
     QUIET,
@@ -24,6 +23,7 @@ from tests.callbacks.lightning.runs import (
     small_looks,
     steps_looked_at,
 )
+from tests.looks import ON_HUMAN_TEXT
 from tests.tiny import tiny_gpt2
 
 pytestmark = QUIET
@@ -66,7 +66,7 @@ def test_a_resumed_run_offers_the_latest_readings_at_once(tmp_path: Path) -> Non
     fit(make_trainer(tmp_path, guard, saver))
     fit(make_trainer(tmp_path, guarded(every(8)), looks), ckpt_path=tmp_path / "step=8.ckpt")
     at_the_checkpoint = guard.monitor.history[1]
-    for name in READINGS:
+    for name in ON_HUMAN_TEXT:
         assert float(looks.offered[f"collapse/{name}"]) == pytest.approx(at_the_checkpoint[name])
 
 

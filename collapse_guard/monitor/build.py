@@ -1,0 +1,107 @@
+"""From the arguments of a monitor to the run that it watches, each of them checked."""
+
+from collections.abc import Sequence
+
+from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.alerts.rules import Threshold, default_rules
+from collapse_guard.distributed import num_processes
+from collapse_guard.errors import bad_argument
+from collapse_guard.monitor.pace import Pace
+from collapse_guard.monitor.probe import Probe
+from collapse_guard.monitor.rotation import Rotation
+from collapse_guard.monitor.run import Run, check_start
+from collapse_guard.monitor.stopwatch import Stopwatch
+from collapse_guard.readings.baseline import Baseline
+from collapse_guard.readings.choice import Wanted, choose_readings
+from collapse_guard.readings.kind import Needs
+from collapse_guard.readings.prequential import PrequentialReader
+from collapse_guard.readings.sampling import Sampling
+
+
+def make_run(
+    probe: Probe,
+    readings: Wanted,
+    rules: Sequence[Threshold] | None,
+    pace: Pace,
+    *,
+    start: Baseline | None,
+    against_base: bool,
+    prequential: PrequentialReader | None,
+) -> Run:
+    """The run of a monitor with these arguments, at its beginning.
+
+    Args:
+        probe: What the model is looked at with.
+        readings: As of `CollapseMonitor`, as are the others.
+        rules: As of `CollapseMonitor`.
+        pace: As of `CollapseMonitor`.
+        start: As `baseline` of `CollapseMonitor`.
+        against_base: As of `CollapseMonitor`.
+        prequential: As of `CollapseMonitor`.
+
+    Raises:
+        ArgumentError: One of them cannot work, alone or with the others.
+    """
+    sampling = probe.sampling
+    _check_kinds(pace, rules, sampling, prequential, start)
+    given: dict[Needs, bool] = {
+        "against_base": against_base,
+        "prequential": prequential is not None,
+        "sampling": sampling is not None,
+    }
+    kinds = choose_readings(readings, [need for need, is_given in given.items() if is_given])
+    if rules is None:
+        names = {kind.name for kind in kinds}
+        usual = default_rules(sampling=sampling is not None)
+        rules = [rule for rule in usual if rule.reading in names]
+    most = probe.batch_size * (num_processes() if probe.across_processes else 1)
+    return Run(
+        panel=probe.panel,
+        kinds=kinds,
+        alarms=Alarms(rules, kinds),
+        schedule=pace.schedule(num_windows=len(probe.panel), most=most),
+        rotation=Rotation(probe.panel),
+        clock=Stopwatch(),
+        prequential=prequential,
+        start=check_start(start, kinds),
+    )
+
+
+def _check_kinds(
+    pace: object, rules: object, sampling: object, prequential: object, baseline: object
+) -> None:
+    """Refuse what would fail at the first look, when a callback could only report it."""
+    is_rules = isinstance(rules, Sequence) and all(isinstance(rule, Threshold) for rule in rules)
+    for name, given, fits, expected, hint in (
+        (
+            "pace",
+            pace,
+            isinstance(pace, Pace) and not isinstance(pace, type),
+            "a pace",
+            "give Budget(0.01) for a hundredth of the training time, or EveryNSteps(50)",
+        ),
+        ("rules", rules, rules is None or is_rules, "a list of Threshold", "leave it out, or []"),
+        (
+            "sampling",
+            sampling,
+            sampling is None or isinstance(sampling, Sampling),
+            "a Sampling, or None",
+            "give sampling=Sampling()",
+        ),
+        (
+            "prequential",
+            prequential,
+            prequential is None or isinstance(prequential, PrequentialReader),
+            "a PrequentialReader, or None",
+            "give PrequentialReader(mix, reference)",
+        ),
+        (
+            "baseline",
+            baseline,
+            baseline is None or isinstance(baseline, Baseline),
+            "a Baseline, or None",
+            "give the `baseline` of a monitor that has started",
+        ),
+    ):
+        if not fits:
+            raise bad_argument(name, expected=expected, given=given, hint=hint)

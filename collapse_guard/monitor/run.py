@@ -1,0 +1,150 @@
+"""The state of one run: what a monitor knows of it, and what is saved with its checkpoints."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.errors import CollapseGuardError, bad_argument
+from collapse_guard.monitor.look import Look
+from collapse_guard.monitor.pace import Schedule
+from collapse_guard.monitor.rotation import Rotation
+from collapse_guard.monitor.stopwatch import Stopwatch
+from collapse_guard.readings.baseline import Baseline
+from collapse_guard.readings.kind import ReadingKind
+from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel_sums import PanelScores
+from collapse_guard.readings.prequential import PrequentialReader
+from collapse_guard.statistics.estimates import Estimate
+
+_PARTS = ("baseline", "base", "alarms", "rotation", "pace", "stopwatch", "prequential")
+
+
+@dataclass(eq=False)
+class Run:
+    """What a monitor knows of the run that it watches.
+
+    Attributes:
+        panel: The held-out data that is looked at.
+        kinds: What is read of it.
+        alarms: The rules, and how often each was looked at and broken.
+        schedule: When to look next.
+        rotation: Which windows are looked at next, and what each gave when it was looked at last.
+        clock: Seconds of looks and of training.
+        prequential: Reads human rows off the training; None where nothing does.
+        start: What everything is compared with; None before there is one.
+        base: What the model without its adapters gives; None before it was looked at.
+        at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
+        history: Every look at the whole panel, without what each document contributes: of
+            thousands of looks that would be gigabytes.
+    """
+
+    panel: Panel
+    kinds: Sequence[ReadingKind]
+    alarms: Alarms
+    schedule: Schedule
+    rotation: Rotation
+    clock: Stopwatch
+    prequential: PrequentialReader | None = None
+    start: Baseline | None = None
+    base: Baseline | None = None
+    at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
+    history: list[Look] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Forget any earlier run."""
+        self.alarms.clear()
+        self.clock.restart()
+        self.base, self.history, self.at_whole = None, [], {}
+        if self.prequential is not None:
+            self.prequential.clear()
+
+    def saw_all(self, scores: PanelScores) -> None:
+        """Take in what the model gave on the whole panel: movement is told from here on."""
+        self.rotation.update_all(scores)
+        self.at_whole = {}
+
+    def keep(self, look: Look) -> Look:
+        """Take a look at the whole panel into the history, and hand it on."""
+        self.history.append(replace(look, influences={}))
+        return look
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs, in plain JSON types."""
+        return {
+            "baseline": None if self.start is None else self.start.to_dict(),
+            "base": None if self.base is None else self.base.to_dict(),
+            "alarms": self.alarms.state_dict(),
+            "rotation": self.rotation.state_dict(),
+            "prequential": None if self.prequential is None else self.prequential.state_dict(),
+            **self.timing_state(),
+        }
+
+    def timing_state(self) -> dict[str, Any]:
+        """The part of `state_dict` that changes where nobody looks, too: it takes microseconds."""
+        return {"pace": self.schedule.state_dict(), "stopwatch": self.clock.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`, of this release or of the last.
+
+        Rules that the state does not know start afresh, and so does another pace.
+
+        Raises:
+            ArgumentError: It is no such state, or of a run with another panel or other readings.
+        """
+        missing = [part for part in _PARTS if part not in state]
+        if missing:
+            raise bad_argument(
+                "state",
+                expected="what state_dict() of a monitor returned",
+                given=f"one without {', '.join(missing)}",
+                hint="start the run anew, or resume it with the release that wrote the state",
+            )
+        start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
+        if start is not None and start.panel != self.panel.fingerprint:
+            raise bad_argument(
+                "state",
+                expected=f"one of a monitor of this panel ({self.panel.fingerprint})",
+                given=f"one of panel {start.panel}",
+                hint="resume with the same held-out documents, reference and window",
+            )
+        self.start = check_start(start, self.kinds)
+        self.base = None if state["base"] is None else Baseline.from_dict(state["base"])
+        self.at_whole = {}
+        self.alarms.load_state_dict(state["alarms"])
+        self.rotation.load_state_dict(state["rotation"])
+        self.schedule.load_state_dict(state["pace"])
+        self.clock.load_state_dict(state["stopwatch"])
+        if self.prequential is not None and state["prequential"] is not None:
+            self.prequential.load_state_dict(state["prequential"])
+
+    def no_start(self) -> CollapseGuardError:
+        """What a look without a start to compare with ends in."""
+        return CollapseGuardError(
+            "the monitor has no start to compare with: call start(model) before the first "
+            "training step, or give `baseline=` at construction."
+        )
+
+
+def check_start(start: Baseline | None, kinds: Sequence[ReadingKind]) -> Baseline | None:
+    """The start as it is.
+
+    Raises:
+        ArgumentError: It lacks readings that are told against it.
+    """
+    if start is None:
+        return None
+    missing = [
+        kind.name
+        for kind in kinds
+        if (kind.start != "none" and kind.name not in start.readings)
+        or (kind.keep_start is not None and kind.name not in start.kept)
+    ]
+    if missing:
+        raise bad_argument(
+            "baseline",
+            expected="the start of a monitor that takes the same readings",
+            given=f"one without {', '.join(missing)}",
+            hint="give both monitors the same readings= and sampling=",
+        )
+    return start
