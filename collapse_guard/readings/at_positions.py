@@ -1,10 +1,14 @@
 """Readings at chosen positions of a panel, from the log-probabilities at all of its positions."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import check_within
 from collapse_guard.statistics.estimates import Estimate, document_means, exponential, ratio
@@ -28,7 +32,7 @@ def mean_logprob(logprobs: Floats, panel: Panel, at: torch.Tensor) -> Estimate:
         ArgumentError: Another number of log-probabilities, or positions that are not the panel's.
     """
     check_logprobs("logprobs", logprobs, panel)
-    return ratio(*_by_document(logprobs, panel, check_within("at", at, panel)))
+    return ratio(*by_document(logprobs, panel, check_within("at", at, panel)))
 
 
 def retention(logprobs: Floats, start_logprobs: Floats, panel: Panel, at: torch.Tensor) -> Estimate:
@@ -53,7 +57,37 @@ def retention(logprobs: Floats, start_logprobs: Floats, panel: Panel, at: torch.
     check_logprobs("start_logprobs", start_logprobs, panel)
     differences = logprobs - start_logprobs
     return exponential(
-        document_means(*_by_document(differences, panel, check_within("at", at, panel)))
+        document_means(*by_document(differences, panel, check_within("at", at, panel)))
+    )
+
+
+def retention_reading(
+    name: str, meaning: str, positions: Callable[[Panel], torch.Tensor]
+) -> ReadingKind:
+    """What a monitor takes to read `retention` at positions that the panel alone decides.
+
+    Of the start it keeps the summed log-probability of each document.
+
+    Args:
+        name: Of the reading.
+        meaning: Of the reading.
+        positions: From the panel to the positions, bool of shape (windows, tokens).
+    """
+
+    def sums(evidence: Evidence) -> tuple[Floats, Floats]:
+        at = positions(evidence.panel)
+        return by_document(evidence.whole.position_logprobs, evidence.panel, at)
+
+    def keep_start(evidence: Evidence) -> list[float]:
+        kept: list[float] = sums(evidence)[0].tolist()
+        return kept
+
+    def take(evidence: Evidence) -> Estimate:
+        now, counts = sums(evidence)
+        return exponential(document_means(now - np.array(evidence.kept(name)), counts))
+
+    return ReadingKind(
+        name, meaning, take, on_log_scale=True, start="above 0", keep_start=keep_start
     )
 
 
@@ -78,8 +112,17 @@ def check_logprobs(argument: str, logprobs: Floats, panel: Panel) -> None:
         )
 
 
-def _by_document(values: Floats, panel: Panel, at: torch.Tensor) -> tuple[Floats, Floats]:
-    """Sums of values over the positions of each document, and how many those are."""
+def by_document(values: Floats, panel: Panel, at: torch.Tensor) -> tuple[Floats, Floats]:
+    """Sums of values over the chosen positions of each document, and how many those are.
+
+    Args:
+        values: float64 of shape (positions,), one for each of the panel's.
+        panel: The held-out text.
+        at: bool of shape (windows, tokens), the positions, within `panel.positions`.
+
+    Returns:
+        Two float64 arrays of shape (documents,).
+    """
     chosen = at[panel.positions].numpy()
     owners = panel.document_ids.repeat_interleave(panel.positions.sum(1)).numpy()[chosen]
     sums, counts = (

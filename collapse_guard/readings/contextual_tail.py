@@ -1,14 +1,22 @@
 """The positions that a model found surprising before it was trained."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
-from collapse_guard.readings.at_positions import Floats, check_logprobs, retention
+from collapse_guard.readings.at_positions import (
+    Floats,
+    by_document,
+    check_logprobs,
+    retention,
+)
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
-from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.estimates import Estimate, document_means, exponential
 
 
 def contextual_tail(start_logprobs: Floats, panel: Panel, *, below: float) -> torch.Tensor:
@@ -30,10 +38,7 @@ def contextual_tail(start_logprobs: Floats, panel: Panel, *, below: float) -> to
         ArgumentError: A probability out of range, or another number of log-probabilities.
         PanelError: No position is so improbable.
     """
-    if not 0 < below <= 1:
-        raise bad_argument(
-            "below", expected="a probability above 0 and at most 1", given=below, hint="try 0.01"
-        )
+    _check_below(below)
     check_logprobs("start_logprobs", start_logprobs, panel)
     surprising = np.asarray(start_logprobs) < math.log(below)
     if not surprising.any():
@@ -68,3 +73,53 @@ def contextual_retention(
     """
     tail = contextual_tail(start_logprobs, panel, below=below)
     return retention(logprobs, start_logprobs, panel, tail)
+
+
+def contextual_reading(*, below: float = 0.01) -> ReadingKind:
+    """What a monitor takes to read `contextual_retention`, as `contextual_tail_retention`.
+
+    Of the start it keeps the number of each position of the contextual tail, and the summed
+    log-probability of each document there.
+
+    Args:
+        below: As in `contextual_tail`.
+
+    Raises:
+        ArgumentError: A probability out of range.
+
+    Example:
+        >>> contextual_reading(below=0.01).name
+        'contextual_tail_retention'
+    """
+    _check_below(below)
+
+    def keep_start(evidence: Evidence) -> dict[str, list[Any]]:
+        logprobs, panel = evidence.whole.position_logprobs, evidence.panel
+        tail = contextual_tail(logprobs, panel, below=below)
+        sums, _ = by_document(logprobs, panel, tail)
+        return {"positions": tail.flatten().nonzero().flatten().tolist(), "sums": sums.tolist()}
+
+    def take(evidence: Evidence) -> Estimate:
+        kept, panel = evidence.kept("contextual_tail_retention"), evidence.panel
+        tail = torch.zeros(panel.positions.numel(), dtype=torch.bool)
+        tail[kept["positions"]] = True
+        tail = tail.reshape(panel.positions.shape)
+        now, counts = by_document(evidence.whole.position_logprobs, panel, tail)
+        return exponential(document_means(now - np.array(kept["sums"]), counts))
+
+    return ReadingKind(
+        "contextual_tail_retention",
+        f"share of the start's probability that is left of tokens to which the start gave less "
+        f"than {below:g}",
+        take,
+        on_log_scale=True,
+        start="above 0",
+        keep_start=keep_start,
+    )
+
+
+def _check_below(below: float) -> None:
+    if not 0 < below <= 1:
+        raise bad_argument(
+            "below", expected="a probability above 0 and at most 1", given=below, hint="try 0.01"
+        )

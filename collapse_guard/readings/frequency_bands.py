@@ -1,6 +1,7 @@
 """Negative log-likelihood by token frequency, in any number of bands."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,9 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.readings.at_positions import Floats, mean_logprob, retention
+from collapse_guard.readings.at_positions import Floats, mean_logprob, retention, retention_reading
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
 from collapse_guard.statistics.estimates import Estimate
 
@@ -128,3 +131,46 @@ def band_retention(
         retention(logprobs, start_logprobs, panel, bands.positions(panel, band))
         for band in range(len(bands))
     )
+
+
+def band_readings(bands: FrequencyBands) -> tuple[ReadingKind, ...]:
+    """What a monitor takes to read each band: `CollapseMonitor(panel, readings=[..., *these])`.
+
+    `nll_band_<b>`, as `band_nll`, and `retention_band_<b>`, as `band_retention`, for each band b,
+    0 being the rarest. Of the start they keep a number for each document.
+
+    Args:
+        bands: Of the panel's reference.
+
+    Example:
+        >>> reference = HumanReference.from_token_ids([[0, 0, 0, 1, 1, 2]], vocab_size=4)
+        >>> [kind.name for kind in band_readings(frequency_bands(reference, 2))]
+        ['nll_band_0', 'nll_band_1', 'retention_band_0', 'retention_band_1']
+    """
+    numbers = range(len(bands))
+    nll = (
+        ReadingKind(
+            f"nll_band_{band}",
+            f"mean NLL of tokens that human text shows at most {bands.max_count[band]} times",
+            partial(_nll, bands=bands, band=band),
+            unit="nats",
+            bad="high",
+            start="above 0",
+        )
+        for band in numbers
+    )
+    kept = (
+        retention_reading(
+            f"retention_band_{band}",
+            f"share of the start's probability of tokens that human text shows at most "
+            f"{bands.max_count[band]} times",
+            partial(bands.positions, band=band),
+        )
+        for band in numbers
+    )
+    return (*nll, *kept)
+
+
+def _nll(evidence: Evidence, *, bands: FrequencyBands, band: int) -> Estimate:
+    logprobs, panel = evidence.whole.position_logprobs, evidence.panel
+    return mean_logprob(-logprobs, panel, bands.positions(panel, band))

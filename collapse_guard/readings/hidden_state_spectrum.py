@@ -13,6 +13,8 @@ import torch
 from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.model.forward import output_layer
 from collapse_guard.model.logprobs import next_token_logits
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import place_in_panel
 from collapse_guard.statistics.estimates import Estimate, exponential, ratio
@@ -43,6 +45,32 @@ def hidden_state_rank(
     states = last_hidden_states(model, panel, batch_size=batch_size)
     documents = panel.document_ids.repeat_interleave(panel.positions.sum(1)).numpy()
     return effective_rank(states, documents, centred=centred)
+
+
+def hidden_state_reading(*, centred: bool = False) -> ReadingKind:
+    """What a monitor takes to read `hidden_state_rank`: one more pass over the panel a full look.
+
+    Args:
+        centred: As in `effective_rank`.
+
+    Example:
+        >>> hidden_state_reading().name
+        'hidden_state_rank'
+    """
+
+    def take(evidence: Evidence) -> Estimate:
+        return hidden_state_rank(
+            evidence.model, evidence.panel, centred=centred, batch_size=evidence.batch_size
+        )
+
+    return ReadingKind(
+        "hidden_state_rank",
+        "effective rank of the last hidden states on human contexts, in directions",
+        take,
+        unit="directions",
+        on_log_scale=True,
+        start="above 0",
+    )
 
 
 def effective_rank(

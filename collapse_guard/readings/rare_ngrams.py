@@ -11,6 +11,8 @@ import torch
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.readings.at_positions import Floats, mean_logprob
+from collapse_guard.readings.evidence import Evidence
+from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.statistics.estimates import Estimate
 
 Document = Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -94,6 +96,40 @@ def rare_ngram_positions(
             f"or give more held-out text."
         )
     return rare
+
+
+def rare_ngram_reading(
+    panel: HeldOutPanel, documents: Iterable[Document], *, n: int, max_count: int = 1
+) -> ReadingKind:
+    """What a monitor of this panel takes to read `rare_ngram_logprob`, as `rare_<n>gram_logprob`.
+
+    The n-grams are counted here, once.
+
+    Args:
+        panel: The monitor's.
+        documents: As in `rare_ngram_positions`.
+        n: As in `rare_ngram_positions`.
+        max_count: As in `rare_ngram_positions`.
+
+    Raises:
+        ArgumentError: As in `rare_ngram_positions`.
+        TokenizerMismatchError: As in `rare_ngram_positions`.
+        PanelError: As in `rare_ngram_positions`.
+    """
+    rare = rare_ngram_positions(panel, documents, n=n, max_count=max_count)
+
+    def take(evidence: Evidence) -> Estimate:
+        # Refused by its shape where the monitor's is another panel.
+        return mean_logprob(evidence.whole.position_logprobs, evidence.panel, rare)
+
+    return ReadingKind(
+        f"rare_{n}gram_logprob",
+        f"mean log-probability of tokens that end a {n}-gram which human text shows at most "
+        f"{max_count} times, in nats",
+        take,
+        unit="nats",
+        start="below 0",
+    )
 
 
 def _count(ngrams: Integers, documents: Iterable[Document], panel: HeldOutPanel) -> Integers:

@@ -1,11 +1,16 @@
+import json
 import math
 
 import numpy as np
 import pytest
 
-from collapse_guard import ArgumentError, PanelError
+from collapse_guard import ArgumentError, CollapseMonitor, PanelError
 from collapse_guard.readings.at_positions import retention
-from collapse_guard.readings.contextual_tail import contextual_retention, contextual_tail
+from collapse_guard.readings.contextual_tail import (
+    contextual_reading,
+    contextual_retention,
+    contextual_tail,
+)
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
@@ -57,3 +62,21 @@ def test_bad_input() -> None:
         contextual_tail(start[1:], panel, below=0.5)
     with pytest.raises(PanelError, match=r"below 0.05 under the starting model \(the least is 0.1"):
         contextual_tail(start, panel, below=0.05)
+
+
+def test_it_can_be_watched_and_resumed() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    monitor = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)])
+    monitor.start(model)
+    start = panel_logprobs(model, panel)
+    perturb(model, 0.1)
+    expected = contextual_retention(panel_logprobs(model, panel), start, panel, below=0.05)
+    resumed = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)])
+    resumed.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
+    for each in (monitor, resumed):
+        look = each.look(model, 1)
+        assert look["contextual_tail_retention"] == pytest.approx(expected.value, rel=1e-5)
+        error = look.standard_errors["contextual_tail_retention"]
+        assert error == pytest.approx(expected.standard_error, rel=1e-4)
+    with pytest.raises(ArgumentError, match="`below`"):
+        contextual_reading(below=0.0)

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from collapse_guard import ArgumentError, HeldOutPanel, HumanReference
-from collapse_guard.readings.frequency_bands import band_nll, band_retention, frequency_bands
+from collapse_guard import ArgumentError, CollapseMonitor, HeldOutPanel, HumanReference
+from collapse_guard.readings.frequency_bands import (
+    band_nll,
+    band_readings,
+    band_retention,
+    frequency_bands,
+)
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
 from tests.looks import make_reading, take_baseline
@@ -127,3 +132,20 @@ def test_bad_arguments() -> None:
         band_nll(some_logprobs(panel), panel, other)
     with pytest.raises(ArgumentError, match="`logprobs`"):
         band_nll(np.zeros(2), panel, frequency_bands(panel.reference, 3))
+
+
+def test_bands_can_be_watched() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    bands = frequency_bands(panel.reference, 4)
+    monitor = CollapseMonitor(panel, readings=[..., *band_readings(bands)])
+    monitor.start(model)
+    start = panel_logprobs(model, panel)
+    perturb(model, 0.1)
+    look, now = monitor.look(model, 1), panel_logprobs(model, panel)
+    for band, (nll, kept) in enumerate(
+        zip(band_nll(now, panel, bands), band_retention(now, start, panel, bands), strict=True)
+    ):
+        assert look[f"nll_band_{band}"] == pytest.approx(nll.value, rel=1e-5)
+        assert look[f"retention_band_{band}"] == pytest.approx(kept.value, rel=1e-5)
+        error = look.standard_errors[f"retention_band_{band}"]
+        assert error == pytest.approx(kept.standard_error, rel=1e-4)

@@ -7,10 +7,11 @@ import torch
 from hypothesis import given, strategies as st
 from peft import LoraConfig, get_peft_model
 
-from collapse_guard import ArgumentError, ScoringError
+from collapse_guard import ArgumentError, CollapseMonitor, ScoringError
 from collapse_guard.readings.hidden_state_spectrum import (
     effective_rank,
     hidden_state_rank,
+    hidden_state_reading,
     last_hidden_states,
 )
 from tests.tiny import tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
@@ -147,3 +148,12 @@ def test_bad_input() -> None:
         broken.model.norm.weight[0] = math.nan
     with pytest.raises(ScoringError, match=r"not finite at document 0 .* position 1:"):
         last_hidden_states(broken, panel)
+
+
+def test_it_can_be_watched() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    monitor = CollapseMonitor(panel, readings=[..., hidden_state_reading(centred=True)])
+    expected = hidden_state_rank(model, panel, centred=True)
+    start = monitor.start(model)
+    assert start["hidden_state_rank"] == pytest.approx(expected.value)
+    assert start.standard_errors["hidden_state_rank"] == pytest.approx(expected.standard_error)

@@ -7,13 +7,18 @@ from hypothesis import given, strategies as st
 
 from collapse_guard import (
     ArgumentError,
+    CollapseMonitor,
     HeldOutPanel,
     HumanReference,
     PanelError,
     TokenizerMismatchError,
 )
 from collapse_guard.readings.panel_logprobs import panel_logprobs
-from collapse_guard.readings.rare_ngrams import rare_ngram_logprob, rare_ngram_positions
+from collapse_guard.readings.rare_ngrams import (
+    rare_ngram_logprob,
+    rare_ngram_positions,
+    rare_ngram_reading,
+)
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 
@@ -105,3 +110,16 @@ def test_bad_input() -> None:
     with pytest.raises(PanelError, match=r"ends a 99-gram .* \(windows have 32 tokens\)"):
         rare_ngram_positions(panel, [[1, 2]], n=99)
     assert rare_ngram_positions(panel, [], n=2).any()
+
+
+def test_it_can_be_watched() -> None:
+    panel, model, documents = tiny_panel(), tiny_gpt2(), zipf_documents(40, seed=1)
+    monitor = CollapseMonitor(panel, readings=[rare_ngram_reading(panel, documents, n=2)])
+    expected = rare_ngram_logprob(panel_logprobs(model, panel), panel, documents, n=2)
+    start = monitor.start(model)
+    assert start["rare_2gram_logprob"] == pytest.approx(expected.value, rel=1e-5)
+    other = CollapseMonitor(
+        tiny_panel(window=20), readings=[rare_ngram_reading(panel, documents, n=2)]
+    )
+    with pytest.raises(ArgumentError, match="`at`"):
+        other.start(model)
