@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch.distributed as dist
 
-from collapse_guard import agreement
+from collapse_guard import distributed
 from collapse_guard.errors import PeerError
 from tests.processes import on_processes
 
 
 def fails_on(rank: int) -> bool:
-    return agreement.num_processes() > 1 and dist.get_rank() == rank
+    return distributed.num_processes() > 1 and dist.get_rank() == rank
 
 
 def told(block: Any) -> str:
@@ -24,7 +24,7 @@ def told(block: Any) -> str:
 
 
 def all_or_none(failing_rank: int) -> None:
-    with agreement.all_or_none():
+    with distributed.all_or_none():
         if fails_on(failing_rank):
             raise ValueError
 
@@ -42,22 +42,22 @@ def working(num_pieces: int, *, failing_rank: int = -1, across: bool = True) -> 
             counted.append(piece)
 
     pieces = list(range(num_pieces))
-    end = told(lambda: agreement.work_through(pieces, work, across_processes=across))
+    end = told(lambda: distributed.work_through(pieces, work, across_processes=across))
     return [done, counted, end]
 
 
 def agree() -> dict[str, Any]:
     rank = dist.get_rank() if dist.is_initialized() else 0
     return {
-        "processes": agreement.num_processes(),
-        "first": agreement.is_first_process(),
-        "any": [agreement.any_process(flag) for flag in (False, rank == 1, True)],
-        "largest": agreement.largest([1.0 + rank, -rank]),
-        "of_first": agreement.of_first_process([rank + 0.1, 2.0**52 + 1 + rank]),
-        "summed": agreement.summed(np.full((2, 1), rank + 1.5)).tolist(),
+        "processes": distributed.num_processes(),
+        "first": distributed.is_first_process(),
+        "any": [distributed.any_process(flag) for flag in (False, rank == 1, True)],
+        "largest": distributed.largest([1.0 + rank, -rank]),
+        "of_first": distributed.of_first_process([rank + 0.1, 2.0**52 + 1 + rank]),
+        "summed": distributed.summed(np.full((2, 1), rank + 1.5)).tolist(),
         "succeeding": told(lambda: all_or_none(-1)),
         "failing_on_second": told(lambda: all_or_none(1)),
-        "after_a_failure": agreement.summed(np.ones(1)).tolist(),
+        "after_a_failure": distributed.summed(np.ones(1)).tolist(),
         "five": working(5),
         "one": working(1),
         "each_by_itself": working(2, across=False),
@@ -91,7 +91,7 @@ def test_an_error_ends_the_work_of_a_single_process() -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        agreement.work_through([0, 1], work, across_processes=True)
+        distributed.work_through([0, 1], work, across_processes=True)
     assert done == [0]
 
 
@@ -116,3 +116,16 @@ def test_two_processes_agree(tmp_path: Path) -> None:
     # The process whose piece failed goes on, since a sharded model would wait for it.
     assert first["failing_work"] == [[0, 2, 4], [0, 2, 4], "PeerError"]
     assert second["failing_work"] == [[1, 3, 0], [3], "ValueError"]
+
+
+@pytest.mark.parametrize(("variables", "expected"), [((), (1, 0)), (("4", "3"), (4, 3))])
+def test_a_spawned_worker_knows_its_processes_by_the_launcher(
+    variables: tuple[str, ...], expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WORLD_SIZE", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in zip(("WORLD_SIZE", "RANK"), variables, strict=False):
+        monkeypatch.setenv(name, value)
+    assert (distributed.launched_processes(), distributed.launched_rank()) == expected
+    # Without a process group there is nobody to reduce with.
+    assert distributed.num_processes() == 1

@@ -11,8 +11,8 @@ from collapse_guard.model.inputs import (
     check_positions,
     check_range,
     encoder_arguments,
+    left_aligned,
 )
-from collapse_guard.model.padding import left_aligned
 from collapse_guard.model.undisturbed import undisturbed
 
 _ELEMENTS_AT_A_TIME = 1 << 20

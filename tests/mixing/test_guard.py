@@ -13,7 +13,7 @@ from hypothesis import assume, given, strategies as st
 
 from collapse_guard.errors import ArgumentError, MixOrderError, TokenizerMismatchError
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.mixing import MixGuard
+from collapse_guard.mixing import MixGuard, RareBoost
 from tests.mixing.conftest import Count, make_rows
 
 HUMAN, SYNTHETIC = 1, 2
@@ -175,7 +175,7 @@ BY_RARITY = [{"input_ids": [0, number % 100]} for number in range(500)]
 class TestRareBoost:
     def guard(self, reference: HumanReference, **settings: Any) -> MixGuard:
         arguments: dict[str, Any] = {
-            "human_fraction": 0.5, "block_size": 10, "rare_boost": 3.0, "reference": reference
+            "human_fraction": 0.5, "block_size": 10, "boost": RareBoost(3.0, reference)
         } | settings  # fmt: skip
         return MixGuard(BY_RARITY, make_rows(SYNTHETIC, 500), **arguments)
 
@@ -191,14 +191,16 @@ class TestRareBoost:
 
     def test_the_floor_is_the_same_with_and_without(self, zipf_reference: HumanReference) -> None:
         with_boost = self.guard(zipf_reference).locate(range(1000)).is_human
-        without = self.guard(zipf_reference, rare_boost=None).locate(range(1000)).is_human
+        without = self.guard(zipf_reference, boost=None).locate(range(1000)).is_human
         assert with_boost.tolist() == without.tolist()
 
     @pytest.mark.parametrize("cap", [1, 2, 3])
     def test_no_row_is_shown_more_often_than_allowed(
         self, zipf_reference: HumanReference, cap: int
     ) -> None:
-        guard = self.guard(zipf_reference, rare_boost=50.0, max_repeats=cap, epochs=3)
+        guard = self.guard(
+            zipf_reference, boost=RareBoost(50.0, zipf_reference), max_repeats=cap, epochs=3
+        )
         is_human, _, rows, _ = guard.locate(range(len(guard)))
         for epoch in range(3):
             in_epoch = np.arange(len(guard)) // 1000 == epoch
@@ -230,21 +232,23 @@ class TestRareBoost:
         assert by_tenth.max() - by_tenth.min() <= 4
 
     def test_a_boost_of_one_is_even(self, zipf_reference: HumanReference) -> None:
-        human = self.guard(zipf_reference, rare_boost=1).report().source("human")
+        human = (
+            self.guard(zipf_reference, boost=RareBoost(1, zipf_reference)).report().source("human")
+        )
         assert {(s.fewest, s.most) for s in human.strata} == {(1, 1)}
 
     @pytest.mark.parametrize("boost", [0.5, -1, math.nan, math.inf, "2"])
     def test_a_boost_below_one_is_refused(self, zipf_reference: Any, boost: Any) -> None:
-        with pytest.raises(ArgumentError, match="`rare_boost` expected a number of at least 1"):
-            self.guard(zipf_reference, rare_boost=boost)
+        with pytest.raises(ArgumentError, match="`times` expected a number of at least 1"):
+            self.guard(zipf_reference, boost=RareBoost(boost, zipf_reference))
 
     def test_it_needs_a_reference(self) -> None:
-        with pytest.raises(ArgumentError, match="`reference` expected a HumanReference"):
+        with pytest.raises(ArgumentError, match="`by` expected a HumanReference"):
             self.guard(None)  # type: ignore[arg-type]
 
     def test_it_needs_the_column(self, zipf_reference: HumanReference) -> None:
         with pytest.raises(ArgumentError, match=r"`column` expected one of .*\['input_ids'\]"):
-            self.guard(zipf_reference, column="tokens")
+            self.guard(zipf_reference, boost=RareBoost(3.0, zipf_reference, column="tokens"))
 
     @pytest.mark.parametrize("num_strata", [1, 101, 2.5])
     def test_it_needs_a_sensible_number_of_strata(
@@ -253,10 +257,10 @@ class TestRareBoost:
         with pytest.raises(
             ArgumentError, match="`num_strata` expected a whole number from 2 to 100"
         ):
-            self.guard(zipf_reference, num_strata=num_strata)
+            RareBoost(3.0, zipf_reference, num_strata=num_strata)
 
     def test_it_refuses_ids_that_the_reference_does_not_know(self) -> None:
-        small = HumanReference.from_token_ids([[0, 1, 2]], vocab_size=5)
+        small = HumanReference.from_token_ids([[0, 1, 2]], vocab_size=99)
         with pytest.raises(TokenizerMismatchError, match="token id 99"):
             self.guard(small)
 
@@ -368,8 +372,7 @@ def test_it_can_be_pickled(make: Callable[[int, int], Any], zipf_reference: Huma
         make(SYNTHETIC, 70),
         human_fraction=0.3,
         block_size=8,
-        rare_boost=2.0,
-        reference=zipf_reference,
+        boost=RareBoost(2.0, by=zipf_reference),
     )
     copy = pickle.loads(pickle.dumps(guard))
     slots = list(range(len(guard)))

@@ -6,11 +6,12 @@ import pytest
 
 from collapse_guard import HumanReference, Source
 from collapse_guard.audit.filters.detector import TextDetector, detector_scores
-from collapse_guard.audit.filters.rarity import contents_rarity
+from collapse_guard.audit.filters.rarity import row_rarity
 from collapse_guard.audit.filters.weights import quality_weights
 from collapse_guard.errors import ArgumentError, ScoringError, TokenizerMismatchError
-from collapse_guard.rows.map_rows import RowSource
-from collapse_guard.rows.token_rarity import row_rarity
+from collapse_guard.rows.column import Column
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.token_rarity import token_rarity
 from tests.human_text.test_reference import word_tokenizer
 
 TOKENIZER = word_tokenizer("a", "b", "c")
@@ -56,15 +57,14 @@ def test_token_ids_need_their_tokenizer() -> None:
 def test_rarity_is_the_one_that_the_mixture_ranks_by() -> None:
     texts = ["a a b", "c", "", "a"]
     ids = [TOKENIZER.encode(text) for text in texts]
-    expected = row_rarity(
-        RowSource("human", [{"input_ids": row} for row in ids]), REFERENCE, column="input_ids"
-    )
-    assert contents_rarity(ids, REFERENCE).tolist() == expected.tolist()
-    assert contents_rarity(texts, REFERENCE, tokenizer=TOKENIZER).tolist() == expected.tolist()
+    column = Column(RowSource("human", [{"input_ids": row} for row in ids]), "input_ids")
+    expected = token_rarity(column, REFERENCE)
+    assert row_rarity(ids, REFERENCE).tolist() == expected.tolist()
+    assert row_rarity(texts, REFERENCE, tokenizer=TOKENIZER).tolist() == expected.tolist()
     with pytest.raises(ArgumentError, match="`tokenizer`"):
-        contents_rarity(texts, REFERENCE)
+        row_rarity(texts, REFERENCE)
     with pytest.raises(TokenizerMismatchError):
-        contents_rarity(texts, REFERENCE, tokenizer=word_tokenizer("c", "b", "a"))
+        row_rarity(texts, REFERENCE, tokenizer=word_tokenizer("c", "b", "a"))
 
 
 def test_weights_fall_with_the_score_and_never_to_nothing_by_default() -> None:
@@ -79,7 +79,7 @@ def test_weights_fall_with_the_score_and_never_to_nothing_by_default() -> None:
 
 def test_weights_are_what_a_source_takes_and_say_whom_they_hit() -> None:
     texts = ["a a a"] * 180 + ["c c c"] * 20
-    rarity = contents_rarity(texts, REFERENCE, tokenizer=TOKENIZER)
+    rarity = row_rarity(texts, REFERENCE, tokenizer=TOKENIZER)
 
     def dislikes_rare_words(batch: Sequence[str]) -> np.ndarray:
         return np.array([0.9 if "c" in text else 0.1 for text in batch])

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from accelerate.data_loader import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler
-from collapse_guard.mixing.reading import worker_starts
 from hypothesis import given, strategies as st
 from torch.utils.data import (
     BatchSampler,
@@ -19,6 +18,7 @@ from torch.utils.data import (
 )
 
 from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing.loaders import worker_starts
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 from tests.mixing.conftest import batches_of

@@ -289,7 +289,7 @@ def test_the_whole_promise(
         assert before[start + block_size] - before[start] >= math.ceil(floor * block_size)
     seen = set()
     counts = np.zeros(len(mixed.sources), dtype=int)
-    assigned, draws = mixed._plan.shares.assign(np.arange(slots))
+    assigned, draws = mixed._plan.slots.assign(np.arange(slots))
     assert assigned.tolist() == source.tolist()
     for slot, place in enumerate(zip(source.tolist(), row.tolist(), strict=True)):
         assert (place not in seen) == is_first[slot]

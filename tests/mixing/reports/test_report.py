@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError, MissingExtraError
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.mixing import MixGuard, Source
-from collapse_guard.mixing.order.row_order import RowStream
+from collapse_guard.mixing import MixGuard, RareBoost, Source
+from collapse_guard.mixing.order.row_order import RowOrder
 from tests.mixing.conftest import Count, make_rows
 
 HUMAN = [{"input_ids": [0, number % 100]} for number in range(200)]
@@ -20,10 +20,10 @@ def make_guard(reference: HumanReference, **settings: Any) -> MixGuard:
     arguments: dict[str, Any] = {
         "human_fraction": 0.3,
         "block_size": 8,
-        "rare_boost": 3.0,
+        "boost": RareBoost(3.0, by=reference),
         "epochs": 3,
     } | settings
-    return MixGuard(HUMAN, SYNTHETIC, reference=reference, **arguments)
+    return MixGuard(HUMAN, SYNTHETIC, **arguments)
 
 
 @given(
@@ -35,7 +35,11 @@ def test_it_agrees_with_counting(
     slots: int, fraction: Any, boost: float, zipf_reference: HumanReference
 ) -> None:
     guard = make_guard(
-        zipf_reference, human_fraction=fraction, rare_boost=boost, length=1000, max_repeats=6
+        zipf_reference,
+        human_fraction=fraction,
+        boost=RareBoost(boost, by=zipf_reference),
+        length=1000,
+        max_repeats=6,
     )
     report = guard.report(slots)
     is_human, _, rows, _ = guard.locate(range(slots))
@@ -74,7 +78,11 @@ def test_strata_are_reported_from_the_commonest_to_the_rarest(
 
 
 def test_the_text_names_every_figure(zipf_reference: HumanReference) -> None:
-    text = str(make_guard(zipf_reference, num_strata=2, epochs=1).report())
+    text = str(
+        make_guard(
+            zipf_reference, boost=RareBoost(3.0, by=zipf_reference, num_strata=2), epochs=1
+        ).report()
+    )
     assert text.splitlines() == [
         "504 slots, 37.5% human (at least 3 of every 8)",
         "human: 189 shown of 200 rows, 147 different, 42 more than once",
@@ -107,8 +115,7 @@ def several_sources(**settings: Any) -> MixGuard:
         "block_size": 8,
         "length": 160,
         "epochs": 3,
-        "rare_boost": 3.0,
-        "rarity": lambda row: row["input_ids"][1],
+        "boost": RareBoost(3.0, by=lambda row: row["input_ids"][1]),
     } | settings
     return MixGuard(
         [
@@ -216,13 +223,13 @@ def test_a_source_is_found_by_its_name() -> None:
 def test_a_long_run_is_counted_as_fast_as_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more rows are looked at for a hundred million slots than for a thousand."""
     looked_at = []
-    shuffled = RowStream._shuffled
+    shuffled = RowOrder._shuffled
 
-    def counted(self: RowStream, *arguments: Any) -> Any:
+    def counted(self: RowOrder, *arguments: Any) -> Any:
         looked_at.append(len(arguments[-1]))
         return shuffled(self, *arguments)
 
-    monkeypatch.setattr(RowStream, "_shuffled", counted)
+    monkeypatch.setattr(RowOrder, "_shuffled", counted)
     guard = MixGuard(
         Count(100), Count(100), human_fraction=0.5, block_size=2, length=10**8, max_repeats=10**6
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from collapse_guard import HeldOutPanel, HumanReference, Source
-from collapse_guard.audit import check_contents
-from collapse_guard.audit.report import ContentsReport
+from collapse_guard.audit import audit_rows
+from collapse_guard.audit.report import AuditReport
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError
 from tests.audit.texts import WORDS, as_text, changed, jaccard, random_rows
 from tests.human_text.test_reference import word_tokenizer
@@ -68,7 +68,7 @@ def _sources(form: str) -> list[Source]:
 def test_shared_rows_are_those_that_all_pairs_show(form: str) -> None:
     found = {
         (part.synthetic, row): (part.human, original, similarity, identical)
-        for part in check_contents(_sources(form), near=0.7).shared
+        for part in audit_rows(_sources(form), near=0.7).shared
         for row, original, similarity, identical in zip(
             part.rows.tolist(),
             part.originals.tolist(),
@@ -90,7 +90,7 @@ def test_shared_rows_are_those_that_all_pairs_show(form: str) -> None:
 def test_only_identical_rows_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rensa", None)
     contents = _contents()
-    report = check_contents(_sources("token list"), near=None)
+    report = audit_rows(_sources("token list"), near=None)
     human = {tuple(row) for name in ("books", "wiki") for row in contents[name]}
     for part in report.shared:
         assert part.identical.all()
@@ -103,7 +103,7 @@ def test_only_identical_rows_without_the_extra(monkeypatch: pytest.MonkeyPatch) 
 
 def test_rows_that_differ_in_case_only_are_near_and_not_identical() -> None:
     text = "the quick brown fox jumps over the lazy dog"
-    report = check_contents(
+    report = audit_rows(
         [Source([text], "human", "human"), Source([text.upper()], "model", "synthetic")]
     )
     (part,) = report.shared
@@ -113,7 +113,7 @@ def test_rows_that_differ_in_case_only_are_near_and_not_identical() -> None:
 def test_of_several_human_rows_the_most_alike_is_named() -> None:
     row = list(range(100))
     human = [row[:70] + [500] * 30, row[:95] + [500] * 5, row[:80] + [500] * 20, row[:95] + [7] * 5]
-    report = check_contents(
+    report = audit_rows(
         [Source(human, "human", "human"), Source([row, row], "model", "synthetic")], near=0.5
     )
     (part,) = report.shared
@@ -122,7 +122,7 @@ def test_of_several_human_rows_the_most_alike_is_named() -> None:
 
 
 def test_short_rows_are_compared_whole() -> None:
-    report = check_contents(
+    report = audit_rows(
         [Source(["a b", "c d"], "human", "human"), Source(["c d", "c e"], "model", "synthetic")]
     )
     assert [part.rows.tolist() for part in report.shared] == [[0]]
@@ -135,13 +135,13 @@ def test_empty_rows_are_named_and_like_no_other() -> None:
         "model",
         "synthetic",
     )
-    report = check_contents([human, model])
+    report = audit_rows([human, model])
     assert {part.source: part.rows.tolist() for part in report.empty} == {
         "human": [0],
         "model": [0],
     }
     assert report.shared == ()
-    texts = check_contents([Source(["", " \n", "a", "."], "human", "human")])
+    texts = audit_rows([Source(["", " \n", "a", "."], "human", "human")])
     assert [part.rows.tolist() for part in texts.empty] == [[0, 1]]
 
 
@@ -160,7 +160,7 @@ def test_rows_that_hold_held_out_text_are_named() -> None:
         documents[9][10:40],  # a piece, across two windows
         other[2] + documents[9][:18],  # a short quotation
     ]
-    report = check_contents([Source(rows, "web", "synthetic")], panel=panel)
+    report = audit_rows([Source(rows, "web", "synthetic")], panel=panel)
     (leaked,) = report.leaked
     assert leaked.rows.tolist() == [30, 31, 32]
     assert leaked.documents.tolist() == [3, 7, 9]
@@ -173,7 +173,7 @@ def test_a_prefix_of_the_panel_is_no_leak() -> None:
     documents = random_rows(8, seed=1, least=40, most=41)
     prefix = list(range(20))
     panel = HeldOutPanel.from_token_ids(documents, REFERENCE, window=40, prefix=prefix)
-    report = check_contents([Source([prefix], "web", "human")], panel=panel)
+    report = audit_rows([Source([prefix], "web", "human")], panel=panel)
     assert report.leaked == ()
 
 
@@ -185,22 +185,22 @@ def test_held_out_text_among_texts_needs_the_tokenizer() -> None:
     panel = HeldOutPanel.from_texts(texts, tokenizer, reference, window=32)
     source = Source([texts[4], "w1 w2 w3"], "web", "synthetic")
     with pytest.raises(ArgumentError, match="`tokenizer` expected the tokenizer of the panel"):
-        check_contents([source], panel=panel)
-    report = check_contents([source], panel=panel, tokenizer=tokenizer)
+        audit_rows([source], panel=panel)
+    report = audit_rows([source], panel=panel, tokenizer=tokenizer)
     assert [leak.rows.tolist() for leak in report.leaked] == [[0]]
     with pytest.raises(TokenizerMismatchError):
-        check_contents([source], panel=panel, tokenizer=word_tokenizer("a"))
+        audit_rows([source], panel=panel, tokenizer=word_tokenizer("a"))
 
 
 def test_token_ids_of_another_vocabulary_are_refused() -> None:
     with pytest.raises(TokenizerMismatchError):
-        check_contents([Source([[VOCAB]], "web", "human")], panel=tiny_panel())
+        audit_rows([Source([[VOCAB]], "web", "human")], panel=tiny_panel())
 
 
 def test_columns_that_differ_are_named() -> None:
     human = [{"text": "a", "label": 1, "url": None}]
     model = [{"text": "b", "label": "x", "url": "u"}, {"text": "c", "label": 2, "extra": 0.5}]
-    report = check_contents([Source(human, "human", "human"), Source(model, "model", "synthetic")])
+    report = audit_rows([Source(human, "human", "human"), Source(model, "model", "synthetic")])
     assert {d.column: dict(d.types) for d in report.differences} == {
         "extra": {"human": None, "model": "float"},
         "label": {"human": "int", "model": "int or str"},
@@ -217,16 +217,16 @@ def test_declared_types_are_compared_where_all_declare_them() -> None:
         for width in ("int64", "int32")
     )
     with_ids = [Source(ids, "human", "human"), Source(narrow, "model", "synthetic")]
-    (difference,) = check_contents(with_ids).differences
+    (difference,) = audit_rows(with_ids).differences
     assert "int64" in difference.types["human"]
     assert "int32" in difference.types["model"]
     listed = Source([{"input_ids": [1, 2]}], "model", "synthetic")
-    assert check_contents([with_ids[0], listed]).differences == ()
+    assert audit_rows([with_ids[0], listed]).differences == ()
 
 
 def test_nothing_found_is_said() -> None:
     human = Source(zipf_documents(5, seed=1), "human", "human")
-    report = check_contents([human, Source(zipf_documents(5, seed=2), "model", "synthetic")])
+    report = audit_rows([human, Source(zipf_documents(5, seed=2), "model", "synthetic")])
     assert report.is_clean
     assert str(report).startswith("10 rows checked: 5 of human, 5 of model\n")
     assert str(report).endswith("nothing found")
@@ -241,7 +241,7 @@ def test_the_report_is_plain_json(tmp_path: Path) -> None:
         Source([*documents[:2], []], "human", "human"),
         Source([documents[0], [], *([documents[1]] * 7)], "model", "synthetic"),
     ]
-    report = check_contents(sources, panel=panel)
+    report = audit_rows(sources, panel=panel)
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["num_rows"] == {"human": 3, "model": 9}
     assert plain["shared"][0]["rows"] == [0, *range(2, 9)]
@@ -252,7 +252,7 @@ def test_the_report_is_plain_json(tmp_path: Path) -> None:
     shown = str(report)
     assert "model: 8 rows stand in human too, 8 identical and 0 nearly so: 0 like 0" in shown
     assert ", and 3 more" in shown
-    assert isinstance(report, ContentsReport)
+    assert isinstance(report, AuditReport)
 
 
 @pytest.mark.parametrize(
@@ -265,12 +265,12 @@ def test_the_report_is_plain_json(tmp_path: Path) -> None:
 )
 def test_sources_that_cannot_be_compared_are_refused(sources: list[Source]) -> None:
     with pytest.raises(ArgumentError):
-        check_contents(sources)
+        audit_rows(sources)
 
 
 def test_global_random_state_is_left_alone() -> None:
     before = np.random.get_state()[1].copy()
-    check_contents([Source(random_rows(20, seed=0), "human", "human")])
+    audit_rows([Source(random_rows(20, seed=0), "human", "human")])
     assert np.array_equal(np.random.get_state()[1], before)
 
 
@@ -296,7 +296,7 @@ def test_memory_does_not_grow_with_the_length_of_rows() -> None:
     ]
     tracemalloc.start()
     try:
-        report = check_contents(sources)
+        report = audit_rows(sources)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -308,4 +308,4 @@ def test_one_type_in_numpy_and_in_lists_is_no_difference() -> None:
     rows = [{"text": "a b c d e f", "score": 0.5, "input_ids": [1, 2]}]
     arrays = datasets.Dataset.from_list(rows).with_format("numpy")
     sources = [Source(rows, "human", "human"), Source(arrays, "web", "synthetic")]
-    assert check_contents(sources, near=None).differences == ()
+    assert audit_rows(sources, near=None).differences == ()
