@@ -183,7 +183,7 @@ class Threshold:
         Args:
             reading: The look's.
             start: The run's start.
-            look: The how-manyth look of the run this rule is held against, counted from 1.
+            look: The number of the look in the run, counted from 1.
         """
         value = reading[self.reading]
         if math.isinf(value):

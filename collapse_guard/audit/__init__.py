@@ -12,7 +12,7 @@
   against collapse must not do. All weights made here come with its report.
 """
 
-from collapse_guard.audit.audit_rows import LabelledRows, audit_rows
+from collapse_guard.audit.audit import LabelledRows, audit_rows
 from collapse_guard.audit.filters.check_detector import check_detector
 from collapse_guard.audit.filters.detector import TextDetector, detector_scores
 from collapse_guard.audit.filters.entropy_band import EntropyRateBand, row_entropy_rates

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
 from collapse_guard.arguments import whole_number
-from collapse_guard.audit.audit_rows import audit_rows
+from collapse_guard.audit.audit import audit_rows
 from collapse_guard.audit.report import AuditReport
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.panel import HeldOutPanel

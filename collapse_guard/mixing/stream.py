@@ -335,22 +335,10 @@ class MixStream(IterableDataset[Any]):
         shards, index = self._shard or (1, 0)
         readers, reader = shards * workers, number * shards + index
         size = self._batch_size or self._plan.block_size
+        fresh = Portions(0, size, readers, reader)
         if start is None:
-            return Portions(0, size, readers, reader), 0
-        base, shown = start["base"], start.get("shown", 0)
-        if not shown:
-            return Portions(base, size, readers, reader), 0
-        taken = Portions(base, start["size"], start["readers"], start["reader"])
-        if taken.readers == readers == 1 or taken == Portions(base, size, readers, reader):
-            return taken, shown
-        if taken.readers == 1:
-            return Portions(base + shown, size, readers, reader), 0
-        raise bad_argument(
-            "state",
-            expected=f"that of reader {reader} of {readers}, in portions of {size} slots",
-            given=f"that of reader {taken.reader} of {taken.readers}, in portions of {taken.size}",
-            hint="resume with as many processes and workers, or with resume_at(slots)",
-        )
+            return fresh, 0
+        return fresh.resumed(start)
 
     def _cursors(self) -> list[Cursor]:
         return [

@@ -1,7 +1,7 @@
 """One reader of a mixed stream: a process, or one worker of its loader."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,35 @@ class Portions:
             (slots - self.base) // self.size % self.readers == self.reader
         ]
         return mine
+
+    def resumed(self, state: Mapping[str, Any]) -> tuple["Portions", int]:
+        """The portions of this reader of a run that is gone on with.
+
+        Args:
+            state: As from `StreamReader.state_dict`, or only the slot to go on from as `base`.
+
+        Returns:
+            The portions, and how many of their slots were shown before.
+
+        Raises:
+            ArgumentError: The state is that of another reader, one of several.
+        """
+        base, shown = state["base"], state.get("shown", 0)
+        mine = replace(self, base=base)
+        if not shown:
+            return mine, 0
+        taken = Portions(base, state["size"], state["readers"], state["reader"])
+        if taken.readers == mine.readers == 1 or taken == mine:
+            return taken, shown
+        if taken.readers == 1:
+            return replace(mine, base=base + shown), 0
+        raise bad_argument(
+            "state",
+            expected=f"that of reader {mine.reader} of {mine.readers}, in portions of "
+            f"{mine.size} slots",
+            given=f"that of reader {taken.reader} of {taken.readers}, in portions of {taken.size}",
+            hint="resume with as many processes and workers, or with resume_at(slots)",
+        )
 
 
 class StreamReader:
