@@ -97,7 +97,7 @@ class HumanReference:
                 hint="give len(tokenizer)",
             )
         counts = np.zeros(vocab_size, dtype=np.int64)
-        for ids in _blocks(documents):
+        for ids in _joined(documents):
             _add_counts(counts, ids)
         return cls(counts, _fingerprint(tokenizer), tail_mass, smoothing)
 
@@ -307,7 +307,7 @@ def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:
     )
 
 
-def _blocks(
+def _joined(
     documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
 ) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Integer arrays that are large enough for numpy to be worth calling."""

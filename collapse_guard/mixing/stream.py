@@ -41,7 +41,7 @@ class MixStream(IterableDataset[Any]):
     are not to be split between processes beforehand, and give the same rows in each of them. So
     more readers make collating faster, but not reading, and take as many times the bandwidth. Of a
     source, each holds at most two shuffle buffers of rows, and those of 512 slots, of a block or of
-    one portion of all readers, whichever is most.
+    one portion of each reader, whichever is most.
 
     The stream is dealt out to readers in portions of `batch_size` slots. One that has several must
     know how many rows each reads in one go:

@@ -118,7 +118,7 @@ def rejection_by_rarity(
 
     Args:
         weights: float of shape (rows,), from 0 (rejected) to 1 (kept).
-        rarity: float of shape (rows,), in bits: `row_rarity`, or `row_rarity`.
+        rarity: float of shape (rows,), in bits: `row_rarity`.
         num_strata: From 2 to 100; rows of equal rarity share a stratum, so there may be fewer.
         alpha: Probability that a filter which is blind to rarity gets any stratum flagged.
         tolerance: How many times as much as other rows a stratum must lose to be flagged, at
