@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import torch
 from accelerate.data_loader import BatchSamplerShard, SkipBatchSampler
-from collapse_guard.mixing.reading import worker_starts
 from hypothesis import assume, given, settings, strategies as st
 from torch.utils.data import BatchSampler, DistributedSampler, RandomSampler, SequentialSampler
 from torch.utils.data._utils import worker as torch_worker
 
 from collapse_guard import MixGuard, MixOrderError
+from collapse_guard.mixing.loaders import worker_starts
 
 MOST_SLOTS = 240
 
