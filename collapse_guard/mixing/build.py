@@ -94,6 +94,6 @@ def _row_order(
 ) -> RowOrder:
     sizes = strata.sizes.tolist()
     weights = strata.weights or [Fraction(1)] * len(sizes)
-    # Epochs with as many draws are alike, however their slots are shared out.
+    # Epochs with as many draws are alike, however their slots are split.
     turns = {d: split_draws(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
     return RowOrder(strata, [turns[d] for d in draws], key=key, epochs=epochs[:-1])

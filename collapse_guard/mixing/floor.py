@@ -1,4 +1,4 @@
-"""The human floor over a run: one share, stages of it, or a function of progress."""
+"""The human floor over a run: one share, the golden one, stages, or a function of progress."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence

@@ -244,7 +244,7 @@ def _as_one_reader() -> Iterator[None]:
     """Hide the loader's workers from a stream that would share its rows out among them.
 
     Hugging Face's streams, and those written after torch's manual, give each worker a part of their
-    rows. Here the slots are what is shared out: every worker must see the same stream.
+    rows. Here the slots are what is dealt out: every worker must see the same stream.
     """
     module = torch.utils.data._utils.worker
     hidden, module._worker_info = module._worker_info, None
