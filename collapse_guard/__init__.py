@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
     from collapse_guard.mixing.reports.report import MixReport as MixReport
+    from collapse_guard.mixing.strata.boost import RareBoost as RareBoost
     from collapse_guard.mixing.stream import MixStream as MixStream
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
     from collapse_guard.model.sample import sample as sample
@@ -81,6 +82,7 @@ _HOME = {
     "PanelError": "errors",
     "PeerError": "errors",
     "PrequentialReader": "readings.prequential",
+    "RareBoost": "mixing.strata.boost",
     "Reading": "readings.reading",
     "ReadingKind": "readings.kind",
     "Sampling": "readings.sampling",
@@ -120,6 +122,7 @@ __all__ = [
     "PanelError",
     "PeerError",
     "PrequentialReader",
+    "RareBoost",
     "Reading",
     "ReadingKind",
     "Sampling",

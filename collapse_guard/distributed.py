@@ -1,9 +1,10 @@
 """What the processes of a distributed run do together: decide, share out, and add up.
 
-Every process must call each of these, at the same point of the run and equally often. On a single
-process they are free.
+Every process must call each of these, at the same point of the run and equally often, but for those
+that only say how many processes there are. On a single process they are free.
 """
 
+import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,23 @@ Floats = npt.NDArray[np.float64]
 def num_processes() -> int:
     """How many processes train together; 1 where nothing is distributed."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def launched_processes() -> int:
+    """How many processes a launcher started to train together: known in their workers too.
+
+    A spawned worker of a loader has no process group, but its launcher's variables.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_world_size()
+    return int(os.environ.get("WORLD_SIZE") or 1)
+
+
+def launched_rank() -> int:
+    """Which of the launched processes this is, or is a worker of: from 0."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank()
+    return int(os.environ.get("RANK") or 0)
 
 
 def is_first_process() -> bool:

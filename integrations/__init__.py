@@ -1,39 +1,34 @@
 """Bridges from collapse_guard to other packages, one module each.
 
-A module here is imported by its own name, such as `collapse_guard.integrations.plots`. Nothing is
-re-exported: importing this package needs none of the packages that its modules lead to.
+Most modules are imported by their own name, such as `collapse_guard.integrations.plots`. What is
+offered here is imported on first use: importing this package needs none of the packages that its
+modules lead to.
 
 The modules for `evaluate` are folders, because `evaluate.load` takes a folder; `evaluate_path` says
 where they are.
 """
 
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from collapse_guard.errors import bad_argument
+if TYPE_CHECKING:
+    from collapse_guard.integrations.evaluate_folders import evaluate_path
+    from collapse_guard.integrations.mixed_dataset import as_hf_dataset
 
-__all__ = ["evaluate_path"]
+_HOME = {"as_hf_dataset": "mixed_dataset", "evaluate_path": "evaluate_folders"}
+
+__all__ = ["as_hf_dataset", "evaluate_path"]
 
 
-def evaluate_path(name: str) -> str:
-    """Where a module for Hugging Face `evaluate` is installed.
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The full name, not `__name__`: a checkout also offers this folder as plain `integrations`, and
+    # both doors must lead to one and the same function.
+    value = getattr(import_module(f"collapse_guard.integrations.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
 
-    Args:
-        name: "collapse", "output_diversity" or "tail_probability".
 
-    Returns:
-        The absolute path of its folder, for `evaluate.load` and `evaluate.combine`.
-
-    Raises:
-        ArgumentError: There is no module of that name.
-
-    Example:
-        >>> Path(evaluate_path("collapse")).name
-        'collapse'
-    """
-    scripts = Path(__file__).absolute().parent.glob("*/*.py")
-    folders = {path.stem: path.parent for path in scripts if path.stem == path.parent.name}
-    if name not in folders:
-        raise bad_argument(
-            "name", expected=f"one of {sorted(folders)}", given=name, hint="choose one"
-        )
-    return str(folders[name])
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -34,7 +34,7 @@ def _if_it_keeps_the_rows(name: str) -> Callable[..., Any]:
 class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     """The rows of a `MixGuard`, slot by slot, as a `datasets.Dataset` that keeps their order.
 
-    Made by `MixGuard.as_hf_dataset`. It may be tokenized, cast and formatted, and lose or gain
+    Made by `as_hf_dataset`. It may be tokenized, cast and formatted, and lose or gain
     columns; the result is a `MixedDataset` again. What would void the floor of human rows is
     refused: loaders that read out of order, as for `MixGuard` itself; `select`, `shuffle`, `sort`,
     `shard` and splits; a `filter` that drops rows; a `map` that does not give one row for each,
@@ -113,7 +113,28 @@ def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
 
 
 def as_hf_dataset(guard: MixGuard) -> MixedDataset:
-    """The rows of a mixed stream as a `datasets.Dataset`; see `MixGuard.as_hf_dataset`."""
+    """A mixed stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
+
+    Row i belongs into slot i. Rows of Hugging Face data sets are not copied: the data set holds 8
+    bytes for each slot. Others are copied into memory once. It keeps its order, refuses what would
+    void the floor, and must be read in order too: `train_sampling_strategy="sequential"`,
+    `packing=False`.
+
+    Args:
+        guard: The mixed stream.
+
+    Returns:
+        A data set of `len(guard)` rows.
+
+    Raises:
+        ArgumentError: Rows have no column names.
+
+    Example:
+        >>> rows = [{"text": "a"}, {"text": "b"}]
+        >>> guard = MixGuard(rows, rows, human_fraction=0.5, block_size=2)
+        >>> as_hf_dataset(guard)["text"][:] == [guard[slot]["text"] for slot in range(4)]
+        True
+    """
     sources = [source.rows for source in guard.sources]
     features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
     parts = [_as_dataset(rows, features) for rows in sources]

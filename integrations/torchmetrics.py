@@ -11,6 +11,7 @@ import torch
 from collapse_guard.errors import TokenizerMismatchError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.model.logprobs import check_finite, picked_logprobs
 
 require("torchmetrics", "lightning")
@@ -18,9 +19,6 @@ require("torchmetrics", "lightning")
 from torchmetrics import Metric  # noqa: E402
 
 Band = Literal["tail", "head"]
-
-IGNORED = -100
-"""The target that marks tokens which are not scored, as in Hugging Face and PyTorch."""
 
 
 def target_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -43,7 +41,7 @@ def target_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
         tensor([[-120.]])
     """
     _check(logits, targets)
-    scored = targets != IGNORED
+    scored = targets != IGNORED_LABEL
     logprobs = torch.zeros(targets.shape, device=logits.device)
     logprobs[scored] = _scored(logits, targets, scored)
     return logprobs
@@ -77,7 +75,7 @@ class _BandMetric(Metric):
                 f"{logits.shape[-1]} and the largest target is {int(targets.max())}: give the "
                 f"reference of the tokenizer that made the targets."
             )
-        return self.band_types[targets.clamp(min=0)] & (targets != IGNORED)
+        return self.band_types[targets.clamp(min=0)] & (targets != IGNORED_LABEL)
 
 
 class _BandMean(_BandMetric):
@@ -243,11 +241,11 @@ def _check(logits: torch.Tensor, targets: torch.Tensor) -> None:
             given=f"{tuple(logits.shape)} and {tuple(targets.shape)}",
             hint="for a causal model give logits[:, :-1] and input_ids[:, 1:]",
         )
-    wrong = (targets >= logits.shape[-1]) | ((targets < 0) & (targets != IGNORED))
+    wrong = (targets >= logits.shape[-1]) | ((targets < 0) & (targets != IGNORED_LABEL))
     if targets.is_floating_point() or bool(wrong.any()):
         raise bad_argument(
             "targets",
-            expected=f"token ids from 0 to {logits.shape[-1] - 1}, or {IGNORED}",
+            expected=f"token ids from 0 to {logits.shape[-1] - 1}, or {IGNORED_LABEL}",
             given=targets[wrong][0].item() if bool(wrong.any()) else targets.dtype,
             hint="give the tokenizer's ids, and logits of the model's own vocabulary",
         )

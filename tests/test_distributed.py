@@ -116,3 +116,16 @@ def test_two_processes_agree(tmp_path: Path) -> None:
     # The process whose piece failed goes on, since a sharded model would wait for it.
     assert first["failing_work"] == [[0, 2, 4], [0, 2, 4], "PeerError"]
     assert second["failing_work"] == [[1, 3, 0], [3], "ValueError"]
+
+
+@pytest.mark.parametrize(("variables", "expected"), [((), (1, 0)), (("4", "3"), (4, 3))])
+def test_a_spawned_worker_knows_its_processes_by_the_launcher(
+    variables: tuple[str, ...], expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WORLD_SIZE", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in zip(("WORLD_SIZE", "RANK"), variables, strict=False):
+        monkeypatch.setenv(name, value)
+    assert (distributed.launched_processes(), distributed.launched_rank()) == expected
+    # Without a process group there is nobody to reduce with.
+    assert distributed.num_processes() == 1

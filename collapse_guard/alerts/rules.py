@@ -180,7 +180,7 @@ class Threshold:
         Args:
             reading: The look's.
             start: The run's start.
-            look: Which look of the run this rule is held against, counted from 1.
+            look: The number of the look in the run, counted from 1.
             kind: Of the reading; where left out, the package's of that name.
         """
         now = reading.estimate(self.reading)

@@ -1,6 +1,6 @@
 """A look at the rows themselves before training: what is in them, and what filters take away.
 
-* `check_contents` finds rows that should not be trained on: human text among the synthetic rows,
+* `audit_rows` finds rows that should not be trained on: human text among the synthetic rows,
   held-out text, empty rows, columns that differ. `MixGuard.check` calls it.
 * A `TextDetector` says how likely a text is to be machine-written. `detector_scores` asks it about
   every row, `quality_weights` makes soft weights of its answers, for `Source(quality=...)`, and
@@ -12,27 +12,27 @@
   against collapse must not do. All weights made here come with its report.
 """
 
-from collapse_guard.audit.check import LabelledRows, check_contents
+from collapse_guard.audit.audit import LabelledRows, audit_rows
 from collapse_guard.audit.filters.check_detector import check_detector
 from collapse_guard.audit.filters.detector import TextDetector, detector_scores
 from collapse_guard.audit.filters.entropy_band import EntropyRateBand, row_entropy_rates
-from collapse_guard.audit.filters.rarity import contents_rarity
+from collapse_guard.audit.filters.rarity import row_rarity
 from collapse_guard.audit.filters.rejection import RejectionReport, rejection_by_rarity
 from collapse_guard.audit.filters.weights import RowWeights, quality_weights
-from collapse_guard.audit.report import ContentsReport
+from collapse_guard.audit.report import AuditReport
 
 __all__ = [
-    "ContentsReport",
+    "AuditReport",
     "EntropyRateBand",
     "LabelledRows",
     "RejectionReport",
     "RowWeights",
     "TextDetector",
-    "check_contents",
+    "audit_rows",
     "check_detector",
-    "contents_rarity",
     "detector_scores",
     "quality_weights",
     "rejection_by_rarity",
     "row_entropy_rates",
+    "row_rarity",
 ]

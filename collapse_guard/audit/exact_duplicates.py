@@ -6,8 +6,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Contents
-from collapse_guard.rows.token_rows import TokenRows
 
 Keys = npt.NDArray[np.uint64]
 

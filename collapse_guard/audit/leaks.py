@@ -1,17 +1,15 @@
 """Rows that hold text of the held-out panel, which a model must not be trained on."""
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.human_text.panel import LEAK_SHARE, SHINGLE_BITS, HeldOutPanel
 from collapse_guard.human_text.shingles import Hashes, document_shingles
-from collapse_guard.rows.column import Column, Contents
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
+from collapse_guard.rows.column import Column, Encode, as_tokens
 
 Ids = npt.NDArray[np.int64]
 
@@ -34,9 +32,7 @@ class LeakedRows:
     share: npt.NDArray[np.float64]
 
 
-def find_leaks(
-    panel: HeldOutPanel, column: Column, encode: Callable[[Sequence[str]], TokenRows] | None
-) -> LeakedRows:
+def find_leaks(panel: HeldOutPanel, column: Column, encode: Encode | None) -> LeakedRows:
     """Find the rows of a source that hold text of a panel.
 
     Runs of tokens are compared, as long ones and with the same limit as where a panel is built
@@ -57,20 +53,12 @@ def find_leaks(
     parts = []
     start = 0
     for contents in column.batches():
-        rows = _encoded(contents, encode)
+        rows = as_tokens(contents, encode)
         panel.reference.check_ids(rows.ids)
         places, documents, share = index.look_up(rows)
         parts.append((places + start, documents, share))
         start += len(rows.lengths)
     return LeakedRows(column.name, *(np.concatenate(part) for part in zip(*parts, strict=True)))
-
-
-def _encoded(contents: Contents, encode: Callable[[Sequence[str]], TokenRows] | None) -> TokenRows:
-    if isinstance(contents, TokenRows):
-        return contents
-    if encode is None:
-        raise TypeError("texts need `encode`")
-    return encode(contents)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +134,3 @@ def _count_pairs(left: Ids, right: Ids) -> tuple[Ids, Ids, Ids]:
     base = int(right.max(initial=0)) + 1
     pairs, counts = np.unique(left * base + right, return_counts=True)
     return *np.divmod(pairs, base), counts
-
-
-def encoder(tokenizer: Any) -> Callable[[Sequence[str]], TokenRows]:
-    """Turns texts into token ids, without special tokens."""
-
-    def encode(texts: Sequence[str]) -> TokenRows:
-        return TokenRows.of([tokenizer.encode(t, add_special_tokens=False) for t in texts])
-
-    return encode

@@ -10,8 +10,8 @@ from collapse_guard.audit.words import word_rows
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.human_text.shingles import Hashes, document_shingles
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Contents
-from collapse_guard.rows.token_rows import TokenRows
 from collapse_guard.scrambling import scramble
 
 Ids = npt.NDArray[np.int64]

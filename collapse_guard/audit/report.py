@@ -28,8 +28,8 @@ class EmptyRows:
 
 
 @dataclass(frozen=True, eq=False)
-class ContentsReport:
-    """What `check_contents` found. `print` it, or see `is_clean`.
+class AuditReport:
+    """What `audit_rows` found. `print` it, or see `is_clean`.
 
     Attributes:
         num_rows: Rows looked at of each source, by name.

@@ -1,13 +1,12 @@
 """How much of a document stands in other documents, word for word or nearly so."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from collapse_guard.human_text.documents import document_blocks
 from collapse_guard.human_text.shingles import Ids, document_shingles, shingle_hashes
-
-_TOKENS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ def find_overlaps(
         return []
     wanted, slots = np.unique(np.concatenate(hashes), return_inverse=True)
     first_source = np.full(len(wanted), -1, dtype=np.int64)
-    for first_index, block in _blocks(corpus):
-        lengths = np.array([len(ids) for ids in block], dtype=np.int64)
-        found, owners = document_shingles(np.concatenate(block), lengths, shingle)
+    first_index = 0
+    for block in document_blocks(corpus):
+        found, owners = document_shingles(block.ids, block.lengths, shingle)
         place = np.searchsorted(wanted, found)
         place[place == len(wanted)] = 0
         hit = wanted[place] == found if len(wanted) else np.zeros(len(found), dtype=bool)
@@ -61,6 +60,7 @@ def find_overlaps(
         place, owners = place[hit][::-1], owners[hit][::-1] + first_index
         new = first_source[place] < 0
         first_source[place[new]] = owners[new]
+        first_index += len(block.lengths)
     ends = np.cumsum([len(own) for own in hashes])
     return [_overlap(part) for part in np.split(first_source[slots], ends[:-1])]
 
@@ -71,16 +71,3 @@ def _overlap(sources: Ids) -> Overlap:
         return Overlap(0.0, -1)
     values, counts = np.unique(found, return_counts=True)
     return Overlap(len(found) / len(sources), int(values[counts.argmax()]))
-
-
-def _blocks(corpus: Iterable[Ids]) -> Iterator[tuple[int, list[Ids]]]:
-    block: list[Ids] = []
-    first_index = size = 0
-    for index, ids in enumerate(corpus):
-        block.append(np.asarray(ids, dtype=np.int64))
-        size += len(ids)
-        if size >= _TOKENS_AT_A_TIME:
-            yield first_index, block
-            block, size, first_index = [], 0, index + 1
-    if block:
-        yield first_index, block

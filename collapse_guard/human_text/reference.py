@@ -15,6 +15,7 @@ import numpy.typing as npt
 from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.human_text.tokenizer import Tokenizer, tokenizer_fingerprint
 
 _FORMAT = 1
@@ -96,7 +97,7 @@ class HumanReference:
                 hint="give len(tokenizer)",
             )
         counts = np.zeros(vocab_size, dtype=np.int64)
-        for ids in _blocks(documents):
+        for ids in _joined(documents):
             _add_counts(counts, ids)
         return cls(counts, _fingerprint(tokenizer), tail_mass, smoothing)
 
@@ -306,7 +307,7 @@ def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:
     )
 
 
-def _blocks(
+def _joined(
     documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
 ) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Integer arrays that are large enough for numpy to be worth calling."""
@@ -334,12 +335,11 @@ def _blocks(
 
 def _arrow_blocks(dataset: Any, column: str) -> Iterator[npt.NDArray[np.integer[Any]]]:
     for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
-        values = table.column(column).combine_chunks()
-        if hasattr(values, "flatten") and str(values.type).startswith(
-            ("list", "large_list", "fix")
-        ):
-            values = values.flatten()
-        yield values.to_numpy(zero_copy_only=False)
+        values = table.column(column)
+        if str(values.type).startswith(("list", "large_list", "fix")):
+            yield TokenRows.of_arrow(values).ids
+        else:
+            yield values.to_numpy()
 
 
 def _add_counts(counts: npt.NDArray[np.int64], ids: npt.NDArray[np.integer[Any]]) -> None:

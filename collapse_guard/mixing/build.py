@@ -8,17 +8,17 @@ import numpy as np
 
 from collapse_guard.arguments import slots_of_a_block, whole_number
 from collapse_guard.mixing.order.plan import MixPlan
-from collapse_guard.mixing.order.row_order import RowStream
-from collapse_guard.mixing.order.slots import SlotShares
-from collapse_guard.mixing.quotas.allocation import allocate
-from collapse_guard.mixing.quotas.epoch_length import share_epochs
-from collapse_guard.mixing.quotas.quota import Claim, age_discounts, check_fractions
-from collapse_guard.mixing.sources import GatheredSources
+from collapse_guard.mixing.order.row_order import RowOrder
+from collapse_guard.mixing.order.slots import Slots
+from collapse_guard.mixing.quotas.epoch_length import split_epochs
+from collapse_guard.mixing.quotas.proportion import split_draws
+from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
+from collapse_guard.mixing.sources import MixSources
 from collapse_guard.mixing.strata.strata import Strata
 
 
 def build_plan(
-    gathered: GatheredSources,
+    mixed: MixSources,
     strata: Sequence[Strata],
     *,
     block_size: Any,
@@ -31,7 +31,7 @@ def build_plan(
     """The plan of a mixed stream.
 
     Args:
-        gathered: The sources and the human floor.
+        mixed: The sources and the human floor.
         strata: The rows of each source.
         block_size: As of `MixGuard`, as are the others.
         generation_decay: As of `MixGuard`.
@@ -47,40 +47,33 @@ def build_plan(
     max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give e.g. 4")
     epochs = whole_number("epochs", epochs, least=1, hint="give 1 for one pass")
     seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
-    claims = _claims(gathered, strata, decay=generation_decay, max_repeats=max_repeats)
-    check_fractions(claims, gathered.stages, block_size)
-    slots = _slots_per_epoch(length, block_size, num_rows=sum(map(len, gathered.rows)))
-    shared = share_epochs(
-        claims, gathered.stages, slots=slots, epochs=epochs, block_size=block_size
+    quotas = quotas_of(
+        mixed.sources,
+        [of_source.num_shown for of_source in strata],
+        generation_decay=generation_decay,
+        max_repeats=max_repeats,
     )
+    check_quotas(quotas, mixed.stages, block_size)
+    slots = _slots_per_epoch(length, block_size, num_rows=sum(map(len, mixed.rows)))
+    split = split_epochs(quotas, mixed.stages, slots=slots, epochs=epochs, block_size=block_size)
     return MixPlan(
-        shares=SlotShares(shared.legs, block_size),
-        streams=tuple(
-            _row_stream(
+        slots=Slots(split.legs, block_size),
+        orders=tuple(
+            _row_order(
                 of_source,
-                draws=shared.draws[:, number].tolist(),
-                epochs=[run.epochs for run in shared.runs],
-                max_repeats=claim.max_repeats,
+                draws=split.draws[:, number].tolist(),
+                epochs=[era.epochs for era in split.eras],
+                max_repeats=quota.max_repeats,
                 key=(seed, key),
             )
-            for number, (of_source, claim, key) in enumerate(
-                zip(strata, claims, gathered.keys, strict=True)
+            for number, (of_source, quota, key) in enumerate(
+                zip(strata, quotas, mixed.keys, strict=True)
             )
         ),
-        is_human=np.array([claim.is_human for claim in claims]),
-        slots_per_epoch=shared.slots,
+        is_human=np.array([quota.is_human for quota in quotas]),
+        slots_per_epoch=split.slots,
         epochs=epochs,
     )
-
-
-def _claims(
-    gathered: GatheredSources, strata: Sequence[Strata], *, decay: Any, max_repeats: int
-) -> list[Claim]:
-    discounts = age_discounts(gathered.sources, decay)
-    return [
-        Claim.of(source, discount=discount, rows=of_source.num_shown, max_repeats=max_repeats)
-        for source, of_source, discount in zip(gathered.sources, strata, discounts, strict=True)
-    ]
 
 
 def _slots_per_epoch(length: Any, block_size: int, *, num_rows: int) -> int:
@@ -91,16 +84,16 @@ def _slots_per_epoch(length: Any, block_size: int, *, num_rows: int) -> int:
     return whole_number("length", rounded_up, least=1, hint=hint)
 
 
-def _row_stream(
+def _row_order(
     strata: Strata,
     *,
     draws: Sequence[int],
     epochs: Sequence[int],
     max_repeats: int,
     key: tuple[int, int],
-) -> RowStream:
+) -> RowOrder:
     sizes = strata.sizes.tolist()
     weights = strata.weights or [Fraction(1)] * len(sizes)
-    # Epochs with as many draws are alike, however their slots are shared out.
-    turns = {d: allocate(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
-    return RowStream(strata, [turns[d] for d in draws], key=key, epochs=epochs[:-1])
+    # Epochs with as many draws are alike, however their slots are split.
+    turns = {d: split_draws(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
+    return RowOrder(strata, [turns[d] for d in draws], key=key, epochs=epochs[:-1])

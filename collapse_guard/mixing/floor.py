@@ -1,4 +1,4 @@
-"""The human floor over a run: one share, stages of it, or a function of progress."""
+"""The human floor over a run: one share, the golden one, stages, or a function of progress."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -75,6 +75,46 @@ def _checked_stages(stages: Sequence[Any]) -> Stages:
     return checked
 
 
+def golden_fraction(num_human: int, num_synthetic: int) -> Fraction:
+    """w* = (sqrt(k^2 + 4k) - k) / 2, with k human rows to each synthetic one.
+
+    From "Golden Ratio Weighting Prevents Model Collapse" (He, Xu and Cheng, arXiv 2502.18049). A
+    chain of models, each fitted to n fresh human samples of weight w and m samples of its
+    predecessor of weight 1 - w, settles at a variance in proportion to
+    (w^2 / n + (1 - w)^2 / m) / (1 - (1 - w)^2): human samples bring noise, synthetic ones the
+    noise of all models before too. It is least where w^2 = k (1 - w). At k = 1 that is 0.618, the
+    reciprocal of the golden ratio; the fewer human rows there are, the smaller it is, though never
+    below their share among all rows.
+
+    What that takes for granted, and a language model may not do:
+
+    * the chain is long, and every generation has *fresh* human rows, as many as the last, beside
+      rows of the last generation only (not of all before);
+    * the model has the right form and many samples, and is fitted to a weighted sum of losses:
+      it is proved for Gaussian estimation, generalized linear models and smoothing, not for
+      networks;
+    * what counts is the expected squared error at the end, not what happens to the tail.
+
+    A weight in the loss and a share of the rows shown are the same on average, with noise of its
+    own where human rows must be repeated.
+
+    Args:
+        num_human: Human rows, at least 1.
+        num_synthetic: Synthetic rows, at least 1.
+
+    Returns:
+        To 12 decimals.
+
+    Example:
+        >>> float(golden_fraction(1000, 1000)), float(golden_fraction(100, 1000))
+        (0.61803398875, 0.270156211872)
+    """
+    k = num_human / num_synthetic
+    # The difference of two nearly equal numbers, written so that no digit is lost for large k.
+    weight = 2 / (1 + math.sqrt(1 + 4 / k))
+    return Fraction(str(round(weight, 12)))
+
+
 @dataclass(frozen=True)
 class Segment:
     """Blocks in a row with one human floor.
@@ -89,7 +129,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class EpochRun:
+class Era:
     """Epochs in a row that are made of the same segments.
 
     Attributes:
@@ -125,46 +165,46 @@ def floor_segments(stages: Stages, *, blocks: int, block_size: int) -> list[Segm
     shared: dict[int, int] = {}
     start = Fraction(0)
     for until, fraction in stages:
-        stop, quota = until * blocks, math.ceil(fraction * block_size)
+        stop, human = until * blocks, math.ceil(fraction * block_size)
         # Blocks that lie in the stage as a whole, and those at its two ends that it shares.
         first, last = math.ceil(start), math.floor(stop)
         if first < last:
-            interiors.append((first, last - first, quota))
+            interiors.append((first, last - first, human))
         for block in {math.floor(start), math.ceil(stop) - 1}:
             if (block < first or block >= last) and start < stop:
-                shared[block] = max(shared.get(block, 0), quota)
+                shared[block] = max(shared.get(block, 0), human)
         start = stop
-    singles = [(block, 1, quota) for block, quota in shared.items()]
-    return _merged((length, quota) for _, length, quota in sorted(interiors + singles))
+    singles = [(block, 1, human) for block, human in shared.items()]
+    return _merged((length, human) for _, length, human in sorted(interiors + singles))
 
 
 def _merged(pieces: Iterable[tuple[int, int]]) -> list[Segment]:
     return [
-        Segment(sum(length for length, _ in group), quota)
-        for quota, group in (
-            (quota, list(group)) for quota, group in groupby(pieces, key=lambda piece: piece[1])
+        Segment(sum(length for length, _ in group), human)
+        for human, group in (
+            (human, list(group)) for human, group in groupby(pieces, key=lambda piece: piece[1])
         )
     ]
 
 
-def epoch_runs(segments: Sequence[Segment], *, blocks_per_epoch: int) -> list[EpochRun]:
-    """The same blocks, as runs of epochs that are alike: at most two for each segment."""
-    runs: list[EpochRun] = []
+def eras_of(segments: Sequence[Segment], *, blocks_per_epoch: int) -> list[Era]:
+    """The same blocks, as epochs that are alike: at most two eras for each segment."""
+    eras: list[Era] = []
     begun: list[Segment] = []
     missing = blocks_per_epoch
     for segment in segments:
-        blocks, quota = segment.blocks, segment.human_per_block
+        blocks, human = segment.blocks, segment.human_per_block
         if begun:
             taken = min(blocks, missing)
-            begun.append(Segment(taken, quota))
+            begun.append(Segment(taken, human))
             blocks, missing = blocks - taken, missing - taken
             if missing:
                 continue
-            runs.append(EpochRun(1, tuple(begun)))
+            eras.append(Era(1, tuple(begun)))
             begun, missing = [], blocks_per_epoch
         epochs, left_over = divmod(blocks, blocks_per_epoch)
         if epochs:
-            runs.append(EpochRun(epochs, (Segment(blocks_per_epoch, quota),)))
+            eras.append(Era(epochs, (Segment(blocks_per_epoch, human),)))
         if left_over:
-            begun, missing = [Segment(left_over, quota)], blocks_per_epoch - left_over
-    return runs
+            begun, missing = [Segment(left_over, human)], blocks_per_epoch - left_over
+    return eras

@@ -1,34 +1,30 @@
 """The data set that users train on: a plan, its sources, and a check of the reading order."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
 from collapse_guard.arguments import whole_number
+from collapse_guard.audit.audit import audit_rows
+from collapse_guard.audit.report import AuditReport
 from collapse_guard.errors import bad_argument
-from collapse_guard.extras import require
 from collapse_guard.human_text.panel import HeldOutPanel
-from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.mixing.build import build_plan
 from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
-from collapse_guard.mixing.order.lookahead import LookAhead
-from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.reports.counting import report_slots
 from collapse_guard.mixing.reports.report import MixReport
-from collapse_guard.mixing.sources import gather_sources
-from collapse_guard.mixing.strata.rarity import Rarity
+from collapse_guard.mixing.sources import open_sources
+from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.stratify import stratify
 from collapse_guard.rows.batch_reader import BatchReader
-from collapse_guard.rows.map_rows import Rows
+from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
-
-if TYPE_CHECKING:
-    from collapse_guard.audit.report import ContentsReport
 
 
 class MixGuard(Dataset[Any]):
@@ -79,19 +75,10 @@ class MixGuard(Dataset[Any]):
         generation_decay: Factor on the weight of a synthetic source for each generation that it is
             older than the newest, above 0: with 0.5 the newest weighs twice what the one before
             it does; above 1, models nearer to human text weigh more.
-        rare_boost: How many times as often the rarest human rows are shown as the commonest, at
-            least 1; strata in between lie on a straight line. What `max_repeats` cuts off goes to
-            the other strata. None for equal exposure of all. It needs one of the next two.
-        rarity: How rare each human row is: the name of a column of classes (a label, a domain, a
-            language), whose rarity is -log2 of their share of the human rows; a function from row
-            to number; or one number for each row, source after source. Larger is rarer.
-        reference: Says which token ids are rare: rarity is then that of `row_rarity`.
-        column: The column of token ids; used with `reference`.
+        boost: Shows rare human rows more often, as `RareBoost(3.0, by=reference)` says; None for
+            equal exposure of all.
         max_repeats: Most times that a row may be shown in an epoch, at least 1, where its source
             does not say.
-        num_strata: Groups of human rows by rarity, cut at quantiles of all of them, from 2 to 100;
-            used with `rare_boost`. Rows of equal rarity share a stratum. No more classes than this
-            are a stratum each.
         length: Slots of an epoch, at least 1; rounded up to a whole number of blocks. None for as
             many as there are rows in the sources that have slots.
         epochs: Epochs that the stream covers, at least 1, each in an order of its own. Give the
@@ -100,7 +87,7 @@ class MixGuard(Dataset[Any]):
 
     Raises:
         ArgumentError: An argument cannot work, alone or with the others; says what to do.
-        TokenizerMismatchError: Human rows have token ids that `reference` does not know.
+        TokenizerMismatchError: Human rows have token ids that the boost's reference does not know.
 
     Example:
         >>> human = [{"input_ids": [1, row]} for row in range(30)]
@@ -135,28 +122,23 @@ class MixGuard(Dataset[Any]):
         human_fraction: HumanFraction,
         block_size: int,
         generation_decay: float = 1.0,
-        rare_boost: float | None = None,
-        rarity: Rarity | None = None,
-        reference: HumanReference | None = None,
-        column: str = "input_ids",
+        boost: RareBoost | None = None,
         max_repeats: int = 4,
-        num_strata: int = 10,
         length: int | None = None,
         epochs: int = 1,
         seed: int = 0,
     ) -> None:
-        gathered = gather_sources(human, synthetic, human_fraction)
-        strata = stratify(
-            gathered,
-            rare_boost=rare_boost,
-            rarity=rarity,
-            reference=reference,
-            column=column,
-            num_strata=num_strata,
-        )
+        if boost is not None and not isinstance(boost, RareBoost):
+            raise bad_argument(
+                "boost",
+                expected="a RareBoost, or None",
+                given=boost,
+                hint="RareBoost(3.0, by=reference) shows the rarest rows three times as often",
+            )
+        mixed = open_sources(human, synthetic, human_fraction)
         self._plan = build_plan(
-            gathered,
-            strata,
+            mixed,
+            stratify(mixed, boost),
             block_size=block_size,
             generation_decay=generation_decay,
             max_repeats=max_repeats,
@@ -164,7 +146,7 @@ class MixGuard(Dataset[Any]):
             epochs=epochs,
             seed=seed,
         )
-        self._sources = gathered.sources
+        self._sources = mixed.sources
         self._ahead = LookAhead(self._plan)
         self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
@@ -260,8 +242,8 @@ class MixGuard(Dataset[Any]):
         panel: HeldOutPanel | None = None,
         tokenizer: Tokenizer | None = None,
         near: float | None = 0.8,
-    ) -> "ContentsReport":
-        """Look for rows that should not be trained on, and say which: `check_contents` says more.
+    ) -> AuditReport:
+        """Look for rows that should not be trained on, and say which: `audit_rows` says more.
 
         Synthetic rows that a human source holds too, identical or nearly so, rows that hold
         held-out text, empty rows, and columns that differ. Every row is read, some ten
@@ -290,12 +272,7 @@ class MixGuard(Dataset[Any]):
             synthetic: 1 empty row: 2
             not looked for: held-out text, since no panel was given
         """
-        # Not at the top: what reads the contents of rows imports this package itself.
-        from collapse_guard.audit.check import check_contents
-
-        return check_contents(
-            self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near
-        )
+        return audit_rows(self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near)
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
         """Refuse a loader that will not read this stream in order, before it has read anything.
@@ -309,26 +286,6 @@ class MixGuard(Dataset[Any]):
             MixOrderError: Its sampler is none that is known to keep the order.
         """
         check_loader(loader)
-
-    def as_hf_dataset(self) -> Any:
-        """The stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
-
-        Row i belongs into slot i. Rows of Hugging Face data sets are not copied: the data set holds
-        8 bytes for each slot. Others are copied into memory once. It keeps its order, refuses what
-        would void the floor, and must be read in order too: `train_sampling_strategy="sequential"`,
-        `packing=False`. See `collapse_guard.integrations.mixed_dataset.MixedDataset`.
-
-        Returns:
-            A `datasets.Dataset` of `len(guard)` rows.
-
-        Raises:
-            ArgumentError: Rows have no column names.
-            MissingExtraError: The package `datasets` is not installed.
-        """
-        # Found by name: nothing here may depend on integrations, nor they on being installed.
-        return require("collapse_guard.integrations.mixed_dataset", "huggingface").as_hf_dataset(
-            self
-        )
 
     def _read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
         located = self._ahead.locate(slots)

@@ -1,21 +1,21 @@
 """What a mixed stream is made of: its sources, opened and compared, and its human floor."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.floor import Stages, human_stages
-from collapse_guard.mixing.golden import golden_fraction
-from collapse_guard.rows.map_rows import Rows, RowSource, check_same_columns
+from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
+from collapse_guard.rows.row_source import Rows, RowSource
+from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Kind, Source
 
-Given = Rows | Source | Sequence[Source] | None
+Given = Rows | Iterable[Any] | Source | Sequence[Source] | None
 
 
 @dataclass(frozen=True)
-class GatheredSources:
+class MixSources:
     """Sources that have slots, human ones first, and the human floor.
 
     Attributes:
@@ -32,8 +32,8 @@ class GatheredSources:
     stages: Stages
 
 
-def gather_sources(human: Given, synthetic: Given, human_fraction: Any) -> GatheredSources:
-    """Open what was given as human and synthetic rows.
+def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSources:
+    """Open what was given as human and synthetic rows, all of which can be read by number.
 
     Args:
         human: As of `MixGuard`.
@@ -44,15 +44,43 @@ def gather_sources(human: Given, synthetic: Given, human_fraction: Any) -> Gathe
         ArgumentError: A source that has slots is missing, empty, no source of rows, of the other
             kind, or has other columns; two share a name; or `human_fraction` is no floor.
     """
-    ours, theirs = as_sources(human, "human"), as_sources(synthetic, "synthetic")
     golden = isinstance(human_fraction, str) and human_fraction == "golden"
-    stages = () if golden else human_stages(human_fraction)
-    floors = [floor for _, floor in stages]
-    taking = any(source.when_dry == "human" for source in theirs)
-    if not (golden or any(floors) or taking):
-        ours = ()
-    if floors and min(floors) == 1:
-        theirs = ()
+    stages = None if golden else human_stages(human_fraction)
+    sources, keys = sources_with_slots(human, synthetic, stages)
+    rows = tuple(RowSource(source.name, source.rows) for source in sources)
+    check_same_columns([(source.name, source.columns()) for source in rows])
+    if stages is None:
+        sizes = {
+            kind: sum(len(r) for s, r in zip(sources, rows, strict=True) if s.kind == kind)
+            for kind in get_args(Kind)
+        }
+        stages = human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
+    return MixSources(sources, rows, keys, stages)
+
+
+def sources_with_slots(
+    human: Given, synthetic: Given, stages: Stages | None
+) -> tuple[tuple[Source, ...], tuple[int, ...]]:
+    """What was given, without the kind that no slot may show.
+
+    Args:
+        human: As of `MixGuard`, or of `MixStream`.
+        synthetic: Likewise.
+        stages: Of the human floor; None for a floor that leaves slots to both kinds.
+
+    Returns:
+        The sources, human ones first, and the key of each, as of `MixSources`.
+
+    Raises:
+        ArgumentError: A source is of the other kind, or two share a name.
+    """
+    ours, theirs = as_sources(human, "human"), as_sources(synthetic, "synthetic")
+    if stages is not None:
+        floors = [floor for _, floor in stages]
+        if not (any(floors) or any(source.when_dry == "human" for source in theirs)):
+            ours = ()
+        if min(floors) == 1:
+            theirs = ()
     sources = (*ours, *theirs)
     repeated = [name for name, times in Counter(s.name for s in sources).items() if times > 1]
     if repeated:
@@ -62,15 +90,7 @@ def gather_sources(human: Given, synthetic: Given, human_fraction: Any) -> Gathe
             given=repeated[0],
             hint="rename one of the sources",
         )
-    rows = tuple(RowSource(source.name, source.rows) for source in sources)
-    for other in rows[1:]:
-        check_same_columns(rows[0], other)
-    if golden:
-        stages = human_stages(
-            golden_fraction(sum(map(len, rows[: len(ours)])), sum(map(len, rows[len(ours) :])))
-        )
-    keys = (*(2 * n for n in range(len(ours))), *(2 * n + 1 for n in range(len(theirs))))
-    return GatheredSources(sources, rows, keys, stages)
+    return sources, (*(2 * n for n in range(len(ours))), *(2 * n + 1 for n in range(len(theirs))))
 
 
 def as_sources(given: Given, kind: Kind) -> tuple[Source, ...]:

@@ -1,15 +1,14 @@
 """The stream that users train on: the iterable twin of `MixGuard`, for sources without a length."""
 
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy, deepcopy
 from typing import Any, Self
 
-import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from collapse_guard.arguments import whole_number
+from collapse_guard.distributed import launched_rank
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
@@ -17,9 +16,9 @@ from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
-from collapse_guard.mixing.streaming.dealt_reader import StreamReader, Turns
-from collapse_guard.mixing.streaming.dealt_slots import StreamShares
-from collapse_guard.rows.map_rows import Rows, RowSource
+from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
+from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
 
 _VERSION = 1
@@ -42,9 +41,9 @@ class MixStream(IterableDataset[Any]):
     are not to be split between processes beforehand, and give the same rows in each of them. So
     more readers make collating faster, but not reading, and take as many times the bandwidth. Of a
     source, each holds at most two shuffle buffers of rows, and those of 512 slots, of a block or of
-    one turn of all readers, whichever is most.
+    one portion of each reader, whichever is most.
 
-    The stream is dealt out to readers in turns of `batch_size` slots. One that has several must
+    The stream is dealt out to readers in portions of `batch_size` slots. One that has several must
     know how many rows each reads in one go:
 
     * for a `DataLoader` with workers, that is its own `batch_size`;
@@ -156,7 +155,7 @@ class MixStream(IterableDataset[Any]):
         """The rows of this reader's slots, from the first or from where a state was loaded.
 
         Raises:
-            MixOrderError: Several processes or workers would get the same rows, or the turns in
+            MixOrderError: Several processes or workers would get the same rows, or the portions in
                 which they read are not known.
             ArgumentError: A source has run dry that must not, or the state that was loaded is
                 that of another reader.
@@ -164,15 +163,15 @@ class MixStream(IterableDataset[Any]):
         start, self._start = self._start, None
         if start is not None and not self._gone_on.claim():
             start = None
-        turns, shown = self._turns(start)
+        portions, shown = self._portions(start)
         cursors = self._cursors()
         for cursor, state in zip(cursors, (start or {}).get("sources", ()), strict=False):
             cursor.load_state_dict(state)
         self._reader = StreamReader(
             self.sources,
             cursors,
-            StreamShares(self._plan.shares, self._human),
-            turns,
+            DealtSlots(self._plan.slots, self._human),
+            portions,
             unit=self._unit,
             length=self._length,
             shown=shown,
@@ -182,8 +181,9 @@ class MixStream(IterableDataset[Any]):
     def shard(self, num_shards: int, index: int) -> Self:
         """The part of the stream that one of several processes reads.
 
-        Each process reads `batch_size` slots in turn, so that the k-th batches of all of them are
-        consecutive slots. The stream is made to end with a batch of each process.
+        The processes are dealt portions of `batch_size` slots, one after another, so that the k-th
+        batches of all of them are consecutive slots. The stream is made to end with a batch of each
+        process.
 
         Args:
             num_shards: Number of processes that read for themselves, at least 1.
@@ -267,8 +267,8 @@ class MixStream(IterableDataset[Any]):
         shown = whole_number(
             "slots", slots, least=0, most=2**62, hint="give the slots shown so far"
         )
-        shares = StreamShares(self._plan.shares, self._human)
-        asked = shares.shown_before(shown).tolist()
+        dealt = DealtSlots(self._plan.slots, self._human)
+        asked = dealt.shown_before(shown).tolist()
         for number, (source, rows, repeats) in enumerate(
             zip(self.sources, self._plan.rows, self._plan.max_repeats, strict=True)
         ):
@@ -276,8 +276,8 @@ class MixStream(IterableDataset[Any]):
             if source.when_dry != "human" or not isinstance(rows, RowSource) or repeats is None:
                 continue
             if asked[number] > len(rows) * repeats:
-                shares.hand_over(number, len(rows) * repeats)
-        counts = shares.shown_before(shown).tolist()
+                dealt.hand_over(number, len(rows) * repeats)
+        counts = dealt.shown_before(shown).tolist()
         return report_stream(self.sources, counts, slots=shown, block_size=self._plan.block_size)
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
@@ -315,42 +315,30 @@ class MixStream(IterableDataset[Any]):
 
     def _rows(self, reader: StreamReader) -> Iterator[Any]:
         # Not before the first row is asked for: accelerate makes iterators that are never read.
-        if self._shard is None and not self._is_dealt_out and _process_index():
+        if self._shard is None and not self._is_dealt_out and launched_rank():
             raise MixOrderError(
                 "every process would read the whole MixStream, so that its rows came twice: give "
                 "each process stream.shard(num_shards, index); or, where accelerate deals the rows "
                 "out with dispatch_batches=False, call stream.check_loader(loader)."
             )
-        if reader.turns.readers > 1 and self._batch_size is None:
+        if reader.portions.readers > 1 and self._batch_size is None:
             raise MixOrderError(
-                "several workers take turns at the batches of a MixStream that knows no batch "
+                "several workers share out the batches of a MixStream that knows no batch "
                 "size, so its floor of human rows would not hold: give batch_size to the MixStream."
             )
         yield from reader.rows()
 
-    def _turns(self, start: dict[str, Any] | None) -> tuple[Turns, int]:
+    def _portions(self, start: dict[str, Any] | None) -> tuple[Portions, int]:
         """The slots of this reader, and how many of them were shown before."""
         worker = get_worker_info()
         workers, number = (1, 0) if worker is None else (worker.num_workers, worker.id)
         shards, index = self._shard or (1, 0)
         readers, reader = shards * workers, number * shards + index
         size = self._batch_size or self._plan.block_size
+        fresh = Portions(0, size, readers, reader)
         if start is None:
-            return Turns(0, size, readers, reader), 0
-        base, shown = start["base"], start.get("shown", 0)
-        if not shown:
-            return Turns(base, size, readers, reader), 0
-        taken = Turns(base, start["size"], start["readers"], start["reader"])
-        if taken.readers == readers == 1 or taken == Turns(base, size, readers, reader):
-            return taken, shown
-        if taken.readers == 1:
-            return Turns(base + shown, size, readers, reader), 0
-        raise bad_argument(
-            "state",
-            expected=f"that of reader {reader} of {readers}, in turns of {size} slots",
-            given=f"that of reader {taken.reader} of {taken.readers}, in turns of {taken.size}",
-            hint="resume with as many processes and workers, or with resume_at(slots)",
-        )
+            return fresh, 0
+        return fresh.resumed(start)
 
     def _cursors(self) -> list[Cursor]:
         return [
@@ -376,10 +364,3 @@ class MixStream(IterableDataset[Any]):
         """What a state must share with the stream that it is loaded into."""
         names = [source.name for source in self.sources]
         return [self._seed, self._plan.block_size, self._buffer, names]
-
-
-def _process_index() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank()
-    # In a spawned worker the process group is not there, but its launcher's variable is.
-    return int(os.environ.get("RANK") or 0)

@@ -11,8 +11,8 @@ from collapse_guard.model.inputs import (
     check_positions,
     check_range,
     encoder_arguments,
+    left_aligned,
 )
-from collapse_guard.model.padding import left_aligned
 
 _ELEMENTS_AT_A_TIME = 1 << 20
 """Logits turned into float32 at once: 4 MiB, which a processor's cache holds."""

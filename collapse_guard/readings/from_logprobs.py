@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.readings.panel_sums import BandDocuments
 from collapse_guard.readings.teacher_forced import (
     head_gain,
@@ -22,9 +23,6 @@ from collapse_guard.statistics.estimates import Estimate, exponential, ratio
 Floats = npt.NDArray[np.float64]
 Numbers = Sequence[float] | npt.NDArray[np.floating[Any]]
 Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
-
-IGNORED = -100
-"""The label that Hugging Face gives to tokens that are not to be scored."""
 
 
 def logprob_readings(
@@ -75,7 +73,7 @@ def logprob_readings(
             given=ids.dtype,
             hint="give log-probabilities and token ids in their own places",
         )
-    scored = ids != IGNORED
+    scored = ids != IGNORED_LABEL
     values = _aligned("logprobs", logprobs, lengths, scored)
     documents = np.repeat(np.arange(len(lengths)), lengths)[scored]
     reference.check_ids(ids[scored])

@@ -1,24 +1,20 @@
 """Positions that end an n-gram which is rare in human text."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.documents import Document, document_blocks
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.readings.at_positions import Floats, mean_logprob
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.statistics.estimates import Estimate
 
-Document = Sequence[int] | npt.NDArray[np.integer[Any]]
 Integers = npt.NDArray[np.int64]
-
-_DOCUMENTS_AT_A_TIME = 10_000
 
 
 def rare_ngram_logprob(
@@ -146,8 +142,10 @@ def _count(ngrams: Integers, documents: Iterable[Document], panel: HeldOutPanel)
         spelt, ranks = np.unique(ranks * vocab_size + tokens, return_inverse=True)
         beginnings.append(spelt)
     counts = np.zeros(len(beginnings[-1]), dtype=np.int64)
-    for ids, starts in _blocks(documents, n):
+    for ids, lengths in document_blocks(documents):
         panel.reference.check_ids(ids)
+        # Where an n-gram begins that does not run from one document into the next.
+        starts = np.flatnonzero(np.arange(len(ids)) + n <= np.repeat(np.cumsum(lengths), lengths))
         found = np.zeros(len(starts), dtype=np.int64)
         for offset, spelt in enumerate(beginnings):
             wanted = found * vocab_size + ids[starts + offset]
@@ -158,22 +156,3 @@ def _count(ngrams: Integers, documents: Iterable[Document], panel: HeldOutPanel)
         counts += np.bincount(found, minlength=len(counts))
     occurrences: Integers = counts[ranks]
     return occurrences
-
-
-def _blocks(documents: Iterable[Document], n: int) -> Iterator[tuple[Integers, Integers]]:
-    """Documents end to end, and where in them an n-gram begins; many at a time, for numpy."""
-    stream = iter(documents)
-    while block := list(islice(stream, _DOCUMENTS_AT_A_TIME)):
-        arrays = [ids for ids in map(np.asarray, block) if ids.ndim != 1 or ids.size]
-        for ids in arrays:
-            if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-                raise bad_argument(
-                    "documents",
-                    expected="a sequence of integer token ids per document",
-                    given=ids.tolist(),
-                    hint="tokenize the text first; give one document as [ids]",
-                )
-        lengths = np.array([len(ids) for ids in arrays], dtype=np.int64)
-        ends = np.repeat(np.cumsum(lengths), lengths)
-        ids = np.concatenate([np.zeros(0, np.int64), *arrays]).astype(np.int64, copy=False)
-        yield ids, np.flatnonzero(np.arange(len(ids)) + n <= ends)

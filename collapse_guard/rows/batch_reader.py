@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.rows.arrow_rows import ArrowRows
-from collapse_guard.rows.map_rows import Rows, read_rows
+from collapse_guard.rows.row_source import Rows, read_rows
 
 
 class BatchReader:

@@ -8,10 +8,8 @@ import numpy as np
 import torch
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.rows.token_batch import TokenBatch, Tokens
-
-# What torch's and transformers' losses skip.
-_IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -108,5 +106,5 @@ def _labels(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         )
     labels = batch["input_ids"].clone()
     if "attention_mask" in batch:
-        labels[batch["attention_mask"] == 0] = _IGNORED
+        labels[batch["attention_mask"] == 0] = IGNORED_LABEL
     return labels

@@ -1,17 +1,20 @@
 """The column of a source that is looked at, read in batches whatever the rows are made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.rows.map_rows import Rows, RowSource
-from collapse_guard.rows.source import Kind
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
+from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.rows.row_source import RowSource
 
 Contents = TokenRows | list[str]
 """What some rows hold: tokens, or texts ("" where there is none)."""
+
+Encode = Callable[[Sequence[str]], TokenRows]
+"""Turns texts into token ids."""
 
 _ROWS_AT_A_TIME = 2048
 _SYMBOLS_AT_A_TIME = 1 << 17
@@ -27,31 +30,26 @@ class Column:
     `attention_mask` too, token ids that it masks out are left out: padding is no content.
 
     Args:
-        rows: The source's rows.
-        name: Of the source.
-        kind: "human" or "synthetic".
+        source: The source.
         column: Name of the column; None for "input_ids" or, where there is none, "text".
 
     Raises:
         ArgumentError: There is no such column, or it holds neither token ids nor texts.
 
     Example:
-        >>> column = Column([{"text": "a b"}, {"text": None}], "wiki", "human")
+        >>> column = Column(RowSource("wiki", [{"text": "a b"}, {"text": None}]))
         >>> column.is_text, list(column.batches())
         (True, [['a b', '']])
     """
 
-    def __init__(self, rows: Rows | Any, name: str, kind: Kind, column: str | None = None) -> None:
-        self.name, self.kind = name, kind
-        self._source = RowSource(name, rows)
-        columns = self._source.columns()
-        self.column = _choose(columns, column, name)
+    def __init__(self, source: RowSource, column: str | None = None) -> None:
+        self.name = source.name
+        self._source = source
+        columns = source.columns()
+        self.column = _choose(columns, column, source.name)
         self._needed = [c for c in (self.column, _MASK) if columns is not None and c in columns]
         # A data set of Hugging Face hands its buffers over, and no row becomes a Python object.
-        self._arrow: Any = None
-        if self.column is not None and hasattr(rows, "with_format") and hasattr(rows, "features"):
-            table: Any = rows
-            self._arrow = table.select_columns(self._needed).with_format("arrow")
+        self._arrow: Any = None if self.column is None else source.in_arrow(self._needed)
         self.is_text = self._holds_text()
 
     def __len__(self) -> int:
@@ -88,10 +86,10 @@ class Column:
         values = table.column(self.column)
         if self.is_text:
             return [text or "" for text in values.to_pylist()]
-        contents = _tokens(values)
+        contents = TokenRows.of_arrow(values)
         if _MASK not in self._needed:
             return contents
-        return self._masked(contents, _tokens(table.column(_MASK)))
+        return self._masked(contents, TokenRows.of_arrow(table.column(_MASK)))
 
     def _masked(self, contents: TokenRows, mask: TokenRows) -> TokenRows:
         if not np.array_equal(contents.lengths, mask.lengths):
@@ -163,22 +161,27 @@ def _choose(columns: dict[str, object] | None, given: str | None, name: str) -> 
     )
 
 
-def _tokens(values: Any) -> TokenRows:
-    """A chunked Arrow column of lists, without a Python object for a row."""
-    chunks = [chunk for chunk in values.chunks if len(chunk)]
-    lengths = [
-        chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in chunks
-    ]
-    flat = [chunk.flatten() for chunk in chunks]
-    if any(ids.null_count for ids in flat):
-        raise bad_argument(
-            "column",
-            expected="token ids in every place of every row",
-            given="rows with nulls among their ids",
-            hint="leave these rows out",
-        )
-    ids = [each.to_numpy(zero_copy_only=False) for each in flat]
-    return TokenRows(
-        np.concatenate([np.zeros(0, np.int64), *ids]).astype(np.int64, copy=False),
-        np.concatenate([np.zeros(0, np.int64), *lengths]).astype(np.int64, copy=False),
-    )
+def encoder(tokenizer: Tokenizer) -> Encode:
+    """Turns texts into a tokenizer's ids, without special tokens."""
+
+    def encode(texts: Sequence[str]) -> TokenRows:
+        return TokenRows.of([tokenizer.encode(t, add_special_tokens=False) for t in texts])
+
+    return encode
+
+
+def as_tokens(contents: Contents, encode: Encode | None) -> TokenRows:
+    """Contents as tokens.
+
+    Args:
+        contents: Some rows.
+        encode: What texts become tokens by; None only where the rows are tokens.
+
+    Raises:
+        TypeError: The rows are texts, and there is no `encode`.
+    """
+    if isinstance(contents, TokenRows):
+        return contents
+    if encode is None:
+        raise TypeError("texts need `encode`")
+    return encode(contents)

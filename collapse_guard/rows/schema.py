@@ -1,12 +1,13 @@
-"""Columns and types in which sources differ."""
+"""Columns and types in which sources differ: refused where they are mixed, reported by an audit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.errors import bad_argument
+from collapse_guard.rows.row_source import RowSource
 
 _NAMES = {"f": "float", "U": "str", "b": "bool"}
 """What numpy's kinds of values are called where they stand in a list."""
@@ -50,34 +51,97 @@ def find_differences(sources: Mapping[str, RowSource]) -> list[ColumnDifference]
     """
     declared = {name: _declared(source) for name, source in sources.items()}
     columns = {
-        name: _seen(sources[name]) if None in declared.values() else types
+        name: _seen(sources[name]) if None in declared.values() else types or {}
         for name, types in declared.items()
     }
-    every = sorted({column for types in columns.values() for column in types or {}})
-    differences = []
-    for column in every:
-        types = {name: (own or {}).get(column) for name, own in columns.items()}
-        # A column without a single value may hold anything.
-        if len({of for of in types.values() if of != "None"}) > 1:
-            differences.append(ColumnDifference(column, types))
-    return differences
+    # A column that nowhere holds a value differs from none.
+    held = {name for own in columns.values() for name, of in own.items() if of is not None}
+    return [
+        ColumnDifference(
+            column,
+            {
+                name: (own[column] or "None") if column in own else None
+                for name, own in columns.items()
+            },
+        )
+        for column in differing_columns(list(columns.values()))
+        if column in held
+    ]
 
 
-def _declared(source: RowSource) -> dict[str, str] | None:
+def differing_columns(columns: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns that are missing somewhere, or have two types; sorted.
+
+    Args:
+        columns: The type of each column, for each source. A type of None fits every other.
+
+    Example:
+        >>> differing_columns([{"id": "int", "text": "str"}, {"id": None, "label": "int"}])
+        ['label', 'text']
+    """
+
+    def differs(column: str) -> bool:
+        types = [own[column] for own in columns if column in own]
+        known = [of for of in types if of is not None]
+        return len(types) < len(columns) or any(of != known[0] for of in known)
+
+    return sorted(filter(differs, {column for own in columns for column in own}))
+
+
+def check_same_columns(columns: Sequence[tuple[str, Mapping[str, object] | None]]) -> None:
+    """Refuse sources whose rows a collator could not put into one batch.
+
+    Args:
+        columns: For each source its name, and the types of its columns as in `differing_columns`;
+            None for rows without column names.
+
+    Raises:
+        ArgumentError: A column is in one source only, or has two types; or only some rows have
+            column names.
+    """
+    for name, theirs in columns[1:]:
+        first, ours = columns[0]
+        if (ours is None) != (theirs is None):
+            raise bad_argument(
+                name,
+                expected=f"rows of the same kind as those of {first}",
+                given="rows with column names" if ours is None else "rows without column names",
+                hint="make the rows of all sources mappings, or of none",
+            )
+        differing = differing_columns([ours or {}, theirs or {}])
+        if ours is None or theirs is None or not differing:
+            continue
+        missing = ours.keys() ^ theirs.keys()
+        if missing:
+            raise bad_argument(
+                name,
+                expected=f"the columns of {first} rows {sorted(ours)}",
+                given=sorted(theirs),
+                hint=f"only {first} rows have {sorted(ours.keys() - theirs.keys())}, only {name} "
+                f"rows have {sorted(theirs.keys() - ours.keys())}; rename or remove them",
+            )
+        column = differing[0]
+        raise bad_argument(
+            name,
+            expected=f"column {column!r} of the {first} rows' type {ours[column]}",
+            given=theirs[column],
+            hint=f"{name}.cast({first}.features) gives both the same types",
+        )
+
+
+def _declared(source: RowSource) -> dict[str, str | None] | None:
     columns = source.columns()
     if columns is None or None in columns.values():
         return None
     return {name: str(kind) for name, kind in columns.items()}
 
 
-def _seen(source: RowSource) -> dict[str, str]:
+def _seen(source: RowSource) -> dict[str, str | None]:
     seen: dict[str, set[str]] = {}
     for row in source.read(range(min(len(source), _ROWS_LOOKED_AT))):
         for column, value in row.items() if isinstance(row, Mapping) else [("", row)]:
             seen.setdefault(column, set()).add(_type(value))
-    return {
-        column: " or ".join(sorted(types - {"None"})) or "None" for column, types in seen.items()
-    }
+    return {column: " or ".join(sorted(types - {"None"})) or None for column, types in seen.items()}
 
 
 def _type(value: Any) -> str:

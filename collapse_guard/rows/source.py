@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole_number
 from collapse_guard.errors import bad_argument
-from collapse_guard.rows.map_rows import Rows
+from collapse_guard.rows.row_source import Rows
 
 Kind = Literal["human", "synthetic"]
 WhenDry = Literal["error", "stop", "human"]
@@ -44,7 +44,7 @@ class Source:
         weight: Share of its kind's slots, relative to that of the others, above 0.
         min_fraction: Least share of the whole stream, from 0 to 1. With G the block size, each
             block, and any G consecutive slots of one stage of the human floor, hold at least
-            ceil(min_fraction x G) of these rows. `SlotShares` has the proof.
+            ceil(min_fraction x G) of these rows. `Slots` has the proof.
         max_fraction: Largest share of the whole stream, above 0 and at most 1: of each epoch (of
             each stage's part of it, where the human floor changes), rounded up to whole rows.
             Windows hold this share to within a draw per level of a tree over the sources of its

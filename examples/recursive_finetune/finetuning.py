@@ -20,7 +20,7 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import CollapseMonitor, HumanReference, MixGuard
+from collapse_guard import CollapseMonitor, HumanReference, MixGuard, RareBoost
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
@@ -109,8 +109,7 @@ def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
         "synthetic": {"human_fraction": 0.0},
         "both": {
             "human_fraction": settings.human_fraction,
-            "rare_boost": settings.rare_boost,
-            "reference": lesson.reference,
+            "boost": RareBoost(settings.rare_boost, by=lesson.reference),
         },
     }
     return MixGuard(

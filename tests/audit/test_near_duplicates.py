@@ -11,7 +11,7 @@ from collapse_guard.audit.near_duplicates import (
     jaccard_similarities,
 )
 from collapse_guard.errors import ArgumentError, MissingExtraError
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
 from tests.audit.texts import as_text, changed, jaccard, random_rows
 
 small_rows = st.lists(st.lists(st.integers(0, 2), max_size=12), min_size=1, max_size=5)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from collapse_guard import Source
-from collapse_guard.audit import check_contents
+from collapse_guard.audit import audit_rows
 from collapse_guard.audit.filters.entropy_rate import entropy_rates
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
 from tests.audit.filters.test_entropy_rate import naive_match_lengths
 
 pytestmark = pytest.mark.benchmark
@@ -60,7 +60,7 @@ def test_identical_rows() -> None:
 
     report(
         "identical rows of 128 tokens",
-        lambda: check_contents(sources, near=None),
+        lambda: audit_rows(sources, near=None),
         loop,
         2 * ROWS,
     )
@@ -77,7 +77,7 @@ def test_rows_that_are_nearly_the_same() -> None:
             for row in [*human.tolist(), *synthetic.tolist()]
         )
 
-    report("nearly the same", lambda: check_contents(sources), loop, 2 * ROWS)
+    report("nearly the same", lambda: audit_rows(sources), loop, 2 * ROWS)
 
 
 def test_entropy_rates() -> None:

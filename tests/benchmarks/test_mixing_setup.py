@@ -16,7 +16,7 @@ pytestmark = pytest.mark.benchmark
 
 WAYS = {
     "counts only": "guard({})",
-    "rarity given": "guard(dict(rare_boost=3.0, rarity=rarity))",
+    "rarity given": "guard(dict(boost=RareBoost(3.0, by=rarity)))",
     "shuffled list": "torch.randperm(2 * rows).tolist()",
 }
 
@@ -27,7 +27,7 @@ def measured(way: str, rows: int) -> tuple[float, float]:
 import re
 from time import process_time
 import numpy as np, torch
-from collapse_guard import MixGuard
+from collapse_guard import MixGuard, RareBoost
 from tests.mixing.conftest import Count
 def kilobytes(field):
     return int(re.search(field + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1])

@@ -30,5 +30,8 @@ def test_a_rule_of_one_s_own_raises_alerts() -> None:
     assert monitor.look(model, 1).alerts == ()
     perturb(model, 1.0)
     (alert,) = monitor.look(model, 2).alerts
-    assert (alert.rule, alert.message) == ("tail_retention halved", "half of tail_retention is gone")
+    assert (alert.rule, alert.message) == (
+        "tail_retention halved",
+        "half of tail_retention is gone",
+    )
     assert monitor.look(model, 3).alerts == ()

@@ -34,7 +34,7 @@ def test_names_the_document_that_holds_most() -> None:
 
 
 def test_corpus_is_read_in_blocks(monkeypatch) -> None:
-    monkeypatch.setattr("collapse_guard.human_text.overlap._TOKENS_AT_A_TIME", 10)
+    monkeypatch.setattr("collapse_guard.human_text.documents._TOKENS_AT_A_TIME", 10)
     corpus = [np.arange(i * 100, i * 100 + 9) for i in range(20)]
     found = find_overlaps([corpus[13]], iter(corpus), shingle=8)
     assert found == [Overlap(1.0, 13)]

@@ -11,6 +11,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from collapse_guard import ArgumentError, MixGuard, MixOrderError
+from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.integrations.mixed_dataset import MixedDataset
 from tests.mixing.conftest import batches_of, make_rows
 
@@ -38,7 +39,7 @@ def rows_of(guard: MixGuard) -> list[Any]:
 @pytest.mark.parametrize("make", [in_memory, selected, make_rows])
 def test_row_i_belongs_into_slot_i(make: Callable[[int, int], Any]) -> None:
     guard = make_guard(make)
-    mixed = guard.as_hf_dataset()
+    mixed = as_hf_dataset(guard)
     assert isinstance(mixed, MixedDataset)
     assert list(mixed) == rows_of(guard)
 
@@ -46,13 +47,13 @@ def test_row_i_belongs_into_slot_i(make: Callable[[int, int], Any]) -> None:
 def test_lists_take_the_types_of_the_data_set_that_they_are_mixed_with() -> None:
     human = in_memory(HUMAN, 20).cast_column("input_ids", datasets.List(datasets.Value("int32")))
     guard = MixGuard(human, make_rows(SYNTHETIC, 60), human_fraction=0.3, block_size=8)
-    assert guard.as_hf_dataset().features == human.features
+    assert as_hf_dataset(guard).features == human.features
 
 
 def test_rows_without_columns_are_refused() -> None:
     guard = MixGuard(range(20), range(20), human_fraction=0.5, block_size=2)
     with pytest.raises(ArgumentError, match="`rows` expected rows with column names"):
-        guard.as_hf_dataset()
+        as_hf_dataset(guard)
 
 
 KEPT: dict[str, Callable[[Any], Any]] = {
@@ -73,7 +74,7 @@ KEPT: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("change", KEPT.values(), ids=KEPT.keys())
 def test_changes_that_keep_the_rows_keep_the_watch(change: Callable[[Any], Any]) -> None:
     guard = make_guard()
-    changed = change(guard.as_hf_dataset())
+    changed = change(as_hf_dataset(guard))
     assert isinstance(changed, MixedDataset)
     column = "ids" if "ids" in changed.column_names else "input_ids"
     rows = [list(row[column]) for row in changed]
@@ -115,13 +116,13 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
 def test_changes_that_would_void_the_floor_are_refused(change: Callable[[Any], Any]) -> None:
     with pytest.raises(MixOrderError, match="human and the synthetic rows"):
-        change(make_guard().as_hf_dataset())
+        change(as_hf_dataset(make_guard()))
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_shuffling_loaders_are_refused(num_workers: int, batch_size: int) -> None:
-    mixed = make_guard().as_hf_dataset()
+    mixed = as_hf_dataset(make_guard())
     loader = DataLoader(mixed, batch_size, shuffle=True, num_workers=num_workers, collate_fn=list)
     with batches_of(loader) as batches, pytest.raises(MixOrderError, match="shuffle=False"):
         (next(batches), next(batches))
@@ -130,7 +131,7 @@ def test_shuffling_loaders_are_refused(num_workers: int, batch_size: int) -> Non
 def test_a_stored_data_set_comes_back_as_an_ordinary_one(tmp_path: Path) -> None:
     """As its docstring says: the order is kept, the watch is not."""
     guard = make_guard()
-    guard.as_hf_dataset().save_to_disk(tmp_path / "mixed")
+    as_hf_dataset(guard).save_to_disk(tmp_path / "mixed")
     loaded = datasets.load_from_disk(tmp_path / "mixed")
     assert type(loaded) is datasets.Dataset
     assert list(loaded) == rows_of(guard)

@@ -51,3 +51,9 @@ def zipf_reference() -> HumanReference:
     """100 types; type t occurs 1000 // (t + 1) times, so a larger id is a rarer type."""
     ids = np.repeat(np.arange(100), 1000 // np.arange(1, 101))
     return HumanReference.from_token_ids([ids], vocab_size=100)
+
+
+@pytest.fixture
+def few_slots_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that short streams are read in many goes, as long ones are."""
+    monkeypatch.setattr("collapse_guard.mixing.streaming.dealt_reader._SLOTS_AT_A_TIME", 8)

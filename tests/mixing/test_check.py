@@ -4,7 +4,7 @@ import datasets
 import pytest
 
 from collapse_guard import HeldOutPanel, HumanReference, MixGuard, Source
-from collapse_guard.audit import ContentsReport
+from collapse_guard.audit import AuditReport
 from collapse_guard.errors import ArgumentError
 from tests.tiny import zipf_documents
 
@@ -28,7 +28,7 @@ def test_all_sources_are_looked_at_by_name(arrow: bool) -> None:
         block_size=4,
     )
     report = guard.check()
-    assert isinstance(report, ContentsReport)
+    assert isinstance(report, AuditReport)
     assert dict(report.num_rows) == {"books": 20, "first": 21, "second": 22}
     assert [(part.synthetic, part.rows.tolist()) for part in report.shared] == [
         ("first", [20]),

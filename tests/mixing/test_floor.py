@@ -8,16 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, strategies as st
+from scipy import optimize
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.mixing.floor import (
     Segment,
     Stages,
-    epoch_runs,
+    eras_of,
     floor_segments,
+    golden_fraction,
     human_stages,
 )
-from collapse_guard.mixing.order.slots import Leg, SlotShares
+from collapse_guard.mixing.order.slots import Leg, Slots
 from tests.mixing import naive
 
 fractions = st.fractions(0, 1, max_denominator=1000) | st.floats(0, 1).map(
@@ -47,7 +49,7 @@ def human_of(segments: list[Segment], block_size: int) -> npt.NDArray[np.bool_]:
         for segment in segments
     ]
     slots = sum(segment.blocks for segment in segments) * block_size
-    human: npt.NDArray[np.bool_] = SlotShares(legs, block_size).assign(np.arange(slots))[0] == 0
+    human: npt.NDArray[np.bool_] = Slots(legs, block_size).assign(np.arange(slots))[0] == 0
     return human
 
 
@@ -205,15 +207,58 @@ def test_a_border_within_a_block_gives_it_the_larger_floor() -> None:
     lengths=st.lists(st.integers(1, 60), min_size=1, max_size=8),
     blocks_per_epoch=st.integers(1, 40),
 )
-def test_epoch_runs_are_the_same_blocks_and_few(lengths: list[int], blocks_per_epoch: int) -> None:
+def test_eras_are_the_same_blocks_and_few(lengths: list[int], blocks_per_epoch: int) -> None:
     lengths.append(-sum(lengths) % blocks_per_epoch or blocks_per_epoch)
     segments = [Segment(blocks, number) for number, blocks in enumerate(lengths)]
-    runs = epoch_runs(segments, blocks_per_epoch=blocks_per_epoch)
-    assert len(runs) <= 2 * len(segments)
-    quotas = []
-    for run in runs:
-        assert sum(segment.blocks for segment in run.segments) == blocks_per_epoch
-        for _ in range(run.epochs):
-            for segment in run.segments:
-                quotas += [segment.human_per_block] * segment.blocks
-    assert quotas == [s.human_per_block for s in segments for _ in range(s.blocks)]
+    eras = eras_of(segments, blocks_per_epoch=blocks_per_epoch)
+    assert len(eras) <= 2 * len(segments)
+    human = []
+    for era in eras:
+        assert sum(segment.blocks for segment in era.segments) == blocks_per_epoch
+        for _ in range(era.epochs):
+            for segment in era.segments:
+                human += [segment.human_per_block] * segment.blocks
+    assert human == [s.human_per_block for s in segments for _ in range(s.blocks)]
+
+
+def settled_variance(weight: float, num_human: int, num_synthetic: int) -> float:
+    """Of a chain of means, each of fresh human samples and its predecessor's, run to its end."""
+    variance = 0.0
+    for _ in range(20_000):
+        before = variance
+        synthetic = variance + 1 / num_synthetic
+        variance = weight**2 / num_human + (1 - weight) ** 2 * synthetic
+        if abs(variance - before) < 1e-16:
+            break
+    return variance
+
+
+@pytest.mark.parametrize(
+    ("num_human", "num_synthetic"), [(100, 100), (100, 1000), (1000, 100), (30, 70)]
+)
+def test_it_is_where_a_chain_of_models_has_the_least_variance(
+    num_human: int, num_synthetic: int
+) -> None:
+    best = optimize.minimize_scalar(
+        settled_variance,
+        bounds=(0.01, 1),
+        args=(num_human, num_synthetic),
+        method="bounded",
+        options={"xatol": 1e-7},
+    )
+    assert float(golden_fraction(num_human, num_synthetic)) == pytest.approx(best.x, abs=1e-4)
+
+
+def test_as_many_synthetic_rows_as_human_ones_give_the_golden_ratio() -> None:
+    golden_ratio = (1 + math.sqrt(5)) / 2
+    assert float(golden_fraction(7, 7)) == pytest.approx(1 / golden_ratio, abs=1e-11)
+
+
+@pytest.mark.parametrize("k", [1e-9, 1e-3, 0.5, 2, 1e3, 1e9])
+def test_it_is_the_formula_where_that_loses_no_digits(k: float) -> None:
+    num_human, num_synthetic = (round(k * 10**9), 10**9) if k < 1 else (round(k), 1)
+    k_exact = np.longdouble(num_human) / np.longdouble(num_synthetic)
+    expected = (np.sqrt(k_exact * k_exact + 4 * k_exact) - k_exact) / 2
+    weight = golden_fraction(num_human, num_synthetic)
+    assert float(weight) == pytest.approx(float(expected), abs=1e-9)
+    assert num_human / (num_human + num_synthetic) - 1e-12 <= weight <= 1

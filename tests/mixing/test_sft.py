@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from collapse_guard import MixGuard, MixOrderError
+from collapse_guard.integrations import as_hf_dataset
 from tests.tiny import tiny_llama
 
 PER_DEVICE, ACCUMULATION = 4, 2
@@ -61,7 +62,7 @@ def train(folder: Path, **settings: Any) -> list[list[str]]:
     trainer = SFTTrainer(
         model=tiny_llama(),
         args=SFTConfig(output_dir=str(folder), **arguments),
-        train_dataset=make_guard().as_hf_dataset(),
+        train_dataset=as_hf_dataset(make_guard()),
         processing_class=tokenizer,
     )
     seen: list[str] = []

@@ -2,16 +2,10 @@
 
 import json
 import math
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
-from copy import copy
 from fractions import Fraction
-from itertools import chain, islice
-from typing import Any, NamedTuple
-from unittest import mock
+from itertools import islice
 
-import datasets
 import pytest
 import torch
 from accelerate.data_loader import IterableDatasetShard
@@ -23,74 +17,17 @@ from collapse_guard.errors import ArgumentError, MixOrderError
 from collapse_guard.mixing import Source
 from collapse_guard.mixing.stream import MixStream
 from tests.mixing.naive import human_slots
-
-HUMAN, SYNTHETIC = 1, 2
-FLOORS = st.fractions(0, 1, max_denominator=12).filter(lambda f: 0 < f < 1)
-
-
-class Rows:
-    """A stream without a length that says where it is read, and counts what was read."""
-
-    def __init__(self, mark: int, count: int) -> None:
-        self.mark, self.count = mark, count
-        self.read = 0
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        for number in range(self.count):
-            self.read += 1
-            yield self.mark, number
-
-
-class Worker(NamedTuple):
-    id: int
-    num_workers: int
-
-
-def make_stream(human: Any = None, synthetic: Any = None, **settings: Any) -> MixStream:
-    arguments: dict[str, Any] = {
-        "human_fraction": 0.3,
-        "block_size": 8,
-        "shuffle_buffer": 7,
-        "batch_size": 4,
-    } | settings
-    return MixStream(
-        Rows(HUMAN, 40) if human is None else human,
-        Rows(SYNTHETIC, 60) if synthetic is None else synthetic,
-        **arguments,
-    )
-
-
-def batches_of(workers: int, begin: Callable[[], Iterator[Any]], size: int) -> list[list[Any]]:
-    """The batches of one process, whose workers take turns as torch's loaders let them."""
-
-    def batches(worker: int) -> Iterator[list[Any]]:
-        name = "collapse_guard.mixing.stream.get_worker_info"
-        with mock.patch(name, return_value=Worker(worker, workers)):
-            # A wrapper may not begin to read until it is asked to.
-            rows = begin()
-            first = list(islice(rows, size))
-        return chain([first] if first else [], iter(lambda: list(islice(rows, size)), []))
-
-    queues = [batches(worker) for worker in range(workers)]
-    taken = []
-    while queues:
-        for queue in list(queues):
-            batch = next(queue, None)
-            if batch is None:
-                queues.remove(queue)
-            else:
-                taken.append(batch)
-    return taken
-
-
-def read_by(stream: MixStream, processes: int, workers: int, size: int) -> list[Any]:
-    """The rows of several processes in the order of their steps, which end together."""
-    by_process = []
-    for rank in range(processes):
-        part = stream.shard(processes, rank) if processes > 1 else stream
-        by_process.append(batches_of(workers, lambda part=part: iter(copy(part)), size))
-    assert len({len(batches) for batches in by_process}) == 1
-    return [row for step in zip(*by_process, strict=True) for batch in step for row in batch]
+from tests.mixing.streams import (
+    FLOORS,
+    HUMAN,
+    SYNTHETIC,
+    Rows,
+    batches_of,
+    make_sources,
+    make_stream,
+    read_by,
+    stop,
+)
 
 
 @given(
@@ -193,12 +130,6 @@ def test_shards_end_together_where_a_block_is_less_than_a_step() -> None:
     assert len(read_by(sized, processes=2, workers=2, size=3)) == 54
 
 
-@pytest.fixture
-def few_slots_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that short streams are read in many goes, as long ones are."""
-    monkeypatch.setattr("collapse_guard.mixing.streaming.dealt_reader._SLOTS_AT_A_TIME", 8)
-
-
 @pytest.mark.usefixtures("few_slots_at_a_time")
 class TestResume:
     @pytest.mark.parametrize("source", ["iterable", "datasets", "shuffled", "map"])
@@ -298,39 +229,6 @@ class TestResume:
             assert list(resumed) == whole[shown:]
 
 
-def stop(batches: Any) -> None:
-    """torch waits five seconds for each worker unless told to stop here."""
-    if hasattr(batches, "_shutdown_workers"):
-        batches._shutdown_workers()
-
-
-def numbered(mark: int, count: int) -> Iterator[dict[str, int]]:
-    for number in range(count):
-        yield {"mark": mark, "number": number}
-
-
-def make_sources(kind: str, counts: tuple[int, int] = (40, 60)) -> tuple[Any, Any]:
-    if kind == "iterable":
-        return Rows(HUMAN, counts[0]), Rows(SYNTHETIC, counts[1])
-    lists = [
-        list(numbered(mark, count)) for mark, count in zip((HUMAN, SYNTHETIC), counts, strict=True)
-    ]
-    if kind == "map":
-        return lists[0], datasets.Dataset.from_list(lists[1])
-    streams = [
-        datasets.Dataset.from_list(rows).to_iterable_dataset(num_shards=shards)
-        for rows, shards in zip(lists, (3, 5), strict=True)
-    ]
-    if kind == "shuffled":
-        streams = [
-            datasets.IterableDataset.from_generator(
-                numbered, gen_kwargs={"mark": mark, "count": count}
-            ).shuffle(seed=1, buffer_size=4)
-            for mark, count in zip((HUMAN, SYNTHETIC), counts, strict=True)
-        ]
-    return streams[0], streams[1]
-
-
 @pytest.mark.parametrize("source", ["datasets", "shuffled", "map"])
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 def test_workers_read_hugging_face_streams_once(source: str, num_workers: int) -> None:
@@ -363,126 +261,6 @@ def test_rows_of_arrow_streams_come_through_the_default_collator() -> None:
     assert [(batch["mark"] == HUMAN).sum().item() for batch in batches] == [3] * 12
 
 
-def test_passes_differ_and_each_shows_every_row_once() -> None:
-    stream = make_stream(Rows(HUMAN, 14), Rows(SYNTHETIC, 14), max_repeats=3, human_fraction=0.5)
-    human = [number for mark, number in stream if mark == HUMAN]
-    passes = [human[start : start + 14] for start in range(0, 42, 14)]
-    assert [sorted(shown) for shown in passes[:2]] == [list(range(14))] * 2
-    assert len({tuple(shown) for shown in passes[:2]}) == 2
-    assert max(Counter(human).values()) == 3
-
-
-def test_each_pass_tells_the_stream_its_number() -> None:
-    class Epochs(Rows):
-        def set_epoch(self, epoch: int) -> None:
-            self.mark = epoch
-
-    rows = list(make_stream(Epochs(0, 10), Rows(9, 90), max_repeats=3))
-    assert {mark for mark, _ in rows} == {0, 1, 2, 9}
-
-
-def test_little_is_read_ahead() -> None:
-    human, synthetic = Rows(HUMAN, 10**9), Rows(SYNTHETIC, 10**9)
-    stream = make_stream(human, synthetic, shuffle_buffer=100)
-    list(islice(stream, 8))
-    assert human.read + synthetic.read < 512 + 8 + 2 * 100 + 2
-
-
-class Row:
-    """A row that can be told to be held by nobody."""
-
-
-class Untold:
-    """A long stream that knows which of its rows are still held."""
-
-    def __init__(self) -> None:
-        self.held: weakref.WeakSet[Row] = weakref.WeakSet()
-
-    def __iter__(self) -> Iterator[Row]:
-        for _ in range(20_000):
-            row = Row()
-            self.held.add(row)
-            yield row
-
-
-def test_few_rows_are_held_at_any_time() -> None:
-    human, synthetic = Untold(), Untold()
-    stream = make_stream(human, synthetic, shuffle_buffer=100, human_fraction=0.5)
-    most = 0
-    for number, _ in enumerate(stream):
-        if number % 100 == 0:
-            most = max(most, len(human.held), len(synthetic.held))
-    assert number > 30_000
-    assert 100 <= most <= 512 + 2 * 100
-
-
-class TestDrySources:
-    def test_a_stream_without_a_length_ends_there(self) -> None:
-        assert len(list(make_stream(Rows(HUMAN, 9), Rows(SYNTHETIC, 999)))) == 24
-
-    def test_it_is_an_error_before_a_given_length_but_not_before_the_rows_are_shown(self) -> None:
-        stream = make_stream(Rows(HUMAN, 10), Rows(SYNTHETIC, 999), length=400)
-        rows = iter(stream)
-        assert len(list(islice(rows, 24))) == 24
-        with pytest.raises(ArgumentError, match=r"`length` expected at most 24 slots.*'human'"):
-            next(rows)
-
-    def test_a_source_with_a_length_is_refused_at_construction(self) -> None:
-        with pytest.raises(ArgumentError, match=r"at most 10 rows of 'human'.*150 of which"):
-            make_stream(list(range(10)), Rows(SYNTHETIC, 999), length=400)
-
-    def test_stop_ends_it_early(self) -> None:
-        human = Source(Rows(HUMAN, 10), "books", "human", when_dry="stop")
-        rows = list(make_stream(human, Rows(SYNTHETIC, 999), length=400))
-        assert len(rows) == 24
-        assert sum(mark == HUMAN for mark, _ in rows) == 9
-
-    def test_max_repeats_of_a_source_is_its_own(self) -> None:
-        human = Source(Rows(HUMAN, 10), "books", "human", max_repeats=3)
-        rows = list(make_stream(human, Rows(SYNTHETIC, 999)))
-        assert len(rows) == 80
-        assert Counter(n for mark, n in rows if mark == HUMAN) == dict.fromkeys(range(10), 3)
-
-    @pytest.mark.usefixtures("few_slots_at_a_time")
-    @pytest.mark.parametrize("readers", [(1, 1), (2, 1), (1, 2), (2, 2)])
-    def test_human_rows_take_over_and_the_floor_holds(self, readers: tuple[int, int]) -> None:
-        def make() -> MixStream:
-            human = [
-                Source(Rows(HUMAN, 200), "books", "human"),
-                Source(Rows(3, 200), "letters", "human"),
-            ]
-            synthetic = [
-                Source(Rows(SYNTHETIC, 21), "small", "synthetic", when_dry="human"),
-                Source(Rows(4, 200), "large", "synthetic"),
-            ]
-            return make_stream(human, synthetic, length=240)
-
-        rows = list(make())
-        counts = Counter(mark for mark, _ in rows)
-        assert counts[SYNTHETIC] == 21
-        assert counts[4] == 75
-        assert abs(counts[HUMAN] - counts[3]) <= 1
-        assert len(set(rows)) == 240
-        is_human = [mark in (HUMAN, 3) for mark, _ in rows]
-        floor = list(islice(human_slots(Fraction(3, 10), 8), 240))
-        assert all(ours or not least for ours, least in zip(is_human, floor, strict=True))
-        assert read_by(make(), *readers, 4) == rows
-        stopped = make()
-        list(islice(stopped, 150))
-        resumed = make()
-        resumed.load_state_dict(stopped.state_dict())
-        assert list(resumed) == rows[150:]
-
-    @pytest.mark.parametrize("length", [None, 80])
-    def test_an_empty_stream_is_an_error(self, length: int | None) -> None:
-        with pytest.raises(ArgumentError, match="`human` expected at least one row"):
-            list(make_stream(Rows(HUMAN, 0), length=length))
-
-    def test_a_stream_of_less_than_a_block_is_an_error(self) -> None:
-        with pytest.raises(ArgumentError, match="at most 0 slots"):
-            list(make_stream(Rows(HUMAN, 2)))
-
-
 class TestSources:
     def test_several_share_the_slots_by_weight_and_floor(self) -> None:
         synthetic = [
@@ -510,92 +288,13 @@ class TestSources:
         assert [source.name for source in make_stream(human_fraction=0).sources] == ["synthetic"]
 
 
-@given(slots=st.integers(0, 96), floor=FLOORS)
-def test_the_report_agrees_with_counting(slots: int, floor: Fraction) -> None:
-    synthetic = [
-        Source(Rows(2, 900), "old", "synthetic", 1),
-        Source(Rows(4, 900), "new", "synthetic", 2, licence="cc0"),
-    ]
-    stream = make_stream(Rows(1, 900), synthetic, human_fraction=floor)
-    report = stream.report(slots)
-    counts = Counter(mark for mark, _ in islice(stream, slots))
-    assert [source.shown for source in report.sources] == [counts[mark] for mark in (1, 2, 4)]
-    assert [source.generation for source in report.sources] == [0, 1, 2]
-    assert report.human_share == pytest.approx(counts[1] / max(slots, 1))
-    assert report.is_exact
-    assert json.loads(json.dumps(report.to_dict()))["sources"][2]["licence"] == "cc0"
-    assert str(report).splitlines()[1] == f"human: {counts[1]} shown"
-
-
 class TestErrors:
-    def test_no_batch_size(self) -> None:
-        stream = make_stream(batch_size=None)
-        loader = DataLoader(stream, 4, num_workers=2, collate_fn=list)
-        with pytest.raises(MixOrderError, match="give batch_size=4 to the MixStream"):
-            stream.check_loader(loader)
-        batches = iter(loader)
-        with pytest.raises(MixOrderError, match="give batch_size to the MixStream"):
-            next(batches)
-        stop(batches)
-        with pytest.raises(ArgumentError, match="`batch_size` expected the batch size"):
-            stream.shard(2, 0)
-
-    def test_a_loader_of_another_batch_size(self) -> None:
-        stream = make_stream()
-        stream.check_loader(DataLoader(stream, 3))
-        for unfit in (DataLoader(stream, 3, num_workers=2), DataLoader(stream.shard(2, 0), 3)):
-            with pytest.raises(MixOrderError, match="give batch_size=3 to the MixStream"):
-                unfit.dataset.check_loader(unfit)
-
-    def test_workers_that_do_not_wait_for_each_other(self) -> None:
-        stream = make_stream()
-        stream.check_loader(DataLoader(stream, 4, num_workers=1, in_order=False))
-        with pytest.raises(MixOrderError, match="leave in_order=True"):
-            stream.check_loader(DataLoader(stream, 4, num_workers=2, in_order=False))
-
-    def test_two_ways_of_sharing_out_at_once(self) -> None:
-        part = make_stream().shard(2, 0)
-        with pytest.raises(MixOrderError, match="rows went missing"):
-            part.check_loader(DataLoader(IterableDatasetShard(part, 4, False, 2, 0), 4))
-
     def test_processes_that_all_read_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RANK", "1")
         stream = make_stream()
         with pytest.raises(MixOrderError, match=r"give each process stream\.shard"):
             list(stream)
         assert len(list(stream.shard(1, 0))) == 96
-
-    @pytest.mark.parametrize(
-        ("settings", "message"),
-        [
-            ({"length": 0}, "`length` expected a whole number"),
-            ({"block_size": 0}, "`block_size` expected a whole number"),
-            ({"shuffle_buffer": 0}, "`shuffle_buffer` expected a whole number"),
-            ({"batch_size": 0}, "`batch_size` expected a whole number"),
-            ({"max_repeats": 0}, "`max_repeats` expected a whole number"),
-            ({"seed": -1}, "`seed` expected a whole number"),
-            ({"generation_decay": 0}, "`generation_decay` expected a number above 0"),
-            ({"human_fraction": 1.5}, "`human_fraction` expected a number from 0 to 1"),
-            ({"human_fraction": "golden"}, "`human_fraction` expected a share"),
-            ({"human_fraction": [(0.5, 1), (1, 0.3)]}, "`length` expected a number of slots"),
-            ({"human": iter(())}, "`human` expected rows that can be read by number"),
-            ({"human": 3}, "`human` expected rows that can be read by number"),
-            ({"human": Source(Rows(1, 9), "synthetic", "human")}, "expected a name of its own"),
-            (
-                {"human": Source(Rows(1, 9), "a", "human", when_dry="human")},
-                "`when_dry` expected 'error' or 'stop'",
-            ),
-            ({"human": Source(Rows(1, 9), "a", "human", quality=[1.0])}, "`quality` expected None"),
-        ],
-    )
-    def test_arguments_that_cannot_work(self, settings: dict[str, Any], message: str) -> None:
-        with pytest.raises(ArgumentError, match=message):
-            make_stream(**settings)
-
-    def test_columns_that_differ(self) -> None:
-        human, _ = make_sources("datasets")
-        with pytest.raises(ArgumentError, match=r"rename, remove or cast \['number', 'text'\]"):
-            make_stream(human, [{"mark": 1, "text": "a"}])
 
     def test_a_length_that_is_not_known(self) -> None:
         with pytest.raises(TypeError, match="has no length"):
@@ -616,37 +315,3 @@ def test_only_the_first_epoch_after_a_resume_begins_there() -> None:
     first, second = ([row for batch in loader for row in batch] for _ in range(2))
     assert first == whole[24:]
     assert len(second) == 40
-
-
-def test_a_worker_s_pass_is_no_other_worker_s() -> None:
-    human, synthetic = make_sources("datasets")
-    mine, other = (make_stream(human, synthetic, length=16) for _ in range(2))
-    reading = iter(mine)
-    rows = [next(reading)]
-    # Another reader of the same Hugging Face stream goes on to its next pass meanwhile.
-    list(other)
-    human.set_epoch(7)
-    rows += list(reading)
-    assert rows == list(make_stream(*make_sources("datasets"), length=16))
-
-
-class TestHandOver:
-    def test_what_it_shows_is_reported_where_the_rows_are_counted(self) -> None:
-        few = Source([(SYNTHETIC, n) for n in range(10)], "few", "synthetic", when_dry="human")
-        stream = make_stream(Rows(HUMAN, 400), few, length=80, max_repeats=1)
-        kinds = Counter(kind for kind, _ in stream)
-        report = stream.report(80)
-        assert {each.name: each.shown for each in report.sources} == {
-            "human": kinds[HUMAN],
-            "few": kinds[SYNTHETIC],
-        }
-        assert report.is_exact
-
-    def test_limits_that_it_would_break_are_refused(self) -> None:
-        floor = Source(Rows(SYNTHETIC, 9), "few", "synthetic", min_fraction=0.1, when_dry="human")
-        with pytest.raises(ArgumentError, match="`when_dry`"):
-            make_stream(None, floor)
-        capped = Source(Rows(HUMAN, 9), "wiki", "human", max_fraction=0.5)
-        dry = Source(Rows(SYNTHETIC, 9), "few", "synthetic", when_dry="human")
-        with pytest.raises(ArgumentError, match="`max_fraction`"):
-            make_stream([capped, Source(Rows(HUMAN, 9), "news", "human")], dry)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LAZY = ("collapse_guard", "collapse_guard.callbacks")
+LAZY = ("collapse_guard", "collapse_guard.callbacks", "collapse_guard.integrations")
 
 
 def _names_for_type_checkers(package: str) -> dict[str, str]:

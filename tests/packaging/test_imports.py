@@ -107,6 +107,7 @@ except MissingExtraError as error:
 @pytest.mark.parametrize(
     ("package", "module", "extra"),
     [
+        ("datasets", "mixed_dataset", "huggingface"),
         ("torchmetrics", "torchmetrics", "lightning"),
         ("evaluate", "collapse.collapse", "evaluate"),
         ("evaluate", "output_diversity.output_diversity", "evaluate"),

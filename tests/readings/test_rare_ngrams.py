@@ -82,7 +82,7 @@ def test_long_ngrams_of_a_large_vocabulary_are_told_apart() -> None:
 def test_blocks_of_documents_add_up(monkeypatch) -> None:
     panel, documents = tiny_panel(), zipf_documents(30, seed=5)
     whole = rare_ngram_positions(panel, documents, n=2, max_count=3)
-    monkeypatch.setattr("collapse_guard.readings.rare_ngrams._DOCUMENTS_AT_A_TIME", 7)
+    monkeypatch.setattr("collapse_guard.human_text.documents._DOCUMENTS_AT_A_TIME", 7)
     assert whole.equal(rare_ngram_positions(panel, iter(documents), n=2, max_count=3))
     assert whole.equal(rare_ngram_positions(panel, map(np.array, documents), n=2, max_count=3))
 

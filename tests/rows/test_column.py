@@ -7,8 +7,9 @@ import torch
 from datasets import Features, LargeList, List, Value
 
 from collapse_guard.errors import ArgumentError
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Column
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.rows.row_source import RowSource
 
 ROWS = [[1, 2, 3], [], [4], [5, 6]]
 MASKS = [[1, 1, 0], [], [1], [0, 1]]
@@ -34,7 +35,7 @@ def _as(kind: str) -> Any:
     "kind", ["lists", "arrays", "tensors", "bare", "int64", "large", "indices"]
 )
 def test_token_ids_are_read_from_rows_of_every_make(kind: str) -> None:
-    column = Column(_as(kind), "web", "synthetic")
+    column = Column(RowSource("web", _as(kind)))
     assert not column.is_text
     (contents,) = column.batches()
     assert isinstance(contents, TokenRows)
@@ -48,7 +49,7 @@ def test_padding_is_no_content(arrow: bool) -> None:
     rows: Any = [{"input_ids": i, "attention_mask": m} for i, m in zip(ROWS, MASKS, strict=True)]
     if arrow:
         rows = datasets.Dataset.from_list(rows)
-    (contents,) = Column(rows, "web", "human").batches()
+    (contents,) = Column(RowSource("web", rows)).batches()
     assert [ids.tolist() for ids in contents.split()] == [[1, 2], [], [4], [6]]
 
 
@@ -56,7 +57,7 @@ def test_padding_is_no_content(arrow: bool) -> None:
 def test_texts_and_missing_ones(arrow: bool) -> None:
     rows: Any = [{"body": None}, {"body": "a"}, {"body": ""}]
     rows = datasets.Dataset.from_list(rows) if arrow else rows
-    column = Column(rows, "web", "human", "body")
+    column = Column(RowSource("web", rows), "body")
     assert column.is_text
     assert list(column.batches()) == [["", "a", ""]]
     assert column.read([1, 1]) == ["a", "a"]
@@ -68,7 +69,7 @@ def test_fixed_length_rows_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.arange(80, dtype=np.int32).reshape(20, 4)
     features = Features(input_ids=List(Value("int32"), length=4))
     rows = datasets.Dataset.from_dict({"input_ids": ids}, features=features)
-    batches = list(Column(rows, "web", "human").batches())
+    batches = list(Column(RowSource("web", rows)).batches())
     assert [len(batch.lengths) for batch in batches] == [3, 7, 7, 3]
     assert np.array_equal(np.concatenate([b.ids for b in batches]), ids.ravel())
 
@@ -76,7 +77,7 @@ def test_fixed_length_rows_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_long_rows_are_read_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collapse_guard.rows.column._SYMBOLS_AT_A_TIME", 1000)
     rows = ["a" * 300] * 100 + ["b"] * 50
-    batches = list(Column(rows, "web", "human").batches())
+    batches = list(Column(RowSource("web", rows)).batches())
     assert [len(batch) for batch in batches[1:12]] == [3] * 11
     assert len(batches[-1]) > 3
     assert [text for batch in batches for text in batch] == rows
@@ -98,7 +99,7 @@ def test_long_rows_are_read_in_small_batches(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_what_is_neither_text_nor_token_ids_is_refused(rows: Any, column: str | None) -> None:
     with pytest.raises(ArgumentError, match="`column` expected"):
-        list(Column(rows, "web", "human", column).batches())
+        list(Column(RowSource("web", rows), column).batches())
 
 
 @pytest.mark.parametrize(
@@ -112,4 +113,4 @@ def test_what_is_neither_text_nor_token_ids_is_refused(rows: Any, column: str | 
 )
 def test_what_is_no_token_id_is_refused(rows: Any) -> None:
     with pytest.raises(ArgumentError, match="`column`"):
-        Column(rows, "web", "synthetic").read([0])
+        Column(RowSource("web", rows)).read([0])

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import ScoringError, bad_argument
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Column
-from collapse_guard.rows.map_rows import Rows
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.rows.row_source import Rows, RowSource
 
 
 @runtime_checkable
@@ -67,7 +67,7 @@ def detector_scores(
         raise bad_argument(
             "batch_size", expected="at least 1 text", given=batch_size, hint="32 is the default"
         )
-    own = Column(rows, "rows", "synthetic", column)
+    own = Column(RowSource("rows", rows), column)
     if not own.is_text and tokenizer is None:
         raise bad_argument(
             "tokenizer",

@@ -11,9 +11,9 @@ from collapse_guard.audit.filters.entropy_rate import entropy_rates
 from collapse_guard.audit.filters.rejection import rejection_by_rarity
 from collapse_guard.audit.filters.weights import RowWeights
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Column, Contents
-from collapse_guard.rows.map_rows import Rows
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.rows.row_source import Rows, RowSource
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -114,7 +114,7 @@ class EntropyRateBand:
 
         Args:
             rows: As in `of`.
-            rarity: float of shape (rows,), of the same rows: `contents_rarity`.
+            rarity: float of shape (rows,), of the same rows: `row_rarity`.
             column: As in `of`.
             outside: The weight of rows outside of the band, from 0 (dropped) to 1.
 
@@ -152,7 +152,7 @@ def row_entropy_rates(
         >>> rates.round(1).tolist(), lengths.tolist()
         ([0.1, 1.4], [200.0, 18.0])
     """
-    own = Column(rows, "rows", "human", column)
+    own = Column(RowSource("rows", rows), column)
     rates, lengths = [], []
     for contents in own.batches():
         symbols = _symbols(contents)

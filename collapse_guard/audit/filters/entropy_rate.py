@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.diversity.ngrams import run_lengths, run_starts, sort
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
 
 Ids = npt.NDArray[np.int64]
 

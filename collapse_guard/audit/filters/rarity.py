@@ -1,24 +1,17 @@
 """How rare the contents of rows are, whether they are token ids or texts."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.audit.leaks import encoder
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer
-from collapse_guard.rows.column import Column
-from collapse_guard.rows.map_rows import Rows, RowSource
-from collapse_guard.rows.token_rarity import row_rarity
-from collapse_guard.rows.token_rows import TokenRows
-
-_IDS = "input_ids"
+from collapse_guard.rows.column import Column, encoder
+from collapse_guard.rows.row_source import Rows, RowSource
+from collapse_guard.rows.token_rarity import token_rarity
 
 
-def contents_rarity(
+def row_rarity(
     rows: Rows,
     reference: HumanReference,
     *,
@@ -42,10 +35,10 @@ def contents_rarity(
 
     Example:
         >>> reference = HumanReference.from_token_ids([[0] * 7, [1]], vocab_size=2)
-        >>> contents_rarity([[0, 0], [0, 1]], reference)
+        >>> row_rarity([[0, 0], [0, 1]], reference)
         array([0.32192808, 2.321928  ], dtype=float32)
     """
-    own = Column(rows, "rows", "human", column)
+    own = Column(RowSource("rows", rows), column)
     if own.is_text and tokenizer is None:
         raise bad_argument(
             "tokenizer",
@@ -55,26 +48,4 @@ def contents_rarity(
         )
     if tokenizer is not None:
         reference.check_tokenizer(tokenizer)
-    return row_rarity(RowSource("rows", _TokenizedRows(own, tokenizer)), reference, column=_IDS)
-
-
-class _TokenizedRows:
-    """Rows as mappings with token ids, tokenized as they are read."""
-
-    def __init__(self, column: Column, tokenizer: Tokenizer | None) -> None:
-        self._column = column
-        self._encode = None if tokenizer is None else encoder(tokenizer)
-
-    def __len__(self) -> int:
-        return len(self._column)
-
-    def __getitem__(self, index: int, /) -> Any:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, npt.NDArray[np.int64]]]:
-        contents = self._column.read(indices)
-        if not isinstance(contents, TokenRows):
-            if self._encode is None:
-                raise TypeError("texts need a tokenizer")
-            contents = self._encode(contents)
-        return [{_IDS: ids} for ids in contents.split()]
+    return token_rarity(own, reference, encode=None if tokenizer is None else encoder(tokenizer))

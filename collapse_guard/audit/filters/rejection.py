@@ -118,7 +118,7 @@ def rejection_by_rarity(
 
     Args:
         weights: float of shape (rows,), from 0 (rejected) to 1 (kept).
-        rarity: float of shape (rows,), in bits: `row_rarity`, or `contents_rarity`.
+        rarity: float of shape (rows,), in bits: `row_rarity`.
         num_strata: From 2 to 100; rows of equal rarity share a stratum, so there may be fewer.
         alpha: Probability that a filter which is blind to rarity gets any stratum flagged.
         tolerance: How many times as much as other rows a stratum must lose to be flagged, at
@@ -232,7 +232,7 @@ def _check(
             "rarity",
             expected="one number for each weight, and at least one",
             given=f"shape {rarity.shape} for weights of shape {weights.shape}",
-            hint="read it off the rows that the weights are for, with contents_rarity",
+            hint="read it off the rows that the weights are for, with row_rarity",
         )
     # Not `any(... > 1)`, which NaN would pass.
     if not ((weights >= 0) & (weights <= 1)).all() or not np.isfinite(rarity).all():

@@ -37,7 +37,7 @@ def quality_weights(
 
     Args:
         scores: float of shape (rows,), a `TextDetector`'s, from 0 to 1.
-        rarity: float of shape (rows,), of the same rows: `contents_rarity`. It is asked for so
+        rarity: float of shape (rows,), of the same rows: `row_rarity`. It is asked for so
             that nobody uses a detector without seeing whom it hits.
         least: The weight of a row that is surely machine-written, from 0 to 1. A row of weight 0
             is never shown, on the word of a detector.

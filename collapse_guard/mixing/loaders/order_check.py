@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
-import torch
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
+from collapse_guard.distributed import launched_processes
 from collapse_guard.errors import MixOrderError
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
@@ -28,7 +28,7 @@ class OrderCheck:
     beginning: loaders fill up a last batch so, and the floor holds across it.
 
     From batch to batch, each must lie behind the one before it by what the other workers and
-    processes read in between, or lie where a run begins. Two things remain that are no run:
+    processes read in between, or lie where a run begins. Two things are allowed besides:
 
     * the first batch of a process may lie anywhere, as that of a resumed run does, but the next
       must follow it. The workers of a loader also compare their first batches, so that a shuffled
@@ -60,7 +60,7 @@ class OrderCheck:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
         slots = [int(slot) for slot in slots]
-        processes = _divisors(_num_processes())
+        processes = _divisors(launched_processes())
         if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
             if len(steps) > 1 or not steps <= self._strides(processes, 1):
@@ -139,13 +139,6 @@ def check_loader(loader: "DataLoader[object]") -> None:
 @cache
 def _divisors(number: int) -> tuple[int, ...]:
     return tuple(divisor for divisor in range(1, number + 1) if number % divisor == 0)
-
-
-def _num_processes() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_world_size()
-    # In a spawned worker the process group is not there, but its launcher's variable is.
-    return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def _disorder(slots: Sequence[int]) -> MixOrderError:

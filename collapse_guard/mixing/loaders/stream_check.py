@@ -1,10 +1,10 @@
-"""Refuses a loader that would take a mixed stream's rows in other turns than they are dealt in."""
+"""Refuses a loader that would take a mixed stream in other portions than it is dealt out in."""
 
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader
 
+from collapse_guard.distributed import num_processes
 from collapse_guard.errors import MixOrderError
 
 
@@ -30,7 +30,7 @@ def check_stream_loader(
             "accelerate and stream.shard would both share a MixStream out among the processes, so "
             "that rows went missing: give the Trainer or accelerate the stream itself."
         )
-    if not (is_sharded or is_dispatched or is_split) and _num_processes() > 1:
+    if not (is_sharded or is_dispatched or is_split) and num_processes() > 1:
         raise MixOrderError(
             "every process would read the whole MixStream, so that its rows came twice: give each "
             "process stream.shard(num_shards, index)."
@@ -49,9 +49,3 @@ def check_stream_loader(
             f"a MixStream with batch_size={batch_size} would be read {rows} slots in one go, and "
             f"its floor of human rows would not hold: give batch_size={rows} to the MixStream."
         )
-
-
-def _num_processes() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_world_size()
-    return 1

@@ -1,4 +1,4 @@
-"""Spreads the draws of several strata over a run as evenly as whole numbers allow."""
+"""Spreads the draws of several strata over an order as evenly as whole numbers allow."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ class Interleave:
     draw k goes right where floor((k + 1) R / T) > floor(k R / T): the rule by which human
     slots are spread over a stage. A window of n draws therefore holds n shares[s] / T of stratum s
     to within one draw per level of the tree, and the counts over the whole order are exact; so
-    windows that run from the end of one such order into the beginning of the next hold as much.
+    windows that reach from the end of one such order into the beginning of the next hold as much.
 
     Args:
         shares: Draws of each stratum, at least 0; their sum below 2**31. Several lists of equal
@@ -74,7 +74,7 @@ class Interleave:
         leaf = (1 << self._depth) + stratum
         for level in range(self._depth, 0, -1):
             parent, turns_right = leaf >> level, (leaf >> (level - 1)) & 1
-            # An empty node holds no draws to share out: any divisor but 0 will do.
+            # An empty node holds no draws to split: any divisor but 0 will do.
             whole = np.maximum(self._totals[patterns, parent], 1)
             right = turns * self._totals[patterns, 2 * parent + 1] // whole
             turns = right if turns_right else turns - right

@@ -5,9 +5,9 @@ import numpy.typing as npt
 
 from collapse_guard.scrambling import scramble
 
-# Three turns on either half. Two would let the halves of an element show through; the tests
+# Three steps on either half. Two would let the halves of an element show through; the tests
 # compare positions, neighbours and whole orders with true random permutations.
-_ROUNDS = 6
+_STEPS = 6
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: well spread multiples
 
 
@@ -33,7 +33,7 @@ def permute(
 ) -> npt.NDArray[np.int64]:
     """The element at each place of the permutation of range(size) that each key names.
 
-    A Feistel network on a grid of about sqrt(size) x sqrt(size) cells, one half-turn per round;
+    A Feistel network on a grid of about sqrt(size) x sqrt(size) cells, which moves one half a step;
     an element that lands on one of the fewer than sqrt(size) cells too many is sent on until it
     lands inside (cycle walking; Black and Rogaway, CT-RSA 2002), which keeps it a bijection.
 
@@ -53,17 +53,17 @@ def permute(
     heights = np.ceil(np.sqrt(sizes)).astype(np.uint64)
     limits = sizes.astype(np.uint64)
     widths = (limits + heights - np.uint64(1)) // heights
-    elements = _turn(places.astype(np.uint64), heights, widths, keys)
+    elements = _moved(places.astype(np.uint64), heights, widths, keys)
     outside = np.flatnonzero(elements >= limits)
     while outside.size:
-        elements[outside] = _turn(
+        elements[outside] = _moved(
             elements[outside], heights[outside], widths[outside], keys[outside]
         )
         outside = outside[elements[outside] >= limits[outside]]
     return elements.astype(np.int64)
 
 
-def _turn(
+def _moved(
     cells: npt.NDArray[np.uint64],
     heights: npt.NDArray[np.uint64],
     widths: npt.NDArray[np.uint64],
@@ -71,7 +71,7 @@ def _turn(
 ) -> npt.NDArray[np.uint64]:
     """One permutation of the cells of a height x width grid."""
     rows, columns = np.divmod(cells, widths)
-    for _ in range(_ROUNDS // 2):
+    for _ in range(_STEPS // 2):
         keys = keys + _GOLDEN
         # The upper half of the word: the sum must not wrap around before the remainder is taken.
         rows = (rows + (scramble(columns + keys) >> np.uint64(32))) % heights

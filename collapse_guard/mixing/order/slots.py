@@ -1,4 +1,4 @@
-"""Which source each slot of the stream is from, and the how-manyth row of that source it shows."""
+"""Which source each slot of the stream is from, and how many of its rows come before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from collapse_guard.mixing.order.periods import locate_periods
 
 @dataclass(frozen=True)
 class Leg:
-    """A run of slots that is shared out in one way.
+    """Slots in a row that are split among the sources in one way.
 
     Attributes:
         blocks: Blocks of a *period*: an epoch, or the part of one that a stage covers.
@@ -39,12 +39,12 @@ class Leg:
         return tuple(a + b for a, b in zip(self.floor, self.rest, strict=True))
 
 
-class SlotShares:
+class Slots:
     """Sends each slot to a source and a draw of it, with nothing remembered.
 
     With G the block size and q the human floor's slots of each block of a leg, the first t slots of
     the leg hold floor(t q / G) floor slots, and slot t is one where this number rises. The draws
-    of the floor's slots, and those of the others, are each shared out by an `Interleave`. So:
+    of the floor's slots, and those of the others, are each split by an `Interleave`. So:
 
     * Every m G consecutive slots of a leg hold exactly m q of the floor's slots, wherever they
       start; `floor_segments` has the rest of the promise, across legs too.

@@ -13,7 +13,7 @@ from collapse_guard.rows.source import Source, WhenDry
 
 
 @dataclass(frozen=True)
-class Claim:
+class Quota:
     """What one source may take of a stream.
 
     Attributes:
@@ -38,7 +38,7 @@ class Claim:
 
     @classmethod
     def of(cls, source: Source, *, discount: Fraction, rows: int, max_repeats: int) -> Self:
-        """What a source claims.
+        """The quota of a source.
 
         Args:
             source: As described by the user.
@@ -71,6 +71,27 @@ class Claim:
         return math.ceil(self.max_fraction * slots)
 
 
+def quotas_of(
+    sources: Sequence[Source], rows: Sequence[int], *, generation_decay: Any, max_repeats: int
+) -> list[Quota]:
+    """The quotas of all sources.
+
+    Args:
+        sources: As described by the user.
+        rows: Rows of each that may be shown.
+        generation_decay: As of `age_discounts`.
+        max_repeats: For sources that have none of their own.
+
+    Raises:
+        ArgumentError: The decay is not a number above 0.
+    """
+    discounts = age_discounts(sources, generation_decay)
+    return [
+        Quota.of(source, discount=discount, rows=count, max_repeats=max_repeats)
+        for source, count, discount in zip(sources, rows, discounts, strict=True)
+    ]
+
+
 def age_discounts(sources: Sequence[Source], generation_decay: Any) -> list[Fraction]:
     """The factor on each source's weight for the age of the model that wrote it.
 
@@ -99,28 +120,28 @@ def age_discounts(sources: Sequence[Source], generation_decay: Any) -> list[Frac
     return [Fraction(decay) ** age for age in ages]
 
 
-def check_fractions(claims: Sequence[Claim], stages: Stages, block_size: int) -> None:
-    """Refuse floors and caps that no block of this size can hold.
+def check_quotas(quotas: Sequence[Quota], stages: Stages, block_size: int) -> None:
+    """Refuse quotas that no block of this size can hold.
 
     Args:
-        claims: Of all sources.
+        quotas: Of all sources.
         stages: Of the human floor.
         block_size: Slots of a block.
 
     Raises:
         ArgumentError: They leave some kind of slots with too many rows, or too few.
     """
-    quotas = {math.ceil(floor * block_size) for _, floor in stages}
+    human = {math.ceil(floor * block_size) for _, floor in stages}
     for is_human, kind, slots in (
-        (True, "human", quotas),
-        (False, "synthetic", {block_size - quota for quota in quotas}),
+        (True, "human", human),
+        (False, "synthetic", {block_size - slots for slots in human}),
     ):
-        ours = [claim for claim in claims if claim.is_human == is_human]
-        names = ", ".join(claim.name for claim in ours)
+        ours = [quota for quota in quotas if quota.is_human == is_human]
+        names = ", ".join(quota.name for quota in ours)
         fewest, most = min(slots), max(slots)
-        reserved = [claim.reserved(block_size) for claim in ours]
+        reserved = [quota.reserved(block_size) for quota in ours]
         if sum(reserved) > fewest:
-            total = float(sum(claim.min_fraction for claim in ours))
+            total = float(sum(quota.min_fraction for quota in ours))
             raise bad_argument(
                 "min_fraction",
                 expected=f"{kind} sources ({names}) whose floors fit into {fewest} of the "
@@ -130,8 +151,8 @@ def check_fractions(claims: Sequence[Claim], stages: Stages, block_size: int) ->
                 hint="lower these floors, change human_fraction, or give a larger block_size if "
                 "only the rounding up to whole slots is too much",
             )
-        total = float(sum(claim.max_fraction for claim in ours))
-        if most > block_size * sum(claim.max_fraction for claim in ours):
+        total = float(sum(quota.max_fraction for quota in ours))
+        if most > block_size * sum(quota.max_fraction for quota in ours):
             raise bad_argument(
                 "max_fraction",
                 expected=f"{kind} sources ({names}) that may fill {most} of the {block_size} "
@@ -139,13 +160,13 @@ def check_fractions(claims: Sequence[Claim], stages: Stages, block_size: int) ->
                 given=f"{total:g} in all",
                 hint="raise these caps, change human_fraction, or add a source",
             )
-        for claim in ours:
-            if claim.reserved(block_size) > claim.max_fraction * block_size:
+        for quota in ours:
+            if quota.reserved(block_size) > quota.max_fraction * block_size:
                 raise bad_argument(
                     "min_fraction",
-                    expected=f"a share of {claim.name} that blocks of {block_size} slots can hold "
-                    f"below its max_fraction={float(claim.max_fraction):g}",
-                    given=f"{float(claim.min_fraction):g}, which takes "
-                    f"{claim.reserved(block_size)} slots",
+                    expected=f"a share of {quota.name} that blocks of {block_size} slots can hold "
+                    f"below its max_fraction={float(quota.max_fraction):g}",
+                    given=f"{float(quota.min_fraction):g}, which takes "
+                    f"{quota.reserved(block_size)} slots",
                     hint="give a larger block_size, or a larger max_fraction",
                 )

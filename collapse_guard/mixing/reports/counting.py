@@ -29,8 +29,8 @@ def report_slots(plan: MixPlan, sources: Sequence[Source], slots: int) -> MixRep
         epochs = [_epoch(plan, sources, epoch, slots) for epoch in range(begun)]
     return MixReport(
         slots=slots,
-        block_size=plan.shares.block_size,
-        human_per_block=plan.shares.fewest_human,
+        block_size=plan.slots.block_size,
+        human_per_block=plan.slots.fewest_human,
         sources=total,
         epochs=tuple(epochs),
     )
@@ -39,7 +39,7 @@ def report_slots(plan: MixPlan, sources: Sequence[Source], slots: int) -> MixRep
 def count_slots(
     plan: MixPlan, sources: Sequence[Source], slots: int, *, since: int = 0
 ) -> tuple[SourceReport, ...]:
-    """What a run of slots shows of each source, in a time that does not depend on its length.
+    """What slots in a row show of each source, in a time that does not depend on its length.
 
     Args:
         plan: The plan.
@@ -50,8 +50,8 @@ def count_slots(
     starts = plan.draws_before(since).tolist()
     stops = plan.draws_before(slots).tolist()
     return tuple(
-        _source_report(source, stream.strata, stream.exposures(stop, since=start))
-        for source, stream, start, stop in zip(sources, plan.streams, starts, stops, strict=True)
+        _source_report(source, order.strata, order.exposures(stop, since=start))
+        for source, order, start, stop in zip(sources, plan.orders, starts, stops, strict=True)
     )
 
 

@@ -9,68 +9,53 @@ import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.ranking import Ranking, quantile_cuts
-from collapse_guard.rows.map_rows import RowSource
-from collapse_guard.rows.token_rarity import row_rarity
+from collapse_guard.rows.column import Column
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.token_rarity import token_rarity
 
-Rarity = str | Callable[[Any], float] | Sequence[float] | npt.NDArray[np.floating[Any]]
 
-
-def rank_human_rows(
-    sources: Sequence[RowSource],
-    *,
-    rarity: Rarity | None,
-    reference: HumanReference | None,
-    column: str,
-    num_strata: int,
-) -> list[Ranking]:
+def rank_human_rows(sources: Sequence[RowSource], boost: RareBoost) -> list[Ranking]:
     """Rank the rows of all human sources together, from the commonest to the rarest.
 
     Args:
         sources: The human ones.
-        rarity: The name of a column of classes (a label, a domain, a language): rarity is then
-            the self-information of the class, -log2 of its share of the human rows. A function
-            from row to number. One number for each row, source after source. None for `row_rarity`
-            under `reference`.
-        reference: Says which token ids are rare; only where `rarity` is None.
-        column: Of the token ids.
-        num_strata: Number of strata, cut at quantiles of all human rows; where there are no more
-            classes than this, each rarity is a stratum.
+        boost: Says what is rare, and into how many strata to cut.
 
     Returns:
         A ranking for each source, all with the same cuts.
 
     Raises:
         ArgumentError: What rarity is read from is missing, or is no rarity.
-        TokenizerMismatchError: The rows have token ids that `reference` does not know.
+        TokenizerMismatchError: The rows have token ids that the reference does not know.
     """
-    if rarity is None:
-        if reference is None:
-            raise bad_argument(
-                "reference",
-                expected="a HumanReference, or rarity=..., where rare_boost is given",
-                given=None,
-                hint="build one with HumanReference.from_dataset, or leave out rare_boost",
-            )
-        values = [row_rarity(source, reference, column=column) for source in sources]
-    elif reference is not None:
-        raise bad_argument(
-            "rarity",
-            expected="None where a reference says what is rare",
-            given=rarity,
-            hint="give one of the two",
-        )
-    elif isinstance(rarity, str):
-        values = _class_rarity(sources, rarity)
+    by = boost.by
+    if isinstance(by, HumanReference):
+        values = [token_rarity(_token_ids(source, boost.column), by) for source in sources]
+    elif isinstance(by, str):
+        values = _class_rarity(sources, by)
         kinds = np.unique(np.concatenate([np.unique(of_source) for of_source in values]))
-        if len(kinds) <= num_strata:
+        if len(kinds) <= boost.num_strata:
             return [Ranking(of_source, kinds[1:]) for of_source in values]
-    elif callable(rarity):
-        values = [_function_rarity(source, rarity) for source in sources]
+    elif callable(by):
+        values = [_function_rarity(source, by) for source in sources]
     else:
-        values = _given_rarity(sources, rarity)
-    cuts = quantile_cuts(values, num_strata)
+        values = _given_rarity(sources, by)
+    cuts = quantile_cuts(values, boost.num_strata)
     return [Ranking(of_source, cuts) for of_source in values]
+
+
+def _token_ids(source: RowSource, column: str) -> Column:
+    own = Column(source, column)
+    if own.is_text:
+        raise bad_argument(
+            "column",
+            expected=f"a column with a list of token ids in each row of `{source.name}`",
+            given=column,
+            hint="name the column that holds the token ids, e.g. 'input_ids'",
+        )
+    return own
 
 
 def _class_rarity(sources: Sequence[RowSource], column: str) -> list[npt.NDArray[np.float32]]:
@@ -80,7 +65,7 @@ def _class_rarity(sources: Sequence[RowSource], column: str) -> list[npt.NDArray
         columns = source.columns()
         if columns is None or column not in columns:
             raise bad_argument(
-                "rarity",
+                "by",
                 expected=f"one of the columns {sorted(columns or [])} of `{source.name}`",
                 given=column,
                 hint="name a column of classes, or give a function from row to rarity",
@@ -101,7 +86,7 @@ def _class_of(value: Any, column: str) -> Hashable:
     # A float is rarely the same twice: such a column holds measurements.
     if isinstance(value, float) or not isinstance(value, Hashable):
         raise bad_argument(
-            "rarity",
+            "by",
             expected=f"a column of classes, such as texts or whole numbers, in {column!r}",
             given=value,
             hint="give a function from row to rarity for anything else",
@@ -125,7 +110,7 @@ def _given_rarity(sources: Sequence[RowSource], rarity: Any) -> list[npt.NDArray
         values = np.empty(0, dtype=np.float32)
     if values.shape != (num_rows,):
         raise bad_argument(
-            "rarity",
+            "by",
             expected=expected,
             given=rarity,
             hint="give the name of a column, a function, or numbers in the order of the rows",
@@ -139,7 +124,7 @@ def _finite(values: npt.NDArray[np.float32], expected: str) -> npt.NDArray[np.fl
     lowest, highest = float(values.min()), float(values.max())
     if not np.isfinite(lowest) or not np.isfinite(highest):
         raise bad_argument(
-            "rarity",
+            "by",
             expected=expected,
             given=f"numbers from {lowest} to {highest}",
             hint="give larger numbers to rarer rows",

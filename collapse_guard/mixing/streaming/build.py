@@ -1,20 +1,18 @@
-"""The steps from a `MixStream`'s arguments to its slot shares, each with its checks."""
+"""The steps from a `MixStream`'s arguments to its slots, each with its checks."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.data import IterableDataset
-
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.floor import EpochRun, Stages, floor_segments, human_stages
-from collapse_guard.mixing.order.slots import SlotShares
-from collapse_guard.mixing.quotas.quota import Claim, age_discounts, check_fractions
-from collapse_guard.mixing.quotas.split import Dry, share_out
-from collapse_guard.mixing.sources import as_sources
-from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.mixing.floor import Era, Stages, floor_segments, human_stages
+from collapse_guard.mixing.order.slots import Slots
+from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
+from collapse_guard.mixing.quotas.split import Dry, split_slots
+from collapse_guard.mixing.sources import sources_with_slots
+from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
+from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
 
 # Without a length, the shares of several sources come out exactly over so many slots.
@@ -30,7 +28,7 @@ class StreamPlan:
         rows: Of each of them: opened where they can be read by number, else a stream.
         keys: A number for each, as of `MixGuard`'s sources.
         max_repeats: How often each is gone through; None for no limit.
-        shares: Who gets which slots if no source runs dry.
+        slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
         length: In slots, a whole number of blocks; None where it is not known.
     """
@@ -39,7 +37,7 @@ class StreamPlan:
     rows: tuple[RowSource | Iterable[Any], ...]
     keys: tuple[int, ...]
     max_repeats: tuple[int | None, ...]
-    shares: SlotShares
+    slots: Slots
     block_size: int
     length: int | None
 
@@ -76,7 +74,8 @@ def plan_stream(
     if max_repeats is not None:
         max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give 1, or None")
     stages = _stages(human_fraction, length)
-    sources, keys = _sources_with_slots(human, synthetic, stages)
+    sources, keys = sources_with_slots(human, synthetic, stages)
+    _refuse_what_streams_cannot(sources)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
     repeats = tuple(source.max_repeats or max_repeats for source in sources)
@@ -85,7 +84,7 @@ def plan_stream(
         rows=rows,
         keys=keys,
         max_repeats=repeats,
-        shares=_shares(sources, stages, block_size, length, generation_decay),
+        slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
     )
@@ -112,22 +111,8 @@ def _stages(human_fraction: Any, length: int | None) -> Stages:
     return stages
 
 
-def _sources_with_slots(
-    human: Any, synthetic: Any, stages: Stages
-) -> tuple[tuple[Source, ...], tuple[int, ...]]:
-    floors = [floor for _, floor in stages]
-    theirs = as_sources(synthetic, "synthetic") if min(floors) < 1 else ()
-    takes_over = any(source.when_dry == "human" for source in theirs)
-    ours = as_sources(human, "human") if any(floors) or takes_over else ()
-    sources = (*ours, *theirs)
-    for name, times in Counter(source.name for source in sources).items():
-        if times > 1:
-            raise bad_argument(
-                "name",
-                expected="a name of its own for each source",
-                given=name,
-                hint="rename one of the sources",
-            )
+def _refuse_what_streams_cannot(sources: Sequence[Source]) -> None:
+    takes_over = any(s.kind == "synthetic" and s.when_dry == "human" for s in sources)
     for source in sources:
         if source.kind == "human" and source.when_dry == "human":
             raise bad_argument(
@@ -157,14 +142,11 @@ def _sources_with_slots(
                 given=source.quality,
                 hint="weigh rows with MixGuard, which reads them by number",
             )
-    keys = (*(2 * n for n in range(len(ours))), *(2 * n + 1 for n in range(len(theirs))))
-    return sources, keys
 
 
 def _opened(source: Source) -> RowSource | Iterable[Any]:
     rows: Any = source.rows
-    by_number = hasattr(rows, "__len__") and hasattr(rows, "__getitem__")
-    if by_number and not isinstance(rows, IterableDataset):
+    if can_be_read_by_number(rows):
         return RowSource(source.name, rows)
     if not hasattr(rows, "__iter__") or isinstance(rows, Iterator):
         raise bad_argument(
@@ -180,70 +162,41 @@ def _opened(source: Source) -> RowSource | Iterable[Any]:
 
 def _check_columns(sources: Sequence[Source], rows: Sequence[RowSource | Iterable[Any]]) -> None:
     """Refuse columns that differ, as far as the sources say what they have."""
-    known = [
-        (source.name, columns)
-        for source, of_source in zip(sources, rows, strict=True)
-        if (columns := _columns(of_source)) is not None
+    columns = [
+        each.columns() if isinstance(each, RowSource) else declared_columns(each) for each in rows
     ]
-    for name, columns in known[1:]:
-        first_name, first = known[0]
-        differing = sorted(
-            column
-            for column in first.keys() | columns.keys()
-            if column not in first
-            or column not in columns
-            or (None not in (first[column], columns[column]) and first[column] != columns[column])
-        )
-        if differing:
-            raise bad_argument(
-                name,
-                expected=f"the columns of {first_name!r}: {first}",
-                given=columns,
-                hint=f"rename, remove or cast {differing}",
-            )
+    names = [source.name for source in sources]
+    check_same_columns([each for each in zip(names, columns, strict=True) if each[1] is not None])
 
 
-def _columns(rows: Any) -> dict[str, object] | None:
-    if isinstance(rows, RowSource):
-        return rows.columns()
-    names = getattr(rows, "column_names", None)
-    if names is None:
-        return None
-    features = getattr(rows, "features", None) or {}
-    return {name: features.get(name) for name in names}
-
-
-def _shares(
+def _slots(
     sources: Sequence[Source],
     stages: Stages,
     block_size: int,
     length: int | None,
     decay: Any,
-) -> SlotShares:
+) -> Slots:
     # How many rows there are is only seen on the way.
-    claims = [
-        Claim.of(source, discount=discount, rows=MOST, max_repeats=MOST)
-        for source, discount in zip(sources, age_discounts(sources, decay), strict=True)
-    ]
-    check_fractions(claims, stages, block_size)
+    quotas = quotas_of(sources, [MOST] * len(sources), generation_decay=decay, max_repeats=MOST)
+    check_quotas(quotas, stages, block_size)
     blocks = max(1, _PERIOD // block_size) if length is None else length // block_size
     segments = floor_segments(stages, blocks=blocks, block_size=block_size)
-    shared = share_out(claims, [EpochRun(1, tuple(segments))], block_size)
-    if isinstance(shared, Dry):
+    split = split_slots(quotas, [Era(1, tuple(segments))], block_size)
+    if isinstance(split, Dry):
         raise bad_argument(
             "max_fraction",
             expected="caps that leave somebody every slot",
-            given=float(sources[shared.source].max_fraction),
-            hint=f"raise that of {sources[shared.source].name!r}, or change human_fraction",
+            given=float(sources[split.source].max_fraction),
+            hint=f"raise that of {sources[split.source].name!r}, or change human_fraction",
         )
-    return SlotShares([leg for legs in shared for leg in legs], block_size)
+    return Slots([leg for legs in split for leg in legs], block_size)
 
 
 def _refuse_short_sources(plan: StreamPlan) -> None:
     """Refuse at once what the sources that have a length can never fill."""
     if plan.length is None:
         return
-    draws = plan.shares.draws_before(plan.length).tolist()
+    draws = plan.slots.draws_before(plan.length).tolist()
     for source, rows, repeats, wanted in zip(
         plan.sources, plan.rows, plan.max_repeats, draws, strict=True
     ):

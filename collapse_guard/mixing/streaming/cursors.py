@@ -14,13 +14,13 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.order.permutation import derive_keys, permute
-from collapse_guard.mixing.order.row_order import RowStream
+from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
-from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.rows.row_source import RowSource
 
 # Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
 _FORGETFUL = "BufferShuffledExamplesIterable"
-# As many turns as `max_repeats=None` needs to stand for no limit.
+# As many draws as `max_repeats=None` needs to stand for no limit.
 _NO_LIMIT = 2**62
 
 
@@ -54,7 +54,7 @@ class MapCursor:
 
     def __init__(self, rows: RowSource, *, max_repeats: int | None, key: tuple[int, int]) -> None:
         self._rows = rows
-        self._stream = RowStream(Strata.unranked(len(rows)), [len(rows)], key=key)
+        self._stream = RowOrder(Strata.unranked(len(rows)), [len(rows)], key=key)
         self._supply = _NO_LIMIT if max_repeats is None else len(rows) * max_repeats
 
     def reach(self, draws: int) -> int:
@@ -244,7 +244,7 @@ def _as_one_reader() -> Iterator[None]:
     """Hide the loader's workers from a stream that would share its rows out among them.
 
     Hugging Face's streams, and those written after torch's manual, give each worker a part of their
-    rows. Here the slots are what is shared out: every worker must see the same stream.
+    rows. Here the slots are what is dealt out: every worker must see the same stream.
     """
     module = torch.utils.data._utils.worker
     hidden, module._worker_info = module._worker_info, None

@@ -1,7 +1,7 @@
 """One reader of a mixed stream: a process, or one worker of its loader."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.mixing.streaming.cursors import Cursor
-from collapse_guard.mixing.streaming.dealt_slots import StreamShares
+from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
 from collapse_guard.rows.source import Source
 
 # One array operation costs the same for a few slots as for some hundreds.
@@ -17,14 +17,14 @@ _SLOTS_AT_A_TIME = 512
 
 
 @dataclass(frozen=True)
-class Turns:
+class Portions:
     """The slots that one of several readers reads.
 
-    The slots from `base` on are dealt out in turns of `size`, to one reader after another.
+    The slots from `base` on are dealt out in portions of `size`, to one reader after another.
 
     Attributes:
-        base: First slot of the first turn.
-        size: Slots of a turn.
+        base: First slot of the first portion.
+        size: Slots of a portion.
         readers: How many readers there are.
         reader: Number of this one.
     """
@@ -35,8 +35,8 @@ class Turns:
     reader: int
 
     @property
-    def round(self) -> int:
-        """Slots in which each reader has one turn."""
+    def deal(self) -> int:
+        """Slots in which each reader has one portion."""
         return self.readers * self.size
 
     def slots(self, start: int, stop: int) -> npt.NDArray[np.int64]:
@@ -47,6 +47,35 @@ class Turns:
         ]
         return mine
 
+    def resumed(self, state: Mapping[str, Any]) -> tuple["Portions", int]:
+        """The portions of this reader of a run that is gone on with.
+
+        Args:
+            state: As from `StreamReader.state_dict`, or only the slot to go on from as `base`.
+
+        Returns:
+            The portions, and how many of their slots were shown before.
+
+        Raises:
+            ArgumentError: The state is that of another reader, one of several.
+        """
+        base, shown = state["base"], state.get("shown", 0)
+        mine = replace(self, base=base)
+        if not shown:
+            return mine, 0
+        taken = Portions(base, state["size"], state["readers"], state["reader"])
+        if taken.readers == mine.readers == 1 or taken == mine:
+            return taken, shown
+        if taken.readers == 1:
+            return replace(mine, base=base + shown), 0
+        raise bad_argument(
+            "state",
+            expected=f"that of reader {mine.reader} of {mine.readers}, in portions of "
+            f"{mine.size} slots",
+            given=f"that of reader {taken.reader} of {taken.readers}, in portions of {taken.size}",
+            hint="resume with as many processes and workers, or with resume_at(slots)",
+        )
+
 
 class StreamReader:
     """Reads the rows of one reader's slots, ahead of the slots by a block and a chunk.
@@ -54,8 +83,8 @@ class StreamReader:
     Args:
         sources: As described by the user.
         cursors: The rows of each of them.
-        shares: Who gets which slots.
-        turns: Which slots this reader reads.
+        slots: Who gets which slots.
+        portions: Which slots this reader reads.
         unit: The stream ends after a whole number of so many slots.
         length: Slots of the stream, a whole number of units; None for up to the first dry source.
         shown: Own slots that were read before.
@@ -65,18 +94,18 @@ class StreamReader:
         self,
         sources: Sequence[Source],
         cursors: Sequence[Cursor],
-        shares: StreamShares,
-        turns: Turns,
+        slots: DealtSlots,
+        portions: Portions,
         *,
         unit: int,
         length: int | None,
         shown: int,
     ) -> None:
-        self.turns = turns
+        self.portions = portions
         self.shown = shown
         self._sources = sources
         self._cursors = cursors
-        self._shares = shares
+        self._slots = slots
         self._unit = unit
         self._length = length
 
@@ -86,14 +115,14 @@ class StreamReader:
         Raises:
             ArgumentError: A source has run dry that must not.
         """
-        turns = self.turns
-        turn, skipped = divmod(self.shown, turns.size)
-        start = turns.base + turn * turns.round
-        stride = max(1, _SLOTS_AT_A_TIME // turns.round) * turns.round
+        portions = self.portions
+        number, skipped = divmod(self.shown, portions.size)
+        start = portions.base + number * portions.deal
+        stride = max(1, _SLOTS_AT_A_TIME // portions.deal) * portions.deal
         while True:
             stop = start + stride
             end, error = self._end(stop)
-            for cursor, draws in zip(self._cursors, self._shares.shown_before(start), strict=True):
+            for cursor, draws in zip(self._cursors, self._slots.shown_before(start), strict=True):
                 cursor.forget(int(draws))
             for row in self._read(start, stop if end is None else min(stop, end))[skipped:]:
                 self.shown += 1
@@ -106,22 +135,22 @@ class StreamReader:
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands; plain data, of a size that does not grow."""
-        turns = self.turns
+        portions = self.portions
         return {
-            "base": turns.base,
-            "size": turns.size,
-            "readers": turns.readers,
-            "reader": turns.reader,
+            "base": portions.base,
+            "size": portions.size,
+            "readers": portions.readers,
+            "reader": portions.reader,
             "shown": self.shown,
             "sources": [cursor.state_dict() for cursor in self._cursors],
         }
 
     def _read(self, start: int, stop: int) -> list[Any]:
-        slots = self.turns.slots(start, stop) if start < stop else np.empty(0, dtype=np.int64)
+        slots = self.portions.slots(start, stop) if start < stop else np.empty(0, dtype=np.int64)
         rows: list[Any] = [None] * len(slots)
         if not rows:
             return rows
-        sources, draws = (column[slots - start] for column in self._shares.assign(start, stop))
+        sources, draws = (column[slots - start] for column in self._slots.assign(start, stop))
         for number, cursor in enumerate(self._cursors):
             places = np.flatnonzero(sources == number)
             if places.size:
@@ -139,7 +168,7 @@ class StreamReader:
         if not dry:
             return self._length if horizon == self._length else None, None
         end = self._last_whole_unit(dry, horizon)
-        shown = self._shares.shown_before(end + self._unit)
+        shown = self._slots.shown_before(end + self._unit)
         name, when_dry = next(
             (source.name, source.when_dry)
             for number, source in enumerate(self._sources)
@@ -157,20 +186,20 @@ class StreamReader:
     def _dry_before(self, horizon: int) -> dict[int, int]:
         """Sources that do not suffice up to a slot, with what they hold."""
         while True:
-            wanted = self._shares.shown_before(horizon).tolist()
+            wanted = self._slots.shown_before(horizon).tolist()
             reached = [c.reach(n) for c, n in zip(self._cursors, wanted, strict=True)]
             dry = {s: n for s, n in enumerate(reached) if n < wanted[s]}
             handed_over = [s for s in dry if self._sources[s].when_dry == "human"]
             if not handed_over:
                 return dry
             for source in handed_over:
-                self._shares.hand_over(source, dry[source])
+                self._slots.hand_over(source, dry[source])
 
     def _last_whole_unit(self, dry: dict[int, int], horizon: int) -> int:
         low, high = 0, horizon // self._unit
         while low + 1 < high:
             middle = (low + high) // 2
-            shown = self._shares.shown_before(middle * self._unit)
+            shown = self._slots.shown_before(middle * self._unit)
             fits = all(shown[source] <= supply for source, supply in dry.items())
             low, high = (middle, high) if fits else (low, middle)
         return low * self._unit

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from collapse_guard.audit.filters.entropy_rate import entropy_rates, match_lengths
-from collapse_guard.rows.token_rows import TokenRows
+from collapse_guard.human_text.token_rows import TokenRows
 
 
 def naive_match_lengths(row: list[int]) -> list[int]:

@@ -18,6 +18,7 @@ from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArgu
 
 from collapse_guard.callbacks import MixLedgerCallback
 from collapse_guard.errors import ArgumentError, MixOrderError
+from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing import MixGuard, MixStream
 from collapse_guard.mixing.reports.ledger import LEDGER_NAME, read_ledger
 from tests.processes import on_launched_processes
@@ -282,7 +283,7 @@ def test_a_data_set_that_was_made_of_the_stream_has_its_ledger(tmp_path: Path) -
         human_fraction=0.3,
         block_size=8,
     )
-    data = guard.as_hf_dataset()
+    data = as_hf_dataset(guard)
     trainer = make_trainer(tmp_path, data, [MixLedgerCallback(guard, on_error="raise")])
     trainer.train()
     ledger = read_ledger(tmp_path)

@@ -1,5 +1,4 @@
 import os
-import pickle
 from itertools import islice, pairwise
 from unittest import mock
 
@@ -18,9 +17,7 @@ from torch.utils.data import (
 )
 
 from collapse_guard.errors import MixOrderError
-from collapse_guard.mixing.loaders import worker_starts
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
-from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 from tests.mixing.conftest import batches_of
 
 
@@ -194,16 +191,6 @@ class TestWorkers:
         loader = DataLoader(SlowlyMixed(), batch_size=1, num_workers=2, persistent_workers=True)
         for _ in range(2):
             assert [batch.item() for batch in loader] == list(range(12))
-
-    def test_a_copy_has_a_memory_of_its_own(self) -> None:
-        starts = WorkerStarts()
-        starts.enter(0, 5, 1)
-        assert starts.enter(1, 6, 1) == []  # another process number: another loader
-        with mock.patch.object(worker_starts, "_loader_number", return_value=9):
-            starts.enter(0, 5, 1)
-            copy = pickle.loads(pickle.dumps(starts))
-            assert starts.enter(1, 6, 2) == [(0, 5, 1)]
-            assert copy.enter(1, 6, 2) == []
 
 
 class SlowlyMixed(Dataset[int]):

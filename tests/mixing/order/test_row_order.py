@@ -5,37 +5,37 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import given, strategies as st
 
-from collapse_guard.mixing.order.row_order import RowStream
+from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> RowStream:
+def streams(draw: st.DrawFn) -> RowOrder:
     sizes = draw(st.lists(st.integers(1, 40), min_size=1, max_size=5))
     turns = [draw(st.integers(0, 4 * size)) for size in sizes]
     turns[draw(st.integers(0, len(turns) - 1))] += 1
     order = np.random.default_rng(draw(st.integers(0, 9))).permutation(sum(sizes))
     strata = Strata(np.array(sizes), None, order.astype(np.int32))
-    return RowStream(strata, turns, key=(draw(st.integers(0, 2**64 - 1)), 0))
+    return RowOrder(strata, turns, key=(draw(st.integers(0, 2**64 - 1)), 0))
 
 
-def strata_of_rows(stream: RowStream) -> dict[int, int]:
+def strata_of_rows(stream: RowOrder) -> dict[int, int]:
     assert stream.strata.order is not None
     labels = np.repeat(np.arange(len(stream.strata.sizes)), stream.strata.sizes)
     return dict(zip(stream.strata.order.tolist(), labels.tolist(), strict=True))
 
 
-def draws_per_epoch(stream: RowStream) -> int:
+def draws_per_epoch(stream: RowOrder) -> int:
     return int(stream._turns.sum())
 
 
-def rows_of(stream: RowStream, epochs: int) -> npt.NDArray[np.int64]:
+def rows_of(stream: RowOrder, epochs: int) -> npt.NDArray[np.int64]:
     return stream.rows(np.arange(epochs * draws_per_epoch(stream)))[0]
 
 
 @given(stream=streams(), epochs=st.integers(1, 3))
 def test_rows_of_a_stratum_are_shown_equally_often_in_each_epoch_and_in_all(
-    stream: RowStream, epochs: int
+    stream: RowOrder, epochs: int
 ) -> None:
     rows, stratum_of = rows_of(stream, epochs), strata_of_rows(stream)
     by_epoch = rows.reshape(epochs, -1)
@@ -47,7 +47,7 @@ def test_rows_of_a_stratum_are_shown_equally_often_in_each_epoch_and_in_all(
 
 
 @given(stream=streams(), epochs=st.integers(1, 3))
-def test_half_a_round_lies_between_two_showings_of_a_row(stream: RowStream, epochs: int) -> None:
+def test_half_a_round_lies_between_two_showings_of_a_row(stream: RowOrder, epochs: int) -> None:
     stratum_of = strata_of_rows(stream)
     turns: Counter[int] = Counter()
     last_turn: dict[int, int] = {}
@@ -60,7 +60,7 @@ def test_half_a_round_lies_between_two_showings_of_a_row(stream: RowStream, epoc
 
 
 @given(stream=streams(), share=st.floats(0, 3))
-def test_exposures_agree_with_counting(stream: RowStream, share: float) -> None:
+def test_exposures_agree_with_counting(stream: RowOrder, share: float) -> None:
     draws = int(share * draws_per_epoch(stream))
     shown = Counter(stream.rows(np.arange(draws))[0].tolist())
     stratum_of = strata_of_rows(stream)
@@ -70,13 +70,13 @@ def test_exposures_agree_with_counting(stream: RowStream, share: float) -> None:
 
 
 @given(stream=streams(), draws=st.lists(st.integers(0, 10**15), min_size=1, max_size=30))
-def test_a_draw_is_the_same_alone_and_among_others(stream: RowStream, draws: list[int]) -> None:
+def test_a_draw_is_the_same_alone_and_among_others(stream: RowOrder, draws: list[int]) -> None:
     together = stream.rows(np.array(draws))[0]
     assert together.tolist() == [stream.rows(np.array([draw]))[0][0] for draw in draws]
 
 
-def one_stratum(rows: int, turns: int, seed: int = 0) -> RowStream:
-    return RowStream(Strata.unranked(rows), [turns], key=(seed, 0))
+def one_stratum(rows: int, turns: int, seed: int = 0) -> RowOrder:
+    return RowOrder(Strata.unranked(rows), [turns], key=(seed, 0))
 
 
 def test_each_round_has_an_order_of_its_own() -> None:
@@ -96,7 +96,7 @@ def test_the_order_has_nothing_of_the_rows_own_order() -> None:
 def test_seeds_and_sources_have_orders_of_their_own() -> None:
     strata = Strata.unranked(1000)
     orders = [
-        RowStream(strata, [1000], key=key).rows(np.arange(1000))[0]
+        RowOrder(strata, [1000], key=key).rows(np.arange(1000))[0]
         for key in [(0, 0), (0, 1), (1, 0), (1, 1)]
     ]
     for i in range(4):
@@ -105,7 +105,7 @@ def test_seeds_and_sources_have_orders_of_their_own() -> None:
 
 
 @st.composite
-def changing_streams(draw: st.DrawFn) -> tuple[RowStream, list[list[int]]]:
+def changing_streams(draw: st.DrawFn) -> tuple[RowOrder, list[list[int]]]:
     """A stream of several runs, some perhaps without draws, and the turns of each of its epochs."""
     sizes = draw(st.lists(st.integers(1, 30), min_size=1, max_size=4))
     runs = [
@@ -115,13 +115,13 @@ def changing_streams(draw: st.DrawFn) -> tuple[RowStream, list[list[int]]]:
     runs[draw(st.integers(0, len(runs) - 1))][0] += 1
     epochs = [draw(st.integers(1, 3)) for _ in runs]
     order = np.random.default_rng(0).permutation(sum(sizes)).astype(np.int32)
-    stream = RowStream(Strata(np.array(sizes), None, order), runs, key=(1, 0), epochs=epochs[:-1])
+    stream = RowOrder(Strata(np.array(sizes), None, order), runs, key=(1, 0), epochs=epochs[:-1])
     return stream, [run for run, times in zip(runs, epochs, strict=True) for _ in range(times)]
 
 
 @given(made=changing_streams(), share=st.floats(0, 1))
 def test_epochs_that_differ_keep_all_promises(
-    made: tuple[RowStream, list[list[int]]], share: float
+    made: tuple[RowOrder, list[list[int]]], share: float
 ) -> None:
     stream, by_epoch = made
     rows, is_first = stream.rows(np.arange(sum(map(sum, by_epoch))))
@@ -149,10 +149,10 @@ def test_epochs_that_differ_keep_all_promises(
 
 def test_a_stream_of_equal_runs_is_a_stream_of_one() -> None:
     strata = Strata.unranked(40)
-    one = RowStream(strata, [30], key=(5, 0)).rows(np.arange(300))[0]
-    many = RowStream(strata, [[30], [30], [30]], key=(5, 0), epochs=[2, 3]).rows(np.arange(300))[0]
+    one = RowOrder(strata, [30], key=(5, 0)).rows(np.arange(300))[0]
+    many = RowOrder(strata, [[30], [30], [30]], key=(5, 0), epochs=[2, 3]).rows(np.arange(300))[0]
     assert one.tolist() == many.tolist()
 
 
 def test_a_source_that_is_never_asked_has_shown_nothing() -> None:
-    assert RowStream(Strata.unranked(7), [0], key=(0, 0)).exposures(0) == [Counter({0: 7})]
+    assert RowOrder(Strata.unranked(7), [0], key=(0, 0)).exposures(0) == [Counter({0: 7})]

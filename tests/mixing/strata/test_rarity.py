@@ -10,10 +10,10 @@ import pytest
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.mixing import MixGuard, Source
+from collapse_guard.mixing import MixGuard, RareBoost, Source
 from collapse_guard.mixing.strata.ranking import Ranking
 from collapse_guard.mixing.strata.rarity import rank_human_rows
-from collapse_guard.rows.map_rows import RowSource
+from collapse_guard.rows.row_source import RowSource
 from tests.mixing.conftest import Count
 
 LANGUAGES = ["en"] * 700 + ["de"] * 200 + ["sw"] * 70 + ["mi"] * 30
@@ -21,9 +21,8 @@ ROWS = [{"text": str(number), "language": name} for number, name in enumerate(LA
 
 
 def rank(sources: Sequence[Any], rarity: Any, **settings: Any) -> list[Ranking]:
-    arguments: dict[str, Any] = {"reference": None, "column": "ids", "num_strata": 10} | settings
     opened = [RowSource(f"human{n}", rows) for n, rows in enumerate(sources)]
-    return rank_human_rows(opened, rarity=rarity, **arguments)
+    return rank_human_rows(opened, RareBoost(4.0, rarity, **settings))
 
 
 @pytest.mark.parametrize("borders", [[], [600, 850]])
@@ -71,14 +70,13 @@ def test_numbers_may_be_given_source_after_source() -> None:
 @pytest.mark.parametrize(
     ("rarity", "message"),
     [
-        ("genre", r"`rarity` expected one of the columns \['language', 'text'\] of `human0`"),
-        (lambda row: math.nan, "`rarity` expected a function that gives a finite number"),
-        (lambda row: -math.inf, "`rarity` expected a function that gives a finite number"),
-        ([1.0] * 999, "`rarity` expected one finite number for each of the 1000 human rows"),
-        ([[1.0]] * 1000, "`rarity` expected one finite number for each of the 1000 human rows"),
-        ([1.0] * 999 + [math.inf], "`rarity` expected one finite number for each of the 1000"),
-        (["common"] * 1000, "`rarity` expected one finite number for each of the 1000 human rows"),
-        (3, "`rarity` expected one finite number for each of the 1000 human rows"),
+        ("genre", r"`by` expected one of the columns \['language', 'text'\] of `human0`"),
+        (lambda row: math.nan, "`by` expected a function that gives a finite number"),
+        (lambda row: -math.inf, "`by` expected a function that gives a finite number"),
+        ([1.0] * 999, "`by` expected one finite number for each of the 1000 human rows"),
+        ([[1.0]] * 1000, "`by` expected one finite number for each of the 1000 human rows"),
+        ([1.0] * 999 + [math.inf], "`by` expected one finite number for each of the 1000"),
+        (["common"] * 1000, "`by` expected one finite number for each of the 1000 human rows"),
     ],
 )
 def test_what_is_no_rarity_is_refused(rarity: Any, message: str) -> None:
@@ -88,24 +86,25 @@ def test_what_is_no_rarity_is_refused(rarity: Any, message: str) -> None:
 
 @pytest.mark.parametrize("value", [0.5, [1, 2], {"a": 1}])
 def test_a_column_of_something_else_than_classes_is_refused(value: Any) -> None:
-    with pytest.raises(ArgumentError, match="`rarity` expected a column of classes"):
+    with pytest.raises(ArgumentError, match="`by` expected a column of classes"):
         rank([[{"score": value}]], "score")
 
 
 def test_rows_without_columns_have_no_classes() -> None:
-    with pytest.raises(ArgumentError, match=r"`rarity` expected one of the columns \[\]"):
+    with pytest.raises(ArgumentError, match=r"`by` expected one of the columns \[\]"):
         rank([["a", "b"]], "language")
 
 
-def test_a_reference_and_a_rarity_are_one_too_many(zipf_reference: HumanReference) -> None:
-    with pytest.raises(ArgumentError, match="`rarity` expected None where a reference"):
-        rank([ROWS], "language", reference=zipf_reference)
+@pytest.mark.parametrize("value", ["text", [0.5, 1.0], [[1, 2], [3, 4]], 3])
+def test_a_reference_needs_token_ids(value: Any, zipf_reference: HumanReference) -> None:
+    with pytest.raises(ArgumentError, match=r"`column` expected .* token ids"):
+        rank([[{"ids": value}]], zipf_reference, column="ids")
 
 
 class TestThroughTheGuard:
     def guard(self, human: Any, **settings: Any) -> MixGuard:
         arguments: dict[str, Any] = {
-            "human_fraction": 0.5, "block_size": 10, "rare_boost": 4.0, "rarity": "language",
+            "human_fraction": 0.5, "block_size": 10, "boost": RareBoost(4.0, "language"),
             "length": 2000, "max_repeats": 9,
         } | settings  # fmt: skip
         synthetic = [{"text": "", "language": "en"}] * 1000
@@ -152,11 +151,11 @@ class TestThroughTheGuard:
         assert of_all.max() <= 3 * of_all.mean()
 
     def test_none_turns_it_off(self) -> None:
-        times = self.times(self.guard(ROWS, rare_boost=None))
+        times = self.times(self.guard(ROWS, boost=None))
         assert set(times.values()) == {1.0}
 
     def test_the_cap_holds(self) -> None:
-        guard = self.guard(ROWS, rare_boost=100, max_repeats=3, epochs=2)
+        guard = self.guard(ROWS, boost=RareBoost(100, "language"), max_repeats=3, epochs=2)
         located = guard.locate(range(len(guard)))
         for epoch in range(2):
             inside = slice(2000 * epoch, 2000 * (epoch + 1))
@@ -171,8 +170,7 @@ class TestThroughTheGuard:
             Count(1000),
             human_fraction=0.5,
             block_size=10,
-            rare_boost=2.0,
-            rarity=np.arange(1000, dtype=np.float32),
+            boost=RareBoost(2.0, by=np.arange(1000, dtype=np.float32)),
         )
         means = [stratum.mean for stratum in guard.report().source("human").strata]
         assert means == sorted(means)

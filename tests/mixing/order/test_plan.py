@@ -4,17 +4,16 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import given, strategies as st
 
-from collapse_guard.mixing.order.lookahead import LookAhead
-from collapse_guard.mixing.order.plan import Located, MixPlan
-from collapse_guard.mixing.order.row_order import RowStream
-from collapse_guard.mixing.order.slots import Leg, SlotShares
+from collapse_guard.mixing.order.plan import Located, LookAhead, MixPlan
+from collapse_guard.mixing.order.row_order import RowOrder
+from collapse_guard.mixing.order.slots import Leg, Slots
 from collapse_guard.mixing.strata.strata import Strata
 
 PLAN = MixPlan(
-    SlotShares([Leg(30, 1, 3, (90, 0), (0, 150), (0, 0), (0, 0))], 8),
+    Slots([Leg(30, 1, 3, (90, 0), (0, 150), (0, 0), (0, 0))], 8),
     (
-        RowStream(Strata.unranked(100), [90], key=(0, 0)),
-        RowStream(Strata.unranked(200), [150], key=(0, 1)),
+        RowOrder(Strata.unranked(100), [90], key=(0, 0)),
+        RowOrder(Strata.unranked(200), [150], key=(0, 1)),
     ),
     np.array([True, False]),
     slots_per_epoch=240,
@@ -43,7 +42,7 @@ def test_a_stream_read_in_order_is_located_once() -> None:
             calls.update(slots.tolist())
             return super().locate(slots)
 
-    ahead = LookAhead(Counting(PLAN.shares, PLAN.streams, PLAN.is_human, 240, 10))
+    ahead = LookAhead(Counting(PLAN.slots, PLAN.orders, PLAN.is_human, 240, 10))
     for start in range(0, 4096, 32):
         ahead.locate(np.arange(start, start + 32))
     assert calls == Counter(range(4096))

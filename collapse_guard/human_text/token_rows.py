@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.errors import bad_argument
+
 Ids = npt.NDArray[np.int64]
 
 
@@ -34,6 +36,35 @@ class TokenRows(NamedTuple):
             return cls(np.fromiter(chain.from_iterable(rows), np.int64, lengths.sum()), lengths)
         arrays: Iterable[Any] = (np.asarray(row, dtype=np.int64) for row in rows)
         return cls(np.concatenate([np.zeros(0, np.int64), *arrays]), lengths)
+
+    @classmethod
+    def of_arrow(cls, values: Any) -> "TokenRows":
+        """Rows out of an Arrow column of lists, without a Python object for a row.
+
+        Args:
+            values: A `pyarrow.ChunkedArray` of lists of whole numbers; a list that is missing is
+                one without tokens.
+
+        Raises:
+            ArgumentError: The lists hold something else, or a number within one is missing.
+        """
+        chunks = [chunk for chunk in values.chunks if len(chunk)]
+        lengths = [
+            chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in chunks
+        ]
+        flat = [chunk.flatten() for chunk in chunks]
+        if any(ids.null_count or "int" not in str(ids.type) for ids in flat):
+            raise bad_argument(
+                "column",
+                expected="token ids in every place of every row",
+                given=f"{values.type}, or nulls among it",
+                hint="tokenize the text first, and leave rows with missing ids out",
+            )
+        ids = [each.to_numpy(zero_copy_only=False) for each in flat]
+        return cls(
+            np.concatenate([np.zeros(0, np.int64), *ids]).astype(np.int64, copy=False),
+            np.concatenate([np.zeros(0, np.int64), *lengths]).astype(np.int64, copy=False),
+        )
 
     def split(self) -> list[Ids]:
         """The rows one by one: views, each int64 of shape (tokens of the row,)."""

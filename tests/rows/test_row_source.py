@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import IterableDataset, Subset, TensorDataset
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.rows.map_rows import RowSource, check_same_columns
+from collapse_guard.rows.row_source import RowSource
 from tests.mixing.conftest import make_rows
 
 
@@ -79,36 +79,3 @@ def test_streams_and_other_things_are_refused(rows: object) -> None:
 def test_an_empty_source_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"`synthetic` expected from 1 to \d+ rows"):
         RowSource("synthetic", [])
-
-
-def check(human: Any, synthetic: Any) -> None:
-    check_same_columns(RowSource("human", human), RowSource("synthetic", synthetic))
-
-
-def test_missing_columns_are_named_on_both_sides() -> None:
-    message = r"only human rows have \['label'\], only synthetic rows have \['source', 'text'\]"
-    with pytest.raises(ArgumentError, match=message):
-        check(
-            [{"id": 1, "label": 0}],
-            datasets.Dataset.from_list([{"id": 1, "text": "", "source": ""}]),
-        )
-
-
-def test_types_are_compared_where_both_are_known() -> None:
-    human = datasets.Dataset.from_list(make_rows(1, 3))
-    features = datasets.Features({"input_ids": datasets.List(datasets.Value("int64"))})
-    synthetic = human.cast(features)
-    with pytest.raises(
-        ArgumentError, match=r"column 'input_ids' of the human rows' type .*int32.*but got .*int64"
-    ):
-        check(human, synthetic)
-    check(human, synthetic.cast(human.features))
-    check(make_rows(1, 3), synthetic)
-
-
-def test_mappings_do_not_mix_with_other_rows() -> None:
-    with pytest.raises(ArgumentError, match="of the same kind"):
-        check(make_rows(1, 3), TensorDataset(torch.arange(5)))
-    with pytest.raises(ArgumentError, match="of the same kind"):
-        check(TensorDataset(torch.arange(5)), make_rows(1, 3))
-    check(TensorDataset(torch.arange(5)), TensorDataset(torch.arange(5)))

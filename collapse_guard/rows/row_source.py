@@ -8,6 +8,9 @@ from torch.utils.data import IterableDataset
 from collapse_guard.arguments import MOST
 from collapse_guard.errors import bad_argument
 
+Columns = dict[str, object]
+"""Columns by name, and their types; None where a type is not declared."""
+
 _ROWS_AT_A_TIME = 1024
 
 
@@ -50,26 +53,50 @@ class RowSource:
         for start in range(0, len(self), _ROWS_AT_A_TIME):
             yield start, self.read(range(start, min(start + _ROWS_AT_A_TIME, len(self))))
 
-    def columns(self) -> dict[str, object] | None:
+    def columns(self) -> Columns | None:
         """The rows' columns and, where the source declares them, their types (else None).
 
         The keys of the first row where the source does not name its columns; None where rows are
         not mappings. There must be a row.
         """
-        names = getattr(self._rows, "column_names", None)
-        if names is None:
-            first = self._rows[0]
-            if not isinstance(first, Mapping):
-                return None
-            names = first.keys()
-        features = getattr(self._rows, "features", None) or {}
-        return {name: features.get(name) for name in names}
+        declared = declared_columns(self._rows)
+        if declared is not None:
+            return declared
+        first = self._rows[0]
+        return dict.fromkeys(first) if isinstance(first, Mapping) else None
 
     def narrowed(self, columns: Sequence[str]) -> "RowSource":
         """The same rows, with only these columns read where the source can do so."""
         if not hasattr(self._rows, "select_columns"):
             return self
         return RowSource(self.name, self._rows.select_columns(list(columns)).with_format("numpy"))
+
+    def in_arrow(self, columns: Sequence[str]) -> Any:
+        """A view of some columns that is read as Arrow tables; None where the rows have none.
+
+        Args:
+            columns: Their names, of those that `columns` knows.
+        """
+        rows: Any = self._rows
+        if not (hasattr(rows, "with_format") and hasattr(rows, "features")):
+            return None
+        return rows.select_columns(list(columns)).with_format("arrow")
+
+
+def declared_columns(rows: Any) -> Columns | None:
+    """The columns that rows of any kind say they have, and their types where they say those.
+
+    Args:
+        rows: Rows, or a stream of them; a Hugging Face data set of either kind names its columns.
+
+    Returns:
+        None where they do not say.
+    """
+    names = getattr(rows, "column_names", None)
+    if names is None:
+        return None
+    features = getattr(rows, "features", None) or {}
+    return {name: features.get(name) for name in names}
 
 
 def read_rows(rows: Rows, indices: Sequence[int]) -> list[Any]:
@@ -80,10 +107,15 @@ def read_rows(rows: Rows, indices: Sequence[int]) -> list[Any]:
     return list(read_batch(list(indices)))
 
 
-def _checked(name: str, rows: Any) -> Rows:
-    by_number = hasattr(rows, "__len__") and hasattr(rows, "__getitem__")
+def can_be_read_by_number(rows: Any) -> bool:
+    """Whether rows are more than a stream: they have a length and can be asked for by number."""
     # Torch gives its streams a `__getitem__` too, which only raises.
-    if not by_number or isinstance(rows, IterableDataset):
+    is_stream = isinstance(rows, IterableDataset)
+    return hasattr(rows, "__len__") and hasattr(rows, "__getitem__") and not is_stream
+
+
+def _checked(name: str, rows: Any) -> Rows:
+    if not can_be_read_by_number(rows):
         raise bad_argument(
             name,
             expected="rows with a length that can be read by number",
@@ -100,38 +132,3 @@ def _checked(name: str, rows: Any) -> Rows:
         )
     checked: Rows = rows
     return checked
-
-
-def check_same_columns(first: RowSource, other: RowSource) -> None:
-    """Refuse sources whose rows a collator could not put into one batch.
-
-    Raises:
-        ArgumentError: A column is in one source only, or has two types. Types are compared where
-            both sources declare them.
-    """
-    ours, theirs = first.columns(), other.columns()
-    if ours is None or theirs is None:
-        if (ours is None) != (theirs is None):
-            raise bad_argument(
-                other.name,
-                expected=f"rows of the same kind as those of {first.name}",
-                given="rows with column names" if ours is None else "rows without column names",
-                hint="make the rows of all sources mappings, or of none",
-            )
-        return
-    if ours.keys() != theirs.keys():
-        raise bad_argument(
-            other.name,
-            expected=f"the columns of {first.name} rows {sorted(ours)}",
-            given=sorted(theirs),
-            hint=f"only {first.name} rows have {sorted(ours.keys() - theirs.keys())}, only "
-            f"{other.name} rows have {sorted(theirs.keys() - ours.keys())}; rename or remove them",
-        )
-    for name, ours_type in ours.items():
-        if None not in (ours_type, theirs[name]) and ours_type != theirs[name]:
-            raise bad_argument(
-                other.name,
-                expected=f"column {name!r} of the {first.name} rows' type {ours_type}",
-                given=theirs[name],
-                hint=f"{other.name}.cast({first.name}.features) gives both the same types",
-            )

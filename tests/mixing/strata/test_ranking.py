@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.mixing import MixGuard, Source
-from collapse_guard.mixing.strata.quality import rank_by_quality
+from collapse_guard.mixing import MixGuard, RareBoost, Source
+from collapse_guard.mixing.strata.ranking import rank_by_quality
 from tests.mixing.conftest import Count
 
 
@@ -66,9 +66,7 @@ def test_quality_and_rarity_work_together() -> None:
         block_size=10,
         length=10_000,
         max_repeats=50,
-        rare_boost=3.0,
-        rarity=np.arange(1000),
-        num_strata=2,
+        boost=RareBoost(3.0, by=np.arange(1000), num_strata=2),
     )
     located = guard.locate(range(10_000))
     times = np.bincount(located.row[located.is_human]).reshape(2, 250, 2).mean(axis=1)

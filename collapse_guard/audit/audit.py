@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from collapse_guard.audit.leaks import LeakedRows, encoder, find_leaks
+from collapse_guard.audit.leaks import LeakedRows, find_leaks
 from collapse_guard.audit.near_duplicates import Bands
-from collapse_guard.audit.report import ContentsReport, EmptyRows
+from collapse_guard.audit.report import AuditReport, EmptyRows
 from collapse_guard.audit.scan import scan
 from collapse_guard.audit.shared_rows import find_shared
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
-from collapse_guard.rows.column import Column
-from collapse_guard.rows.map_rows import Rows, RowSource
+from collapse_guard.rows.column import Column, encoder
+from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.schema import find_differences
 from collapse_guard.rows.source import Kind
 
@@ -33,14 +33,14 @@ class LabelledRows(Protocol):
         """Whether people wrote them: "human" or "synthetic"."""
 
 
-def check_contents(
+def audit_rows(
     sources: Sequence[LabelledRows],
     *,
     column: str | None = None,
     panel: HeldOutPanel | None = None,
     tokenizer: Tokenizer | None = None,
     near: float | None = 0.8,
-) -> ContentsReport:
+) -> AuditReport:
     """Look for rows that should not be trained on, and say which they are.
 
     * *Shared* rows: synthetic rows that a human source holds too, identical or nearly so. They are
@@ -77,7 +77,7 @@ def check_contents(
         >>> human = Source([{"text": "it was a bright cold day in april"}], "books", "human")
         >>> copied = {"text": "It was a bright, cold day in April."}
         >>> web = Source([copied, {"text": " "}], "web", "synthetic")
-        >>> print(check_contents([human, web]))
+        >>> print(audit_rows([human, web]))
         3 rows checked: 1 of books, 2 of web
         web: 1 row stands in books too, 0 identical and 1 nearly so: 0 like 0 (100%)
         web: 1 empty row: 1
@@ -92,7 +92,8 @@ def check_contents(
             given=names,
             hint="name them apart",
         )
-    columns = [Column(source.rows, source.name, source.kind, column) for source in sources]
+    opened = [RowSource(source.name, source.rows) for source in sources]
+    columns = [Column(source, column) for source in opened]
     if len({own.is_text for own in columns}) > 1:
         raise bad_argument(
             "column",
@@ -117,15 +118,15 @@ def check_contents(
     scans = [scan(own, bands) for own in columns]
     empty = [EmptyRows(one.column.name, one.is_empty.nonzero()[0]) for one in scans]
     shared = find_shared(
-        [one for one in scans if one.column.kind == "human"],
-        [one for one in scans if one.column.kind == "synthetic"],
+        [one for one, source in zip(scans, sources, strict=True) if source.kind == "human"],
+        [one for one, source in zip(scans, sources, strict=True) if source.kind == "synthetic"],
         near=near,
     )
-    return ContentsReport(
+    return AuditReport(
         num_rows={own.name: len(own) for own in columns},
         near=near,
         shared=tuple(shared),
         leaked=None if leaked is None else tuple(part for part in leaked if len(part.rows)),
         empty=tuple(part for part in empty if len(part.rows)),
-        differences=tuple(find_differences({s.name: RowSource(s.name, s.rows) for s in sources})),
+        differences=tuple(find_differences({source.name: source for source in opened})),
     )

@@ -1,7 +1,7 @@
 import torch
 from hypothesis import given, strategies as st
 
-from collapse_guard.model.padding import left_aligned
+from collapse_guard.model.inputs import left_aligned
 
 
 @given(
