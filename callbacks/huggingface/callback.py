@@ -39,8 +39,9 @@ class CollapseGuardCallback(TrainerCallback):
     records of their own in `state.log_history`, and in every tracker that the run reports to; the
     run's own records stay as they are without the callback. A look at the whole panel is logged
     when it is taken, the latest of the small ones when the run itself logs (`logging_steps`), and
-    any that raises an alert at once. The logged keys are those of `collapse_guard.callbacks.records`
-    with `eval_` before them, as in `eval_collapse/tail_retention`.
+    any that raises an alert at once. The logged keys are those of
+    `collapse_guard.callbacks.records` with `eval_` before them, as in
+    `eval_collapse/tail_retention`.
 
     The same values, of the whole panel, are put into the metrics of each evaluation, so that
     `metric_for_best_model="eval_collapse/tail_retention"` and an `EarlyStoppingCallback` can use

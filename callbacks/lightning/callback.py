@@ -61,7 +61,7 @@ class CollapseGuard(Callback):
     | --- | --- |
     | `"log"` | nothing beyond the sink |
     | `"save"` | a checkpoint of this step, beside the run's others; training goes on |
-    | `"stop"` | training ends: Lightning validates once more, and keeps to its `min_steps` |
+    | `"stop"` | training ends, after a last validation, and not before `min_steps`, `min_epochs` |
     | `"save_and_stop"` | both |
     | a function | called with the alert on every process; may return one of the words above |
 

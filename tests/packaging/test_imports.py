@@ -13,6 +13,7 @@ OPTIONAL = (
     "apprise",
     "datasets",
     "evaluate",
+    "ignite",
     "jinja2",
     "lightning",
     "matplotlib",
