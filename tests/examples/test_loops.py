@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from collapse_guard import CollapseMonitor
+from collapse_guard.callbacks import WatchSession
 from collapse_guard.examples.loops.tiny_language_model import (
     ROW,
     VOCAB_SIZE,
@@ -73,6 +74,25 @@ def check(output: str, steps: int) -> None:
 )
 def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str) -> None:
     check(run(*launcher, "-m", module, "--steps", "40"), steps=40)
+
+
+@pytest.mark.slow
+def test_an_alert_saves_and_stops(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    module = "collapse_guard.examples.loops.plain_pytorch"
+    actions = ("--on-alert", "save_and_stop", "--checkpoint", str(path))
+    output = run(sys.executable, "-m", module, "--steps", "200", *actions)
+    checkpoint = torch.load(path, weights_only=True)
+    step = checkpoint["step"]
+    assert [int(looked) for looked, _ in LOOKS.findall(output)][-1] == step < 200
+    # What was saved can be gone on with.
+    model, monitor = TinyLanguageModel(), CollapseMonitor(human_text()[1])
+    model.load_state_dict(checkpoint["model"])
+    session = WatchSession(monitor, on_error="raise")
+    session.load_state_dict(checkpoint["session"])
+    session.start(model, step)
+    assert [alert.step for alert in monitor.alerts] == [step] * len(monitor.alerts)
+    assert f" at step {step}, " in output
 
 
 def test_the_model_is_causal_and_can_be_watched() -> None:
