@@ -1,4 +1,4 @@
-"""Callbacks that watch a training run for collapse: one framework a file.
+"""What watches a training run for collapse: a session for any loop, and frameworks' callbacks.
 
 Names are imported on first use, so that a user of one framework never pays for another, and a
 framework that is not installed is missed only by those who ask for its callback.
@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from collapse_guard.callbacks.huggingface.callback import CollapseGuardCallback
     from collapse_guard.callbacks.huggingface.mix_ledger import MixLedgerCallback
     from collapse_guard.callbacks.lightning.callback import CollapseGuard
+    from collapse_guard.callbacks.session import WatchSession
 
 _HOME = {
     "CollapseGuard": "lightning.callback",
     "CollapseGuardCallback": "huggingface.callback",
     "MixLedgerCallback": "huggingface.mix_ledger",
+    "WatchSession": "session",
 }
 
-__all__ = ["CollapseGuard", "CollapseGuardCallback", "MixLedgerCallback"]
+__all__ = ["CollapseGuard", "CollapseGuardCallback", "MixLedgerCallback", "WatchSession"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""Checks of the arguments that all callbacks share."""
+"""Checks of what a session is given."""
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.monitor import CollapseMonitor
@@ -34,7 +34,3 @@ def check_name(name: str) -> str:
             hint='"collapse" is the default',
         )
     return name
-
-
-def do_nothing() -> None:
-    """What ends something that has not begun."""

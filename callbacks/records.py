@@ -1,4 +1,16 @@
-"""What callbacks log of a reading."""
+"""What is logged of a look, under which keys: the same in every framework, and in none.
+
+With `name="collapse"`:
+
+| key | what it is |
+| --- | --- |
+| `collapse/<reading>` | each reading in `monitor.reading_names`; small looks have a part |
+| `collapse/<reading>_se` | standard error of tail_retention, head_retention, tail_gap |
+| `collapse/alerts` | number of alerts so far |
+| `collapse/overhead` | share of the training time that all looks so far have taken |
+
+The Hugging Face Trainer's callback puts `eval_` before each: `eval_collapse/tail_retention`.
+"""
 
 import math
 
@@ -14,10 +26,8 @@ def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
         monitor: The monitor that took it.
 
     Returns:
-        Python floats, which every tracker and checkpoint takes, by name: the readings, the standard
-        errors of those that log it as `<reading>_se`, `alerts` (how many so far) and
-        `overhead` (the share of the training time that looks have taken). What is not a number is
-        left out.
+        Python floats, which every tracker and checkpoint takes, by the keys above without the name.
+        What is not a number is left out.
     """
     values: dict[str, float] = dict(reading)
     for kind in monitor.readings:

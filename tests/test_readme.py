@@ -86,7 +86,7 @@ def test_every_block_runs(
     assert len(BLOCKS) == 3
     for block in BLOCKS:
         exec(compile(block, str(README), "exec"), what_a_user_has)
-    trainer = what_a_user_has["guard"]._records.trainer
+    trainer = what_a_user_has["guard"]._trainer
     logged = [set(record) for record in trainer.state.log_history]
     assert any("eval_collapse/tail_retention" in record for record in logged)
     assert "% human" in capsys.readouterr().out

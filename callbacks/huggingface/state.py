@@ -1,7 +1,9 @@
-"""How a callback's state gets into the checkpoints of a Hugging Face Trainer, and out of them."""
+"""How a session's state gets into the checkpoints of a Hugging Face Trainer, and out of them."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.monitor.monitor import CollapseMonitor
 
@@ -11,37 +13,70 @@ from transformers import TrainerState  # noqa: E402
 
 
 class CheckpointedState:
-    """A monitor's state in that of a Trainer, which is written with every checkpoint.
+    """A session's state in that of a Trainer, which is written with every checkpoint.
 
     Kept there at every step, since the Trainer does not ask when it saves. `ExportableState`, which
     it does ask, would have it replace the user's callback when it resumes, and fail on checkpoints
     from before there was a callback.
+
+    What is kept is `monitor`, the monitor's state, and `unlogged`, the record that waits to be
+    logged, or None. The Trainer logs it at whichever step it has come to, so that its own step is
+    not kept.
 
     Args:
         name: What tells two callbacks apart.
     """
 
     def __init__(self, name: str) -> None:
+        self._name = name
         # Unlike any class name: the Trainer rebuilds callbacks whose class it finds among the keys.
         self._key = f"collapse_guard/{name}"
 
-    def of(self, state: TrainerState) -> dict[str, Any] | None:
-        """What was kept: `monitor` and `unlogged`. None where nothing was."""
-        return _states(state).get(self._key)
+    def of(self, state: TrainerState) -> dict[str, Any]:
+        """What was kept, as a session loads it; empty where nothing was."""
+        kept = _states(state).get(self._key)
+        if kept is None:
+            return {}
+        unlogged = kept.get("unlogged")
+        return {
+            **kept,
+            "latest": {},
+            "unlogged": None if unlogged is None else [state.global_step, unlogged],
+        }
 
-    def keep(
-        self, state: TrainerState, monitor: CollapseMonitor, unlogged: dict[str, float] | None
-    ) -> None:
-        """Keep all, after a look, or after something was logged."""
-        _states(state)[self._key] = {"monitor": monitor.state_dict(), "unlogged": unlogged}
+    def keep(self, state: TrainerState, session: Mapping[str, Any]) -> None:
+        """Keep all that a session tells, after a look, or after something was logged."""
+        if session:
+            unlogged = session["unlogged"]
+            _states(state)[self._key] = {
+                "monitor": session["monitor"],
+                "unlogged": None if unlogged is None else unlogged[1],
+            }
 
     def keep_timing(self, state: TrainerState, monitor: CollapseMonitor) -> None:
         """Keep what has changed after a step without a look, which costs next to nothing."""
-        kept = self.of(state)
-        if kept is None:
-            self.keep(state, monitor, None)
-        else:
+        kept = _states(state).get(self._key)
+        if kept is not None:
             kept["monitor"].update(monitor.timing_state())
+
+    def refuse_another(self, state: TrainerState) -> None:
+        """Refuse a second callback of the name, when training begins.
+
+        Raises:
+            ArgumentError: Somebody has kept something in our place already.
+        """
+        # A training begins with an empty state: who has kept something there is another.
+        if not state.global_step and self._key in _states(state):
+            raise self.name_is_taken()
+
+    def name_is_taken(self) -> ArgumentError:
+        """What a second callback of the name is told."""
+        return bad_argument(
+            "name",
+            expected="a name that no other callback of this trainer has",
+            given=self._name,
+            hint='construct one of the two with another name, such as name="code"',
+        )
 
 
 def _states(state: TrainerState) -> dict[str, Any]:

@@ -19,6 +19,37 @@ ModelGetter = Callable[[LightningModule], torch.nn.Module]
 Forward = Callable[[LightningModule, torch.Tensor], Any]
 
 
+def model_getter(model: ModelGetter | None, forward: Forward | None) -> ModelGetter:
+    """What gets the language model out of a module, as the callback's arguments say.
+
+    Raises:
+        ArgumentError: Both are given. The function returned raises it where what it gets is no
+            model, or where the model is not told and not obvious.
+    """
+    if model is not None and forward is not None:
+        raise bad_argument(
+            "forward",
+            expected="None where `model` is given",
+            given=forward,
+            hint="give the one that calls the language model",
+        )
+
+    def found(pl_module: LightningModule) -> torch.nn.Module:
+        if forward is not None:
+            return ByFunction(pl_module, forward)
+        language_model = (model or obvious_model)(pl_module)
+        if not isinstance(language_model, torch.nn.Module):
+            raise bad_argument(
+                "model",
+                expected="a function that returns a torch.nn.Module",
+                given=language_model,
+                hint="give model=lambda pl_module: pl_module.net, or forward=",
+            )
+        return language_model
+
+    return found
+
+
 def obvious_model(pl_module: LightningModule) -> torch.nn.Module:
     """The only language model among a module's attributes.
 

@@ -1,1 +1,1 @@
-"""Loops without a trainer: the monitor in plain PyTorch, and in Accelerate."""
+"""Loops without a callback of this package: in plain PyTorch, Accelerate, and PyTorch Ignite."""

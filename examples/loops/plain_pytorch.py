@@ -4,7 +4,8 @@ import argparse
 
 import torch
 
-from collapse_guard import Budget, CollapseMonitor, FailureGuard
+from collapse_guard import Alert, Budget, CollapseMonitor
+from collapse_guard.callbacks import WatchSession
 from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -19,6 +20,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200, help="training steps")
     parser.add_argument("--overhead", type=float, default=0.1, help="the monitor's share of time")
+    parser.add_argument("--on-alert", default="log", help="log, save, stop or save_and_stop")
+    parser.add_argument("--checkpoint", default="checkpoint.pt", help="the file for save")
     arguments = parser.parse_args()
 
     human_rows, panel = human_text()
@@ -27,21 +30,27 @@ def main() -> None:
     batches = rows[torch.randint(len(rows), (arguments.steps, 16))]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
+    def log(record: dict[str, float], step: int) -> None:
+        print(f"step {step:4d}  {told(record)}")
+
+    def tell(alert: Alert) -> None:
+        print(f"{alert.severity}: {alert.message}")
+
+    def save(step: int) -> None:
+        state = {"model": model.state_dict(), "session": session.state_dict(), "step": step}
+        torch.save(state, arguments.checkpoint)
+
     monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
-    monitor.start(model)
-    failures = FailureGuard()
+    session = WatchSession(monitor, on_alert=arguments.on_alert, sink=tell, log=log, save=save)
+    session.start(model)
     for step, batch in enumerate(batches, start=1):
-        loss = next_token_loss(model, batch)
-        loss.backward()
+        next_token_loss(model, batch).backward()
         optimizer.step()
         optimizer.zero_grad()
-        with failures.contained("looking at the model"):
-            if reading := monitor.observe(model, step):
-                print(f"step {step:4d}  loss {loss:.3f}  {told(reading)}")
-    last = monitor.look(model, arguments.steps)
-    print(f"end  {told(last)}  overhead {monitor.overhead_spent:.1%}")
-    for alert in monitor.alerts:
-        print(f"{alert.severity}: {alert.message}")
+        if session.step(model, step):
+            break
+    session.end(model, step)
+    print(f"end  overhead {monitor.overhead_spent:.1%}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pydoc_data.topics import topics
 
 import torch
 from torch.nn import functional as F
 
-from collapse_guard import HeldOutPanel, HumanReference, Reading, sample
+from collapse_guard import HeldOutPanel, HumanReference, sample
 
 ROW = 32
 """Tokens of one training row."""
@@ -97,9 +98,9 @@ def written_by(model: torch.nn.Module, rows: torch.Tensor, *, count: int = 256) 
     return torch.cat([prompts, text], dim=1)
 
 
-def told(reading: Reading) -> str:
-    """The reading to watch first, with its standard error."""
-    value, error = reading["tail_retention"], reading.standard_errors["tail_retention"]
+def told(record: Mapping[str, float]) -> str:
+    """The reading to watch first, with its standard error, of what a session logs."""
+    value, error = (record[f"collapse/tail_retention{end}"] for end in ("", "_se"))
     return f"tail retention {value:.3f} ± {error:.3f}"
 
 

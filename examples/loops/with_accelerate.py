@@ -5,7 +5,8 @@ import argparse
 import torch
 from accelerate import Accelerator
 
-from collapse_guard import Budget, CollapseMonitor, MixGuard
+from collapse_guard import Alert, Budget, CollapseMonitor, MixGuard
+from collapse_guard.callbacks import WatchSession
 from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -40,30 +41,33 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
 
+    def log(record: dict[str, float], step: int) -> None:
+        accelerator.print(f"step {step:4d}  {told(record)}")
+        accelerator.log(record, step)
+
+    def tell(alert: Alert) -> None:
+        print(f"{alert.severity}: {alert.message}")
+
     monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
-    monitor.start(model)
+    session = WatchSession(monitor, sink=tell, log=log)
+    # From now on `accelerator.save_state` and `load_state` include what it knows.
+    accelerator.register_for_checkpointing(session)
+    session.start(model)
     step = 0
-    while step < arguments.steps:
+    while step < arguments.steps and not session.should_stop:
         for batch in loader:
             with accelerator.accumulate(model):
                 loss = next_token_loss(model, batch["input_ids"])
                 accelerator.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad()
-            # Not after every batch: the weights change with the last of a step.
-            if not accelerator.sync_gradients:
-                continue
-            step += 1
-            # On every process, since all share the work.
-            if reading := monitor.observe(model, step):
-                accelerator.print(f"step {step:4d}  loss {loss:.3f}  {told(reading)}")
-                accelerator.log(dict(reading), step=step)
-            if step == arguments.steps:
+            # The weights change with the last batch of a step. On every process, since all share
+            # the work.
+            step += accelerator.sync_gradients
+            if session.step(model, step) or step == arguments.steps:
                 break
-    last = monitor.look(model, step)
-    accelerator.print(f"end  {told(last)}  overhead {monitor.overhead_spent:.1%}")
-    for alert in monitor.alerts:
-        accelerator.print(f"{alert.severity}: {alert.message}")
+    session.end(model, step)
+    accelerator.print(f"end  overhead {monitor.overhead_spent:.1%}")
     accelerator.end_training()
 
 

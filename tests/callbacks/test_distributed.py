@@ -1,4 +1,4 @@
-"""Trainers on two processes: readings as on one, one decision, one set of alerts, and no hang."""
+"""Runs on two processes: readings as on one, one decision, one set of alerts, and no hang."""
 
 import logging
 from collections.abc import Callable
@@ -9,24 +9,27 @@ import lightning.pytorch as pl
 import pytest
 import torch
 import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 from transformers import TrainerCallback
 
 from collapse_guard import Alert, Budget, CollapseMonitor, EveryNSteps, Threshold
-from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback
+from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, WatchSession
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.huggingface.runs import make_trainer
 from tests.callbacks.lightning.runs import LanguageModule, make_trainer as make_lightning, rows
 from tests.paces import Scripted
-from tests.processes import on_launched_processes, uneven_clock
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.processes import WORLD, on_launched_processes, uneven_clock
+from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 PANEL = tiny_panel(documents=4)
+ROWS = torch.tensor(zipf_documents(48, length=16, seed=9))
 STOP = 6
 """At the second look at everything after the start the second process wants to save and stop."""
 
 CHECKPOINTS = (
     f"checkpoint-{STOP}/model.safetensors",
     f"checkpoints/collapse-alert-{STOP}.ckpt",
+    f"session-{STOP}.pt",
 )
 """Where the trainers write a checkpoint that an alert asked for."""
 
@@ -41,15 +44,15 @@ class Diary(CollapseMonitor):
             self._run.schedule = Scripted(windows)
 
     def start(self, *args: Any, **kwargs: Any) -> Reading:
-        return self._kept(super().start(*args, **kwargs))
+        return self._noted(super().start(*args, **kwargs))
 
     def observe(self, *args: Any, **kwargs: Any) -> Reading:
-        return self._kept(super().observe(*args, **kwargs))
+        return self._noted(super().observe(*args, **kwargs))
 
     def look(self, *args: Any, **kwargs: Any) -> Reading:
-        return self._kept(super().look(*args, **kwargs))
+        return self._noted(super().look(*args, **kwargs))
 
-    def _kept(self, reading: Reading) -> Reading:
+    def _noted(self, reading: Reading) -> Reading:
         self.looks += [reading] if reading else []
         return reading
 
@@ -162,7 +165,40 @@ def with_lightning(monitor: Diary, folder: Path, then: Then, **arguments: Any) -
     return seen(monitor, told, trainer.global_step, module.net)
 
 
-TRAINERS: dict[str, Callable[..., dict[str, Any]]] = {"hf": with_hf, "lightning": with_lightning}
+def with_session(monitor: Diary, folder: Path, then: Then, **arguments: Any) -> Any:
+    if not dist.is_initialized():
+        dist.init_process_group("gloo")
+    told: list[Alert] = []
+    torch.manual_seed(3)
+    net = tiny_gpt2(dropout=0.1)
+    net = broken_on_second(net) if arguments.pop("broken", False) else net
+    model = DistributedDataParallel(net)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+
+    def save(step: int) -> None:
+        if dist.get_rank() == 0:
+            torch.save(net.state_dict(), folder / f"session-{step}.pt")
+
+    session = WatchSession(monitor, sink=told.append, save=save, **arguments)
+    session.start(model)
+    then(net, 0)
+    for step in range(1, 21):
+        mine = ROWS[step * WORLD + dist.get_rank()][None]
+        optimizer.zero_grad()
+        model(input_ids=mine, labels=mine).loss.backward()
+        optimizer.step()
+        then(net, step)
+        if session.step(model, step):
+            break
+    session.end(model, step)
+    return seen(monitor, told, step, net)
+
+
+TRAINERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "hf": with_hf,
+    "lightning": with_lightning,
+    "session": with_session,
+}
 
 
 def work(name: str, folder: Path) -> dict[str, Any]:

@@ -19,7 +19,12 @@ from torch.utils.data import DataLoader
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 
 from collapse_guard import Budget, CollapseMonitor, EveryNSteps, MixGuard, Sampling, Threshold
-from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, MixLedgerCallback
+from collapse_guard.callbacks import (
+    CollapseGuard,
+    CollapseGuardCallback,
+    MixLedgerCallback,
+    WatchSession,
+)
 from collapse_guard.errors import ScoringError
 from collapse_guard.failures import FailureGuard
 from collapse_guard.readings.prequential import PrequentialReader
@@ -142,6 +147,41 @@ def in_loop(run: Run) -> torch.optim.Optimizer:
     return optimizer
 
 
+def in_session(run: Run) -> torch.optim.Optimizer:
+    """A loop of one's own that a session watches, with all that it can do."""
+    model, setting = run.model, run.setting
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    session = None
+    if run.monitor is not None:
+        session = WatchSession(
+            run.monitor,
+            on_alert="save",
+            on_error=run.on_error,
+            log=lambda record, step: None,
+            save=lambda step: torch.save(session.state_dict(), run.folder / f"{step}.pt"),
+            log_every_n_steps=3,
+        )
+        session.start(model)
+        session.read_along(lambda reader: reader.watch(model, batch_size=BATCH))
+    loader, passes, step = setting.loader(run.rows), 0, 0
+    for _ in range(EPOCHS):
+        for batch in loader:
+            model(**batch).loss.backward()
+            passes += 1
+            if passes % setting.accumulation:
+                continue
+            step += 1
+            optimizer.step()
+            optimizer.zero_grad()
+            if session is not None:
+                session.step(model, step)
+                if setting.evaluated and step % 4 == 0:
+                    session.look(model, step)
+    if session is not None:
+        session.end(model, step)
+    return optimizer
+
+
 def in_hf(run: Run) -> torch.optim.Optimizer:
     """The Hugging Face Trainer."""
     setting = run.setting
@@ -194,7 +234,7 @@ def in_lightning(run: Run) -> torch.optim.Optimizer:
 
 
 Loop = Callable[[Run], torch.optim.Optimizer]
-LOOPS: tuple[Loop, ...] = (in_loop, in_hf, in_lightning)
+LOOPS: tuple[Loop, ...] = (in_loop, in_session, in_hf, in_lightning)
 
 
 def traced(
@@ -211,7 +251,7 @@ def traced(
     witness = Witness(model)
     monitor = None if kind is None else setting.monitor(kind, rows)
     end: Callable[[], None] = lambda: None  # noqa: E731
-    # The callbacks let the reader in by themselves.
+    # A session, and the callbacks, let the reader in by themselves.
     if monitor is not None and monitor.prequential is not None and loop is in_loop:
         end = monitor.prequential.watch(model, batch_size=BATCH)
     optimizer = loop(Run(setting, folder, model, rows, monitor, on_error))
@@ -338,12 +378,13 @@ class LeavesHook(Saboteur):
         (LeavesHook, "hooks"),
     ],
 )
+@pytest.mark.parametrize("loop", [in_loop, in_session])
 def test_the_test_sees_what_a_monitor_may_not_do(
-    kind: type[Saboteur], seen: str, folder: Path
+    loop: Loop, kind: type[Saboteur], seen: str, folder: Path
 ) -> None:
     setting = Setting(sampled=False)
-    trace, _ = traced(in_loop, setting, folder, kind)
-    assert seen in differences(trace, untouched(in_loop, setting, folder))
+    trace, _ = traced(loop, setting, folder, kind)
+    assert seen in differences(trace, untouched(loop, setting, folder))
 
 
 @pytest.mark.parametrize("loop", [in_hf, in_lightning])

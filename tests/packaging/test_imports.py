@@ -13,6 +13,7 @@ OPTIONAL = (
     "apprise",
     "datasets",
     "evaluate",
+    "ignite",
     "jinja2",
     "lightning",
     "matplotlib",
@@ -74,6 +75,14 @@ sys.modules.update(dict.fromkeys({OPTIONAL!r}))
 import {", ".join(core_modules())}
 from collapse_guard import *
 """)
+
+
+def test_a_loop_of_ones_own_is_watched_without_an_optional_package() -> None:
+    added = _modules_added(
+        "from collapse_guard.callbacks import WatchSession", after="import numpy, torch"
+    )
+    assert "collapse_guard.callbacks.session" in added
+    assert {name.partition(".")[0] for name in added}.isdisjoint(OPTIONAL)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,367 @@
+"""What watching a run comes to, in every framework and in none: look, log, tell, act, resume."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import torch
+
+from collapse_guard.alerts.rules import Alert
+from collapse_guard.alerts.sinks import AlertSink, log_alert
+from collapse_guard.arguments import whole_number
+from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
+from collapse_guard.callbacks.arguments import check_monitor, check_name
+from collapse_guard.callbacks.records import record_keys, record_of
+from collapse_guard.distributed import is_first_process
+from collapse_guard.errors import bad_argument
+from collapse_guard.failures import FailureGuard, OnError
+from collapse_guard.model.schedule_free import is_schedule_free
+from collapse_guard.monitor.look import Look
+from collapse_guard.monitor.monitor import CollapseMonitor
+from collapse_guard.readings.prequential import PrequentialReader
+
+logger = logging.getLogger("collapse_guard")
+
+Log = Callable[[dict[str, float], int], object]
+"""Takes a record, as `record_of` makes it, and the step that it is of."""
+
+Save = Callable[[int], object]
+"""Writes a checkpoint of this step."""
+
+Watch = Callable[[PrequentialReader], Callable[[], None]]
+"""Lets a reader read along with the training passes, and returns what ends that."""
+
+
+class WatchSession:
+    """Watches one training run: asks a monitor, logs what it reads, and acts on its alerts.
+
+    A loop of your own calls `start` before its first step, `step` after every optimizer step, and
+    `end` after the last; each framework's callback makes the same calls. In a distributed run every
+    process makes them, and all take the same decisions.
+
+    The monitor looks at the whole panel at the start, at the end and when `look` is called, and in
+    between at as much as its pace allows. A look at the whole panel, and one that raises an alert,
+    is logged when it is taken; of smaller ones the latest, every `log_every_n_steps` steps. What is
+    logged, under which keys, says `collapse_guard.callbacks.records`.
+
+    What fails in here is reported to the logger `collapse_guard`, once for each kind of failure,
+    and training goes on, exactly as without the session: same weights, random states and data.
+
+    What an alert that is more than "info" does beyond the sink, on all processes alike:
+
+    | on_alert | what happens |
+    | --- | --- |
+    | `"log"` | nothing |
+    | `"save"` | `save` is called; training goes on |
+    | `"stop"` | `should_stop` is true from now on, and `stop` is called |
+    | `"save_and_stop"` | both |
+    | a function | called with the alert on every process; may return one of the words above |
+
+    Args:
+        monitor: The monitor to ask. One that has been started keeps its start (a chain of runs is
+            measured against its first model this way); any other starts when the session does.
+        on_alert: What an alert makes the run do: see above.
+        sink: Called with each alert, on the first process.
+        on_error: `"report"` logs what fails in here, `"raise"` raises it. Or a guard of your own,
+            which other parts of the loop may share.
+        name: The part of the logged keys that tells two sessions apart.
+        log: Called with a record and its step, on every process, such as `accelerator.log`.
+        save: Called with the step at which an alert asks for a checkpoint, on every process.
+        log_every_n_steps: How often small looks are logged: 1 for each of them, None for when
+            `flush` is called.
+        prefix: What logged keys begin with, before the name.
+        stop: Called when an alert stops the run, on every process.
+        on_change: Called whenever `latest` and `state_dict` tell of another look, or of another
+            record that is logged.
+
+    Attributes:
+        monitor: As given.
+        name: As given.
+        log_every_n_steps: As given; may be set between two steps.
+        should_stop: Whether an alert has asked that training stop.
+
+    Raises:
+        ArgumentError: At construction, for an argument that cannot work.
+
+    Example:
+        ::
+
+            session = WatchSession(CollapseMonitor(panel), on_alert="stop", log=accelerator.log)
+            session.start(model)
+            for step, batch in enumerate(loader, start=1):
+                train_on(batch)
+                if session.step(model, step):
+                    break
+            session.end(model, step)
+    """
+
+    def __init__(
+        self,
+        monitor: CollapseMonitor,
+        *,
+        on_alert: OnAlert = "log",
+        sink: AlertSink = log_alert,
+        on_error: OnError | FailureGuard = "report",
+        name: str = "collapse",
+        log: Log | None = None,
+        save: Save | None = None,
+        log_every_n_steps: int | None = 1,
+        prefix: str = "",
+        stop: Callable[[], object] | None = None,
+        on_change: Callable[[], object] | None = None,
+    ) -> None:
+        self.monitor = check_monitor(monitor)
+        self.name = check_name(name)
+        self.log_every_n_steps = log_every_n_steps
+        if log_every_n_steps is not None:
+            self.log_every_n_steps = whole_number(
+                "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
+            )
+        self.should_stop = False
+        self._on_alert = check_on_alert(on_alert)
+        if save is None and on_alert in ("save", "save_and_stop"):
+            raise _no_save()
+        self._sink = sink
+        self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
+        self._prefix = f"{prefix}{name}/"
+        self._log, self._save, self._stop, self._on_change = log, save, stop, on_change
+        self._latest: dict[str, float] = {}
+        self._unlogged: tuple[int, dict[str, float]] | None = None
+        self._full: dict[str, float] = {}
+        self._step, self._full_step = 0, -1
+        self._has_begun, self._is_resumed = False, False
+        self._stop_reading: Callable[[], None] | None = None
+
+    @property
+    def latest(self) -> Mapping[str, float]:
+        """The latest value of each logged key, NaN where there is none; empty before `start`."""
+        return self._latest
+
+    def start(
+        self, model: torch.nn.Module, step: int = 0, *, optimizer: object | None = None
+    ) -> None:
+        """Take the run's start, or take it up from the state that was loaded.
+
+        Args:
+            model: The causal language model that is trained, as it is before the first step.
+            step: Optimizer steps so far: more than 0 in a run that is resumed.
+            optimizer: Where it is a schedule-free one, the averaged weights are looked at, which
+                are what it trains; no other makes a difference.
+        """
+        self._has_begun, self.should_stop = True, False
+        self._step, self._full_step, self._full = step, -1, {}
+        if self._is_resumed:
+            self._is_resumed = False
+            self._tell_change()
+            return
+        # A value that a framework looks for and does not find may end the run; one that is not a
+        # number is missing for a reason that was reported.
+        self._latest, self._unlogged = self._nothing(), None
+        if self.monitor.started:
+            self.monitor.pause()
+            self._ask(self.monitor.look, model, step, optimizer)
+            return
+        if step:
+            logger.warning(
+                "the checkpoint holds no usable state of this monitor: the readings compare with "
+                "the model at step %d, where it joined.",
+                step,
+            )
+        self._ask(self.monitor.start, model, step, optimizer)
+
+    def step(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
+        """Look at what the pace allows after an optimizer step; a step told twice is one.
+
+        Args:
+            model: The model as it is now.
+            step: Optimizer steps so far, the first being 1.
+            optimizer: As in `start`.
+
+        Returns:
+            Whether training should stop.
+        """
+        before = self._step
+        # A start that failed was told. One that was never asked for is yet to be missed.
+        if step != before and (self.monitor.started or not self._has_begun):
+            self._step = step
+            self._ask(self.monitor.observe, model, step, optimizer)
+            every = self.log_every_n_steps
+            if every and step // every > before // every:
+                self.flush()
+        return self.should_stop
+
+    def look(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
+        """Look at the whole panel, unless that was done at this step, as before an evaluation.
+
+        Args:
+            model: As in `step`.
+            step: As in `step`.
+            optimizer: As in `start`.
+
+        Returns:
+            Whether training should stop.
+        """
+        if self.monitor.started and self._full_step != step:
+            self._ask(self.monitor.look, model, step, optimizer)
+        return self.should_stop
+
+    def end(
+        self, model: torch.nn.Module | None, step: int, *, optimizer: object | None = None
+    ) -> None:
+        """Look at the whole panel a last time, and let go of the run.
+
+        Args:
+            model: As in `step`. None where its weights are no longer those of this step, such as
+                when the best ones were loaded: then there is no last look, and none is remembered.
+            step: As in `step`.
+            optimizer: As in `start`.
+        """
+        if model is None:
+            self._full_step = -1
+        else:
+            self.look(model, step, optimizer=optimizer)
+        self.monitor.pause()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of a run that is broken off: nobody reads along any more."""
+        if self._stop_reading is not None:
+            self._stop_reading()
+            self._stop_reading = None
+
+    def read_along(self, watch: Watch) -> None:
+        """Let the monitor's prequential reader, if it has one, read along until the end.
+
+        Args:
+            watch: Starts that: a function of the reader, which calls `PrequentialReader.watch` with
+                what it has to know of the run.
+        """
+        # A training that was broken off may have left it watching.
+        self.close()
+        if self.monitor.prequential is not None:
+            with self.contained("reading human rows off the training"):
+                self._stop_reading = watch(self.monitor.prequential)
+
+    def flush(self) -> None:
+        """Log the latest small look, where it has not been logged yet."""
+        if self._unlogged is not None:
+            with self.contained("logging a reading"):
+                self._log_unlogged()
+            self._tell_change()
+
+    def metrics(self, step: int) -> dict[str, float]:
+        """What the look at the whole panel read at this step, by logged key.
+
+        Every key is there: a value that could not be had is NaN, which is never the best one.
+        """
+        return self._nothing() | (self._full if self._full_step == step else {})
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs, in plain JSON types; empty before there is a start."""
+        if not self.monitor.started:
+            return {}
+        return {
+            "monitor": self.monitor.state_dict(),
+            "latest": dict(self._latest),
+            "unlogged": None if self._unlogged is None else list(self._unlogged),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`: call it before `start`, which then keeps the start of old."""
+        if not state:
+            return
+        with self.contained("resuming the monitor"):
+            self.monitor.load_state_dict(state["monitor"])
+            self._latest, unlogged = dict(state["latest"]), state["unlogged"]
+            self._unlogged = None if unlogged is None else (unlogged[0], unlogged[1])
+            self._is_resumed = True
+
+    def contained(self, task: str) -> AbstractContextManager[None]:
+        """Run a block so that an error in it ends the block, not the training.
+
+        Args:
+            task: What the block does, as in "plotting the readings".
+        """
+        return self._failures.contained(task)
+
+    def _ask(
+        self,
+        ask: Callable[..., Look],
+        model: torch.nn.Module,
+        step: int,
+        optimizer: object | None,
+    ) -> None:
+        """Let the monitor look, or see that it need not, and do all that follows from it."""
+        if is_schedule_free(optimizer):
+            ask = partial(ask, optimizer=optimizer)
+        look: Look | None = None
+        with self.contained("taking a reading"):
+            look = ask(model, step)
+            if not look:
+                return
+        alerts: tuple[Alert, ...] = ()
+        if look is not None:
+            alerts = look.alerts
+            with self.contained("logging a reading"):
+                self._take_in(look)
+        self._tell_change()
+        if is_first_process():
+            for alert in alerts:
+                with self.contained("passing on an alert"):
+                    self._sink(alert)
+        # Whatever went wrong above: a process that did not ask would hold up the others.
+        self._act(alerts, step)
+
+    def _take_in(self, look: Look) -> None:
+        values = record_of(look, self.monitor)
+        record = {f"{self._prefix}{name}": value for name, value in values.items()}
+        if look.is_full:
+            self._full, self._full_step = record, look.step
+        self._latest = {**self._latest, **record}
+        self._unlogged = look.step, record
+        if look.is_full or look.alerts:
+            self._log_unlogged()
+
+    def _log_unlogged(self) -> None:
+        # Taken before it is passed on: what logs it may flush in turn.
+        unlogged, self._unlogged = self._unlogged, None
+        if unlogged is not None and self._log is not None:
+            step, record = unlogged
+            self._log(dict(record), step)
+
+    def _tell_change(self) -> None:
+        if self._on_change is not None:
+            with self.contained("keeping a reading"):
+                self._on_change()
+
+    def _act(self, alerts: tuple[Alert, ...], step: int) -> None:
+        decision = Decision(save=False, stop=False)
+        with self.contained("acting on an alert"):
+            decision = decide(self._on_alert, alerts)
+        if decision.save:
+            with self.contained("saving a checkpoint on an alert"):
+                if self._save is None:
+                    raise _no_save()
+                self._save(step)
+        if decision.stop:
+            logger.warning("training stops at step %d because of an alert.", step)
+            self.should_stop = True
+            if self._stop is not None:
+                with self.contained("stopping on an alert"):
+                    self._stop()
+
+    def _nothing(self) -> dict[str, float]:
+        keys = (f"{self._prefix}{name}" for name in record_keys(self.monitor))
+        return dict.fromkeys(keys, math.nan)
+
+
+def _no_save() -> Exception:
+    return bad_argument(
+        "save",
+        expected="a function that writes a checkpoint, since on_alert asks for one",
+        given=None,
+        hint="give save=lambda step: ..., or another on_alert",
+    )
