@@ -1,0 +1,70 @@
+"""A run's state: what is saved, and what an older release has saved."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collapse_guard import ArgumentError, Budget, CollapseMonitor, Threshold
+from tests.tiny import perturb, tiny_gpt2, tiny_panel
+
+# What `state_dict` of release 0.1.0 returned of a monitor with the rule and the panel below,
+# started on `tiny_gpt2` and looked at it, after `perturb(model, 0.05)`, at steps 1 and 2; and what
+# that release then read, after `perturb(model, 0.05, seed=2)`, at step 3.
+SAVED: dict[str, Any] = json.loads(
+    Path(__file__).with_name("state_of_0_1_0.json").read_text(encoding="utf-8")
+)
+RULE = Threshold("head_retention", below=0.9, patience=3, alpha=None)
+
+
+def monitor(**arguments: Any) -> CollapseMonitor:
+    settings = {"rules": [RULE], "pace": Budget(0.5), **arguments}
+    return CollapseMonitor(tiny_panel(documents=4), **settings)
+
+
+def test_a_state_of_the_last_release_goes_on() -> None:
+    resumed, model = monitor(), tiny_gpt2()
+    resumed.load_state_dict(SAVED["state"])
+    perturb(model, 0.05)
+    perturb(model, 0.05, seed=2)
+    look = resumed.look(model, 3)
+    assert dict(look) == pytest.approx(SAVED["then"], rel=1e-5)
+    assert [alert.message for alert in resumed.alerts] == SAVED["alerts"]
+    assert len(look.alerts) == 1
+
+
+def test_what_is_no_state_is_refused_by_name() -> None:
+    for given, missing in (({}, "baseline, base"), ({"baseline": None}, "base, alarms")):
+        with pytest.raises(ArgumentError, match=f"without {missing}"):
+            monitor().load_state_dict(given)
+
+
+def test_a_refused_state_leaves_the_run_as_it_is() -> None:
+    mine, model = monitor(), tiny_gpt2()
+    mine.start(model)
+    before = json.dumps(mine.state_dict())
+    other = CollapseMonitor(tiny_panel(documents=5), rules=[RULE])
+    other.start(model)
+    with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
+        mine.load_state_dict(other.state_dict())
+    assert json.dumps(mine.state_dict()) == before
+
+
+def test_state_before_a_start_is_plain_and_loads() -> None:
+    state = json.loads(json.dumps(monitor().state_dict()))
+    resumed = monitor()
+    resumed.load_state_dict(state)
+    assert not resumed.started
+
+
+def test_a_run_that_begins_again_forgets() -> None:
+    mine, model = monitor(), tiny_gpt2()
+    mine.start(model)
+    perturb(model, 0.5)
+    for step in range(1, 5):
+        mine.look(model, step)
+    assert mine.alerts
+    mine.start(model)
+    assert (mine.alerts, len(mine.history)) == ([], 1)
+    assert mine.look(model, 1)["tail_retention"] == 1.0
