@@ -365,7 +365,7 @@ make_trainer(
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_ledger_that_a_resume_agrees_with(tmp_path: Path) -> None:
     guard = make_guard(epochs=100_000)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     last = 0
     for delay in (0.0, 0.3):
         run = tmp_path / f"run-{delay}"
