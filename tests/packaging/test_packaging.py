@@ -117,11 +117,15 @@ def test_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     info = f"collapse_guard-{collapse_guard.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"collapse_guard", info}
     code = {str(path.relative_to(ROOT)) for path in module_files().values()}
-    cards = {f"collapse_guard/integrations/{name}/README.md" for name in EVALUATE_MODULES}
-    recursive = "collapse_guard/examples/recursive_finetune"
-    of_examples = {f"{recursive}/README.md", f"{recursive}/report.html.j2"}
-    of_examples.add("collapse_guard/examples/loops/README.md")
-    beside_code = {"collapse_guard/py.typed", *cards, *of_examples}
+    beside_code = {
+        str(path.relative_to(ROOT))
+        for folder in {path.parent for path in module_files().values()}
+        for kind in ("README.md", "*.j2", "py.typed")
+        for path in folder.glob(kind)
+    }
+    assert {
+        f"collapse_guard/integrations/{name}/README.md" for name in EVALUATE_MODULES
+    } < beside_code
     assert {n for n in names if not n.startswith(info)} == code | beside_code
     assert f"{info}/licenses/LICENSE" in names
 

@@ -21,6 +21,7 @@ from collapse_guard.errors import ArgumentError, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing import MixGuard, MixStream
 from collapse_guard.mixing.reports.ledger import LEDGER_NAME, read_ledger
+from tests.packaging.layout import ROOT
 from tests.processes import on_launched_processes
 from tests.tiny import tiny_gpt2
 
@@ -365,16 +366,15 @@ make_trainer(
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_ledger_that_a_resume_agrees_with(tmp_path: Path) -> None:
     guard = make_guard(epochs=100_000)
-    root = Path(__file__).parents[3]
     last = 0
     for delay in (0.0, 0.3):
         run = tmp_path / f"run-{delay}"
         process = subprocess.Popen(
             [sys.executable, "-c", ENDLESS, str(run)],
-            cwd=root,
+            cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(root)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         deadline = time.monotonic() + 120
         while not list(run.glob(f"checkpoint-*/{LEDGER_NAME}")) and process.poll() is None:
