@@ -28,23 +28,38 @@ SETTINGS = frozenset(
 """The settings of all modules together: one word for one thing."""
 
 
-def split_settings(
-    options: Mapping[str, Any], own: Collection[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A module's own settings, and what is for `evaluate` itself.
+def at_load(
+    config_name: str | None, options: Mapping[str, Any], settings: Mapping[str, Collection[str]]
+) -> tuple[Collection[str], dict[str, Any], dict[str, Any]]:
+    """What a module was loaded with.
 
     Args:
-        options: What the module was constructed with, by name.
-        own: Names of the module's settings.
+        config_name: The configuration asked for; None for "default".
+        options: What else the module was constructed with, by name.
+        settings: Names of the module's settings, by configuration.
+
+    Returns:
+        Names of the settings of this configuration, those of them that were given, and what is for
+        `evaluate` itself.
 
     Raises:
-        ArgumentError: A name that neither knows, which `evaluate` would pass over in silence.
+        ArgumentError: A configuration that the module does not have, or a name that neither knows,
+            which `evaluate` would pass over in silence.
     """
     evaluate = require("evaluate", "evaluate")
+    config_name = config_name or "default"
+    if config_name not in settings:
+        raise bad_argument(
+            "config_name",
+            expected=f"one of {sorted(settings)}",
+            given=config_name,
+            hint="leave it out for the default",
+        )
+    own = settings[config_name]
     of_framework = set(inspect.signature(evaluate.EvaluationModule).parameters)
     _refuse_unknown(options, {*own, *of_framework}, own)
-    settings = {name: value for name, value in options.items() if name in own}
-    return settings, {name: value for name, value in options.items() if name not in own}
+    mine = {name: value for name, value in options.items() if name in own}
+    return own, mine, {name: value for name, value in options.items() if name not in own}
 
 
 def merge_settings(
@@ -56,7 +71,7 @@ def merge_settings(
     the settings of all.
 
     Args:
-        at_load: Of `split_settings`.
+        at_load: Those given at load.
         at_compute: What `compute` was given, by name.
         own: Names of the module's settings.
 
@@ -65,21 +80,6 @@ def merge_settings(
     """
     _refuse_unknown(at_compute, SETTINGS, own)
     return {**at_load, **{name: value for name, value in at_compute.items() if name in own}}
-
-
-def check_config(config_name: str, known: Collection[str]) -> None:
-    """Refuse a configuration that a module does not have.
-
-    Raises:
-        ArgumentError: It is not one of `known`.
-    """
-    if config_name not in known:
-        raise bad_argument(
-            "config_name",
-            expected=f"one of {sorted(known)}",
-            given=config_name,
-            hint="leave it out for the default",
-        )
 
 
 def _refuse_unknown(

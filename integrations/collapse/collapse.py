@@ -51,9 +51,7 @@ class Collapse(evaluate.Metric):  # type: ignore[misc]
     """
 
     def __init__(self, config_name: str | None = None, **options: Any) -> None:
-        settings.check_config(config_name or "default", _SETTINGS)
-        self._own = _SETTINGS[config_name or "default"]
-        self._at_load, of_framework = settings.split_settings(options, self._own)
+        self._own, self._at_load, of_framework = settings.at_load(config_name, options, _SETTINGS)
         super().__init__(config_name, **of_framework)
 
     def _info(self) -> Any:
