@@ -3,7 +3,7 @@
 The package reads one run at a time, in half a millisecond a look: the two million looks of a
 thousand runs would take a quarter of an hour. So the arithmetic of `tail_retention`, of `tail_gap`
 and of their standard errors is written out here once more, over all runs together. Limits are the
-package's own (`confidence.half_width`). A test holds both to the package's own path.
+package's own (`half_width`). A test holds both to the package's own path.
 """
 
 import math
