@@ -27,7 +27,8 @@ def settled_readings(kinds: Sequence[ReadingKind], evidence: Evidence) -> dict[s
         evidence: What the look has seen.
 
     Raises:
-        CollapseGuardError: A reading of the user's failed, or returned no number.
+        CollapseGuardError: A reading of the user's returned no number. What one raises is passed
+            on, with a note that names it.
         PeerError: One failed on another process.
     """
     with all_or_none():
@@ -47,8 +48,8 @@ def kept_of_start(kinds: Sequence[ReadingKind], evidence: Evidence) -> dict[str,
         evidence: What the first look has seen.
 
     Raises:
-        CollapseGuardError: A function of the user's failed.
-        PeerError: One failed on another process.
+        PeerError: One failed on another process. What one raises here is passed on, with a note
+            that names it.
     """
     keeping = [kind for kind in kinds if kind.keep_start is not None]
     if not keeping:
@@ -87,7 +88,7 @@ def _blamed(kind: ReadingKind, function: Callable[[Evidence], Any], evidence: Ev
     """What the function returns; what it raises names the reading."""
     try:
         return function(evidence)
-    except CollapseGuardError:
-        raise
     except Exception as error:
-        raise CollapseGuardError(f"reading {kind.name} failed: {error!r}") from error
+        # A note, since whoever contains it may tell one kind of error from another.
+        error.add_note(f"It was raised while reading {kind.name} was taken.")
+        raise
