@@ -6,17 +6,35 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# What a user gets: the wheel, installed as the README says, in an environment of its own.
+WHEEL_VENV := .venv-wheel
+WHEEL_INSTALLED := $(WHEEL_VENV)/.installed
+PACKAGE := callbacks collapse_guard examples integrations
+BUILD_INPUTS := CHANGELOG.md LICENSE MANIFEST.in README.md constraints.txt pyproject.toml $(PACKAGE)
+CODE := $(shell find $(PACKAGE) -type f -not -name '*.pyc')
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench wheel-env quick-starts clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> Installing collapse_guard and what it is tested with into $(VENV): once, 1.5 minutes where downloads are quick, 2 GB."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name yours: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable ".[all,dev]"
+	@touch $@
+
+# Built out of a copy, because a build leaves files behind, and a later one would pick stale ones up.
+$(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
+	@echo "==> Installing the wheel and what its users have into $(WHEEL_VENV)."
+	@rm -rf $(WHEEL_VENV)
+	@$(PYTHON) -m venv $(WHEEL_VENV)
+	@mkdir $(WHEEL_VENV)/source
+	@tar -c --exclude=__pycache__ $(BUILD_INPUTS) | tar -x -C $(WHEEL_VENV)/source
+	@cd $(WHEEL_VENV)/source && ../bin/python -m pip install -qq ".[huggingface]" -c constraints.txt
+	@rm -rf $(WHEEL_VENV)/source
 	@touch $@
 
 demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text and offline
@@ -37,6 +55,12 @@ lint: $(INSTALLED) ## Check style, types and the direction of imports
 bench: $(INSTALLED) ## Measure what the package costs on this machine
 	@echo "==> Measuring."
 	@$(BIN)/python -m pytest -m benchmark --capture=no tests/benchmarks $(PYTEST_ARGS)
+
+wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
+
+quick-starts: $(WHEEL_INSTALLED) ## Run the README's code on the installed wheel, out of this folder
+	@echo "==> Running the README's code on the wheel: half a minute."
+	@BIN=$(abspath $(WHEEL_VENV))/bin .ci/quick_starts
 
 clean: ## Remove caches and builds; the environment and runs/ stay
 	@rm -rf build dist *.egg-info .coverage htmlcov
