@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_DIR ?= runs/demo
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -28,7 +29,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # Built out of a copy, because a build leaves files behind, and a later one would pick stale ones up.
 $(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
-	@echo "==> Installing the wheel and what its users have into $(WHEEL_VENV)."
+	@echo "==> Installing the wheel and what its users have into $(WHEEL_VENV): 1 to 2 minutes where downloads are quick."
 	@rm -rf $(WHEEL_VENV)
 	@$(PYTHON) -m venv $(WHEEL_VENV)
 	@mkdir $(WHEEL_VENV)/source
@@ -42,8 +43,8 @@ demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text an
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
-	@echo "==> Testing: about 9 minutes on two cores."
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@echo "==> Testing on $(TEST_PROCESSES) processes: XX minutes on two cores."
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@echo "==> Checking style, types and imports: under a minute on two cores, then seconds."
@@ -59,10 +60,10 @@ bench: $(INSTALLED) ## Measure what the package costs on this machine
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 
 quick-starts: $(WHEEL_INSTALLED) ## Run the README's code on the installed wheel, out of this folder
-	@echo "==> Running the README's code on the wheel: half a minute."
+	@echo "==> Running the README's code on the wheel: under a minute."
 	@BIN=$(abspath $(WHEEL_VENV))/bin .ci/quick_starts
 
-clean: ## Remove caches and builds; the environment and runs/ stay
+clean: ## Remove caches and builds; the environments and runs/ stay
 	@rm -rf build dist *.egg-info .coverage htmlcov
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
