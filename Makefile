@@ -43,7 +43,7 @@ demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text an
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
-	@echo "==> Testing on $(TEST_PROCESSES) processes: XX minutes on two cores."
+	@echo "==> Testing on $(TEST_PROCESSES) processes: under 10 minutes on two cores that have nothing else to do."
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports

@@ -62,7 +62,7 @@ class UnevenClock:
 def uneven_clock(monitor: CollapseMonitor) -> Iterator[UnevenClock]:
     """Let a monitor that has not started tell the time by such a clock."""
     clock = UnevenClock()
-    monitor._stopwatch = Stopwatch(clock)
+    monitor._run.clock = Stopwatch(clock)
     with mock.patch.object(time, "perf_counter", clock):
         yield clock
 

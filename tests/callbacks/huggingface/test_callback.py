@@ -156,13 +156,13 @@ def test_evaluating_before_training_takes_the_start(tmp_path: Path) -> None:
 def test_the_time_before_training_is_no_training(tmp_path: Path) -> None:
     now = [0.0]
     callback = guarded(every_n_steps=1_000)
-    callback.monitor._stopwatch = Stopwatch(lambda: now[0])
+    callback.monitor._run.clock = Stopwatch(lambda: now[0])
     trainer = make_trainer(tmp_path)
     callback.attach(trainer)
     trainer.evaluate()
     now[0] = 1_000.0
     trainer.train()
-    assert callback.monitor._stopwatch.trained == 0.0
+    assert callback.monitor._run.clock.trained == 0.0
 
 
 def test_a_started_monitor_keeps_its_start(tmp_path: Path) -> None:
