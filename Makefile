@@ -9,10 +9,11 @@ INSTALLED := $(VENV)/.installed
 
 # What a user gets: the wheel, installed as the README says, in an environment of its own.
 WHEEL_VENV := .venv-wheel
-WHEEL_INSTALLED := $(WHEEL_VENV)/.installed
 PACKAGE := callbacks collapse_guard examples integrations
 BUILD_INPUTS := CHANGELOG.md LICENSE MANIFEST.in README.md constraints.txt pyproject.toml $(PACKAGE)
-CODE := $(shell find $(PACKAGE) -type f -not -name '*.pyc')
+CODE := $(sort $(shell find $(PACKAGE) -type f -not -name '*.pyc'))
+# Named after the list of files, so that one that is gone makes it anew as one that has changed does.
+WHEEL_INSTALLED := $(WHEEL_VENV)/.installed-$(firstword $(shell echo $(CODE) | cksum))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench wheel-env quick-starts clean

@@ -67,7 +67,7 @@ def keys() -> set[str]:
     [
         *(pytest.param(text_of(page), id=name_of(page)) for page in (README, *DOCS)),
         *(
-            pytest.param(Path(str(importlib.import_module(name).__file__)).read_text(), id=name)
+            pytest.param(text_of(Path(str(importlib.import_module(name).__file__))), id=name)
             for name in TELL_OF_KEYS
         ),
     ],
