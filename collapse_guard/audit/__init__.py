@@ -5,8 +5,8 @@
 * A `TextDetector` says how likely a text is to be machine-written. `detector_scores` asks it about
   every row, `quality_weights` makes soft weights of its answers, for `Source(quality=...)`, and
   `check_detector` holds a detector of your own to its promises. Ready ones are in
-  `collapse_guard.integrations`: `perplexity_detector`, `greenlist_detector`, `synthid_detector`
-  and `classifier_detector`.
+  `collapse_guard.integrations.detectors`, a module each: `perplexity`, `greenlist`, `synthid` and
+  `classifier`.
 * `EntropyRateBand` finds rows that loop or are noise, without a model.
 * `rejection_by_rarity` says whether a filter takes rare contents away, which is what a filter
   against collapse must not do. All weights made here come with its report.

@@ -3,10 +3,8 @@
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,10 @@ import numpy.typing as npt
 from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
-from collapse_guard.human_text.token_rows import TokenRows
+from collapse_guard.human_text.counting import Documents, column_blocks, count_types
 from collapse_guard.human_text.tokenizer import Tokenizer, tokenizer_fingerprint
 
 _FORMAT = 1
-_ROWS_AT_A_TIME = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +65,7 @@ class HumanReference:
     @classmethod
     def from_token_ids(
         cls,
-        documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
+        documents: Documents,
         *,
         vocab_size: int,
         tokenizer: Tokenizer | None = None,
@@ -96,9 +93,7 @@ class HumanReference:
                 given=vocab_size,
                 hint="give len(tokenizer)",
             )
-        counts = np.zeros(vocab_size, dtype=np.int64)
-        for ids in _joined(documents):
-            _add_counts(counts, ids)
+        counts = count_types(documents, vocab_size)
         return cls(counts, _fingerprint(tokenizer), tail_mass, smoothing)
 
     @classmethod
@@ -134,7 +129,7 @@ class HumanReference:
                 hint="tokenize the text first, and name the column that holds the token ids",
             )
         return cls.from_token_ids(
-            _arrow_blocks(dataset, column),
+            column_blocks(dataset, column),
             vocab_size=vocab_size,
             tokenizer=tokenizer,
             tail_mass=tail_mass,
@@ -305,60 +300,3 @@ def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:
         given=os.fspath(path),
         hint="build the reference again and save it",
     )
-
-
-def _joined(
-    documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
-) -> Iterator[npt.NDArray[np.integer[Any]]]:
-    """Integer arrays that are large enough for numpy to be worth calling."""
-    stream = iter(documents)
-    for first in stream:
-        if isinstance(first, np.ndarray) and first.size >= _ROWS_AT_A_TIME:
-            # Large enough by itself: joining thousands of such would hold a whole corpus in memory.
-            yield first
-            continue
-        rows = [first, *islice(stream, _ROWS_AT_A_TIME - 1)]
-        if isinstance(rows[0], str):
-            raise bad_argument(
-                "documents",
-                expected="integer token ids",
-                given=rows[0],
-                hint="tokenize the text first",
-            )
-        if isinstance(rows[0], int | np.integer):
-            yield np.asarray(rows)
-        elif isinstance(rows[0], np.ndarray):
-            yield np.concatenate(rows)
-        else:
-            yield np.fromiter(chain.from_iterable(rows), dtype=np.int64)  # type: ignore[arg-type]
-
-
-def _arrow_blocks(dataset: Any, column: str) -> Iterator[npt.NDArray[np.integer[Any]]]:
-    for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
-        values = table.column(column)
-        if str(values.type).startswith(("list", "large_list", "fix")):
-            yield TokenRows.of_arrow(values).ids
-        else:
-            yield values.to_numpy()
-
-
-def _add_counts(counts: npt.NDArray[np.int64], ids: npt.NDArray[np.integer[Any]]) -> None:
-    if ids.size == 0:
-        return
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="integer token ids",
-            given=ids.dtype,
-            hint="tokenize the text first",
-        )
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= len(counts):
-        raise bad_argument(
-            "documents",
-            expected=f"token ids from 0 to {len(counts) - 1} (vocab_size={len(counts)})",
-            given=low if low < 0 else high,
-            hint="give vocab_size=len(tokenizer), which counts added tokens, and the tokenizer "
-            "that made the ids",
-        )
-    counts += np.bincount(ids.ravel(), minlength=len(counts))

@@ -21,7 +21,7 @@ from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel, check_panel
-from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
+from collapse_guard.readings.panel_sums import BandSums, PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Sampling
@@ -294,7 +294,7 @@ class CollapseMonitor:
     def _small_look(self, model: torch.nn.Module, step: int, windows: int) -> Look:
         rotation = self._run.rotation
         turn = rotation.next(windows)
-        rotation.update(turn, self._look_at(model, turn))
+        rotation.update(turn, self._probe.part(model, turn))
         evidence = self._evidence(model, step, rotation.whole, moved=rotation.moved())
         return self._judged(self._take(self._cheap, evidence))
 
@@ -364,19 +364,9 @@ class CollapseMonitor:
         alerts = [] if start is None else self._run.alarms.check(reading, start.readings)
         return _look(reading, alerts)
 
-    def _look_at(self, model: torch.nn.Module, windows: torch.Tensor) -> BandSums:
-        probe = self._probe
-        return score_bands(
-            model,
-            probe.panel,
-            windows,
-            batch_size=probe.batch_size,
-            across_processes=probe.across_processes,
-        )
-
     def _timed(self, model: torch.nn.Module, windows: int) -> float:
         began = time.perf_counter()
-        self._look_at(model, self._run.rotation.next(windows))
+        self._probe.part(model, self._run.rotation.next(windows))
         return time.perf_counter() - began
 
 

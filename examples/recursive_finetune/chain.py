@@ -10,10 +10,10 @@ from transformers import PreTrainedModel
 from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, Threshold, distinct_n
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
-from collapse_guard.examples.recursive_finetune.finetuning import Lesson, fine_tune
+from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
 from collapse_guard.examples.recursive_finetune.human_text import HumanText, Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import separator

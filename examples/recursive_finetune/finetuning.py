@@ -1,7 +1,6 @@
 """One generation's training: LoRA through the Hugging Face Trainer, watched, and merged."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -20,33 +19,16 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import CollapseMonitor, HumanReference, MixGuard, RareBoost
+from collapse_guard import CollapseMonitor, MixGuard
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
-from collapse_guard.examples.recursive_finetune.regimes import Regime
+from collapse_guard.examples.recursive_finetune.regimes import Lesson, Regime
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.mixing.reports.report import MixReport
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a generation is trained on.
-
-    Attributes:
-        human: Fresh human rows, int64 of shape (rows, window).
-        synthetic: What the last generation wrote, of the same shape; None before there is one.
-        reference: Says which human rows are rare.
-        seed: Of everything random in it.
-    """
-
-    human: Rows
-    synthetic: Rows | None
-    reference: HumanReference
-    seed: int
 
 
 def fine_tune(
@@ -104,21 +86,15 @@ def fine_tune(
 
 def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
     """The training rows of a generation: equally many in every regime."""
-    kinds: dict[str, Any] = {
-        "human": {"human_fraction": 1.0},
-        "synthetic": {"human_fraction": 0.0},
-        "both": {
-            "human_fraction": settings.human_fraction,
-            "boost": RareBoost(settings.rare_boost, by=lesson.reference),
-        },
-    }
+    recipe = regime.recipe(lesson, settings)
     return MixGuard(
-        None if regime.mix == "synthetic" else _as_examples(lesson.human),
-        None if regime.mix == "human" else _as_examples(lesson.synthetic),
+        _as_examples(recipe.human),
+        _as_examples(recipe.synthetic),
+        human_fraction=recipe.human_fraction,
+        boost=recipe.boost,
         block_size=settings.batch_size,
         length=settings.passes * settings.rows,
         seed=lesson.seed,
-        **kinds[regime.mix],
     )
 
 

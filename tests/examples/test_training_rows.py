@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 from collapse_guard import HumanReference
 from collapse_guard.errors import ArgumentError
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
-from collapse_guard.examples.recursive_finetune.finetuning import Lesson, mix_rows
+from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
 from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import (
     END_OF_TEXT,

@@ -1,14 +1,11 @@
 import json
 import math
 import os
-import weakref
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import Dataset, IterableDataset
+from datasets import Dataset
 from hypothesis import given, strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -25,54 +22,6 @@ def word_tokenizer(*words: str) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")
-
-
-@given(documents_of_ids)
-def test_counts_match_a_counter(documents: list[list[int]]) -> None:
-    expected = Counter(token for document in documents for token in document)
-    for given_as in (
-        documents,
-        (np.array(document, dtype=np.int32) for document in documents),
-        [token for document in documents for token in document],
-    ):
-        counts = HumanReference.from_token_ids(given_as, vocab_size=10).counts
-        assert counts.tolist() == [expected[token] for token in range(10)]
-
-
-def test_counts_more_rows_than_are_read_at_a_time() -> None:
-    reference = HumanReference.from_token_ids(([i % 3] for i in range(25_000)), vocab_size=3)
-    assert reference.counts.tolist() == [8334, 8333, 8333]
-
-
-def test_large_blocks_are_counted_one_by_one() -> None:
-    given: list[weakref.ref[np.ndarray]] = []
-
-    def blocks() -> Iterator[np.ndarray]:
-        for _ in range(5):
-            # The one before is still in the hands of the loop that counts.
-            assert sum(block() is not None for block in given) <= 1
-            block = np.zeros(20_000, dtype=np.int32)
-            given.append(weakref.ref(block))
-            yield block
-
-    assert HumanReference.from_token_ids(blocks(), vocab_size=1).counts.tolist() == [100_000]
-
-
-@pytest.mark.parametrize("shuffled", [False, True])
-def test_counts_a_dataset_column(shuffled: bool) -> None:
-    rows = [[1, 2, 3], [], [3, 3, 0]]
-    dataset = Dataset.from_dict({"ids": rows, "text": ["a", "b", "c"]})
-    if shuffled:
-        # An index mapping over the Arrow table, with one row left out.
-        dataset = dataset.select([2, 0])
-    reference = HumanReference.from_dataset(dataset, "ids", vocab_size=5)
-    assert reference.counts.tolist() == [1, 1, 1, 3, 0]
-
-
-def test_counts_a_streamed_column() -> None:
-    stream = Dataset.from_dict({"input_ids": [[1, 2], [2]]}).to_iterable_dataset()
-    assert isinstance(stream, IterableDataset)
-    assert HumanReference.from_dataset(stream, vocab_size=3).counts.tolist() == [0, 1, 2]
 
 
 def test_column_is_missing_or_no_token_ids() -> None:
@@ -156,31 +105,6 @@ def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
         HumanReference.load(path, tokenizer=word_tokenizer("b", "a"))
     with pytest.raises(TokenizerMismatchError, match=r"of 3 types, but .* of 4 types"):
         HumanReference.load(path, tokenizer=word_tokenizer("a", "b", "c"))
-
-
-def test_fingerprint_ignores_padding_and_truncation() -> None:
-    tokenizer = word_tokenizer("a", "b")
-    reference = HumanReference.from_token_ids([[0, 1]], vocab_size=3, tokenizer=tokenizer)
-    tokenizer.backend_tokenizer.enable_truncation(2)
-    tokenizer.backend_tokenizer.enable_padding(length=9)
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.padding_side = "left"
-    reference.check_tokenizer(tokenizer)
-
-
-def test_fingerprint_sees_splitting_not_only_the_vocabulary() -> None:
-    one, other = word_tokenizer("fox"), word_tokenizer("fox")
-    other.backend_tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    reference = HumanReference.from_token_ids([[0, 1]], vocab_size=2, tokenizer=one)
-    with pytest.raises(TokenizerMismatchError):
-        reference.check_tokenizer(other)
-
-
-@pytest.mark.parametrize("ids", [[-1], [3]])
-def test_ids_out_of_the_vocabulary(ids: list[int]) -> None:
-    with pytest.raises(ArgumentError, match=rf"from 0 to 2 .* but got {ids[0]}"):
-        HumanReference.from_token_ids([[0], ids], vocab_size=3)
 
 
 def test_bad_arguments() -> None:

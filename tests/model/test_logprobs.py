@@ -7,7 +7,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel
 
 from collapse_guard import ArgumentError, ScoringError, TokenizerMismatchError, token_logprobs
-from collapse_guard.model.forward import accepts, innermost
+from collapse_guard.model.forward import accepts
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt
 
 ROWS, TOKENS = 4, 12
@@ -155,13 +155,6 @@ def test_peft_models() -> None:
         torch.testing.assert_close(scored, token_logprobs(tiny_llama(), input_ids, positions))
 
 
-def test_wrappers_are_looked_through() -> None:
-    model = tiny_llama()
-    compiled = torch.compile(model, backend="eager")
-    assert innermost(compiled) is model
-    assert innermost(torch.nn.DataParallel(model)) is model
-
-
 def test_large_inputs_are_softmaxed_in_blocks(monkeypatch) -> None:
     model = tiny_llama()
     input_ids, positions = some_input()
@@ -189,22 +182,6 @@ def test_logits_that_are_not_finite_are_named(poison: float) -> None:
         token_logprobs(Poisoned(), torch.ones(2, 4, dtype=torch.int64), positions)
 
 
-def test_models_without_logits() -> None:
-    class Encoder(torch.nn.Module):
-        def forward(self, input_ids: torch.Tensor) -> object:
-            return SimpleNamespace(last_hidden_state=input_ids.float())
-
-    class Pooled(torch.nn.Module):
-        def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-            return torch.zeros(len(input_ids), 7)
-
-    input_ids, positions = some_input()
-    with pytest.raises(ScoringError, match="without next-token logits"):
-        token_logprobs(Encoder(), input_ids, positions)
-    with pytest.raises(ScoringError, match=r"logits of shape \(4, 7\)"):
-        token_logprobs(Pooled(), input_ids, positions)
-
-
 @pytest.mark.parametrize("wrong", [-1, VOCAB, VOCAB + 7])
 def test_token_ids_that_the_model_does_not_have(wrong: int) -> None:
     input_ids, positions = some_input()
@@ -220,19 +197,6 @@ def test_token_ids_that_the_model_does_not_have(wrong: int) -> None:
     positions[1, 3] = True
     with pytest.raises(TokenizerMismatchError, match=message):
         token_logprobs(NamesNoEmbeddings(), input_ids, positions)
-
-
-def test_a_model_that_does_not_tell_its_embeddings() -> None:
-    class Secretive(Tuple):
-        def get_input_embeddings(self) -> torch.nn.Module:
-            raise NotImplementedError
-
-    model = tiny_llama()
-    input_ids, positions = some_input()
-    torch.testing.assert_close(
-        token_logprobs(Secretive(model), input_ids, positions),
-        token_logprobs(model, input_ids, positions),
-    )
 
 
 def test_bad_arguments() -> None:

@@ -14,7 +14,7 @@ from collapse_guard import (
     EveryNSteps,
     Threshold,
 )
-from tests.looks import BANDED, ON_HUMAN_TEXT, PAIRED
+from tests.looks import BANDED, PAIRED
 from tests.paces import Scripted
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
@@ -66,30 +66,6 @@ def test_a_chain_shares_its_first_start() -> None:
     assert second.look(model, 0) == first.look(model, 0)
 
 
-def test_state_goes_on_after_json() -> None:
-    rule = Threshold("tail_retention", below=0.999, patience=3, alpha=None)
-    panel, model = tiny_panel(), tiny_gpt2()
-    whole = CollapseMonitor(panel, rules=[rule])
-    whole.start(model)
-    perturb(model, 0.3)
-    whole.look(model, 1)
-    whole.look(model, 2)
-    resumed = CollapseMonitor(panel, rules=[rule])
-    resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
-    assert resumed.look(model, 3) == whole.look(model, 3)
-    assert resumed.alerts == whole.alerts != []
-    again = CollapseMonitor(panel, rules=[rule])
-    again.load_state_dict(json.loads(json.dumps(resumed.state_dict())))
-    assert again.alerts == whole.alerts
-
-
-def test_state_of_another_panel_is_refused() -> None:
-    monitor = CollapseMonitor(tiny_panel())
-    monitor.start(tiny_gpt2())
-    with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
-        CollapseMonitor(tiny_panel(window=20)).load_state_dict(monitor.state_dict())
-
-
 def test_looking_leaves_no_trace() -> None:
     model = tiny_gpt2(dropout=0.1).train()
     for parameter in model.parameters():
@@ -116,11 +92,6 @@ def test_bad_use() -> None:
         CollapseMonitor(tiny_panel(), batch_size=0)
     with pytest.raises(CollapseGuardError, match=r"call start\(model\)"):
         CollapseMonitor(tiny_panel()).look(tiny_gpt2(), 1)
-
-
-def test_every_reading_has_a_description() -> None:
-    monitor = CollapseMonitor(tiny_panel())
-    assert set(monitor.start(tiny_gpt2())) == set(ON_HUMAN_TEXT)
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
@@ -227,18 +198,3 @@ def test_the_model_without_its_adapters_is_a_reference() -> None:
         assert start[f"{name}_vs_base"] == pytest.approx(expected[name], rel=1e-5)
     assert expected["tail_retention"] != pytest.approx(1.0, abs=0.01)
     assert trained == {name: each.requires_grad for name, each in model.named_parameters()}
-
-
-@pytest.mark.parametrize("pace", [0.01, 50, None, EveryNSteps])
-def test_what_is_no_pace_is_refused(pace: object) -> None:
-    with pytest.raises(ArgumentError, match=r"`pace` expected a pace"):
-        CollapseMonitor(tiny_panel(), pace=pace)
-
-
-def test_rules_on_what_is_not_read_are_refused() -> None:
-    for name in ("free_distinct_2", "tail_gap_vs_base", "tail_gap_prequential"):
-        with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
-            CollapseMonitor(tiny_panel(), rules=[Threshold(name, below=1.0)])
-    twice = [Threshold("perplexity", above=9.0), Threshold("perplexity", above=9.0, patience=2)]
-    with pytest.raises(ArgumentError, match="rules that differ"):
-        CollapseMonitor(tiny_panel(), rules=twice)

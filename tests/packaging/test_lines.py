@@ -36,11 +36,3 @@ def test_lines_that_do_something_are_counted() -> None:
 def test_a_callback_is_about_a_hundred_lines_of_translation(framework: str) -> None:
     path = ROOT / "callbacks" / framework / "callback.py"
     assert lines_of_code(path.read_text(encoding="utf-8")) <= 110
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "callbacks").rglob("*.py")),
-)
-def test_no_file_around_it_grows_instead(path: str) -> None:
-    assert lines_of_code((ROOT / path).read_text(encoding="utf-8")) <= 200

@@ -1,0 +1,84 @@
+"""A regime of the recursive example from outside of it: one more way to make training rows.
+
+Inside of the example one adds a function and a line to `REGIMES`, both in
+`examples/recursive_finetune/regimes.py`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collapse_guard import HumanReference
+from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
+from collapse_guard.examples.recursive_finetune.presets import parse
+from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson, Recipe, Regime
+from collapse_guard.examples.recursive_finetune.settings import Settings
+from tests.packaging.layout import ROOT
+
+PROGRAM = """
+from collapse_guard.examples.recursive_finetune.experiment import run
+from collapse_guard.examples.recursive_finetune.presets import parse
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from tests.extending.test_regime import HUMAN_FIRST
+
+REGIMES["human_first"] = HUMAN_FIRST
+run(parse())
+"""
+
+
+def human_first(lesson: Lesson, settings: Settings) -> Recipe:
+    """Human rows for the first half of each generation, then what the last one wrote."""
+    return Recipe(lesson.human, lesson.synthetic, human_fraction=[(0.5, 1.0), (1.0, 0.0)])
+
+
+HUMAN_FIRST = Regime(
+    "human text first",
+    "Every generation trains on human text, and then on what the last one wrote.",
+    "#CC79A7",
+    human_first,
+)
+
+
+def test_its_recipe_is_what_a_generation_trains_on() -> None:
+    settings = Settings(window=8, rows=16, batch_size=8, passes=1)
+    human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
+    reference = HumanReference.from_token_ids(human, vocab_size=4)
+    mix = mix_rows(Lesson(human, synthetic, reference, seed=5), HUMAN_FIRST, settings)
+    assert [int(mix[slot]["input_ids"][0]) for slot in range(16)] == [1] * 8 + [2] * 8
+
+
+def test_it_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REGIMES, "human_first", HUMAN_FIRST)
+    assert parse(["--regimes", "human_first"]).regimes == ["human_first"]
+    assert parse([]).regimes == ["human", "replace", "mixguard", "human_first"]
+
+
+@pytest.mark.slow
+def test_a_run_trains_in_it_and_reports_it(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    topics = (texts for name, texts in python_documents().items() if "topic" in name)
+    text.write_text("\n\n".join(each for texts in topics for each in texts), encoding="utf-8")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", PROGRAM, "--preset", "smoke", "--regimes", "human_first"),
+            *("--generations", "1", "--dataset", str(text), "--output-dir", str(tmp_path)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    ((name, chain),) = results["regimes"].items()
+    assert name == "human_first"
+    assert [result["human_share"] for result in chain] == [1.0, 0.5]
+    assert HUMAN_FIRST.explanation in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,29 @@
+"""Failures are contained, and told once."""
+
+import logging
+
+import pytest
+
+from collapse_guard import ArgumentError
+from collapse_guard.failures import FailureGuard
+
+
+def test_each_kind_of_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureGuard("report")
+    with caplog.at_level(logging.INFO, "collapse_guard"):
+        for error in (ValueError("a"), ValueError("b"), KeyError("c")):
+            with failures.contained("looking"):
+                raise error
+        with failures.contained("mailing"):
+            raise ValueError("d")
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
+    assert caplog.records[0].exc_info is not None
+
+
+def test_failures_are_raised_where_wanted_and_interrupts_always() -> None:
+    with pytest.raises(ValueError, match="a"), FailureGuard("raise").contained("looking"):
+        raise ValueError("a")
+    with pytest.raises(KeyboardInterrupt), FailureGuard("report").contained("looking"):
+        raise KeyboardInterrupt
+    with pytest.raises(ArgumentError, match="`on_error`"):
+        FailureGuard("ignore")  # type: ignore[arg-type]
