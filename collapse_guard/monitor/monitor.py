@@ -21,7 +21,7 @@ from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel, check_panel
-from collapse_guard.readings.panel_sums import BandSums, PanelScores
+from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Sampling
@@ -107,6 +107,9 @@ class CollapseMonitor:
             start=baseline,
             against_base=against_base,
             prequential=prequential,
+        )
+        self._score = partial(
+            score_bands, panel=panel, batch_size=batch_size, across_processes=across_processes
         )
         self._cheap = tuple(kind for kind in self._run.kinds if kind.cost == "each look")
 
@@ -294,7 +297,7 @@ class CollapseMonitor:
     def _small_look(self, model: torch.nn.Module, step: int, windows: int) -> Look:
         rotation = self._run.rotation
         turn = rotation.next(windows)
-        rotation.update(turn, self._probe.part(model, turn))
+        rotation.update(turn, self._score(model, windows=turn))
         evidence = self._evidence(model, step, rotation.whole, moved=rotation.moved())
         return self._judged(self._take(self._cheap, evidence))
 
@@ -366,7 +369,7 @@ class CollapseMonitor:
 
     def _timed(self, model: torch.nn.Module, windows: int) -> float:
         began = time.perf_counter()
-        self._probe.part(model, self._run.rotation.next(windows))
+        self._score(model, windows=self._run.rotation.next(windows))
         return time.perf_counter() - began
 
 

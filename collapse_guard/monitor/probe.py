@@ -10,7 +10,7 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.model.adapters import without_adapters
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel import Panel
-from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands, score_panel
+from collapse_guard.readings.panel_sums import PanelScores, score_panel
 from collapse_guard.readings.sampling import Sampling, draw_samples
 from collapse_guard.readings.take import baseline_of
 
@@ -48,16 +48,6 @@ class Probe:
         return score_panel(
             model,
             self.panel,
-            batch_size=self.batch_size,
-            across_processes=self.across_processes,
-        )
-
-    def part(self, model: torch.nn.Module, windows: torch.Tensor) -> BandSums:
-        """What the model gives on some windows, int64 of shape (windows,)."""
-        return score_bands(
-            model,
-            self.panel,
-            windows,
             batch_size=self.batch_size,
             across_processes=self.across_processes,
         )

@@ -23,7 +23,7 @@ class Sampling:
     looks compare amounts of text and chances that are alike.
 
     Attributes:
-        num_free: Texts that start from nothing, at least 2.
+        num_free: Texts that start from nothing, at least 3.
         num_prompts: Human prompts, at least 2: the beginnings of windows of the panel, spread
             evenly over its documents.
         samples_per_prompt: Texts for each prompt, at least 2.
@@ -55,7 +55,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         least = {
-            "num_free": 2,
+            # Errors are told by leaving a text out, and self-BLEU compares those that are left.
+            "num_free": 3,
             "num_prompts": 2,
             "samples_per_prompt": 2,
             "prompt_length": 1,

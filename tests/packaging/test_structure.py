@@ -1,12 +1,17 @@
 """The layout keeps to its figures, and each module has its test where one looks for it."""
 
 import ast
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from collapse_guard import CollapseMonitor
+from tests.paces import Scripted
 from tests.packaging.layout import LINKED, PACKAGE, ROOT, module_files
 from tests.packaging.lines import lines_of_code
+from tests.tiny import tiny_gpt2, tiny_panel
 
 TESTED_TOGETHER = {
     "integrations/collapse/collapse.py": "integrations/test_evaluate_modules.py",
@@ -85,3 +90,42 @@ def test_the_core_s_face_offers_what_is_in_the_core() -> None:
     assert homes
     above = {name for name, home in homes.items() if home.split(".")[0] in LINKED}
     assert above == ABOVE_THE_CORE
+
+
+class Watch:
+    """Follows calls through the package: into which file each goes, and out of which."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.moves = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        file = frame.f_code.co_filename
+        if event != "call" or not is_ours(file):
+            return
+        caller = frame.f_back
+        while caller and not is_ours(caller.f_code.co_filename):
+            caller = caller.f_back
+        self.files.add(file)
+        self.moves += caller is not None and caller.f_code.co_filename != file
+
+
+def is_ours(file: str) -> bool:
+    return file.startswith(f"{PACKAGE}/")
+
+
+def test_a_small_look_can_be_followed() -> None:
+    """Whoever reads how a look is taken opens a few files, and is not sent to and fro."""
+    monitor, model = CollapseMonitor(tiny_panel(), pace=Scripted(4)), tiny_gpt2()
+    monitor.start(model)
+    watch = Watch()
+    sys.setprofile(watch)
+    try:
+        look = monitor.observe(model, 1)
+    finally:
+        sys.setprofile(None)
+    assert look
+    assert not look.is_full
+    # The test's own pace stands in for the budget's schedule, which is one file and one call more.
+    assert len(watch.files) <= 14
+    assert watch.moves <= 49

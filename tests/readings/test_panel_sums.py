@@ -55,3 +55,11 @@ def test_documents_add_up_their_windows_as_far_as_those_are_fresh() -> None:
         assert documents.tail_logprob[document] == pytest.approx(own.sum())
         assert documents.head_logprob[document] == pytest.approx(3 * own.sum())
         assert documents.weights[document] == pytest.approx(own.mean())
+
+
+def test_a_part_is_that_part_of_the_whole() -> None:
+    panel, model, windows = tiny_panel(), tiny_gpt2(), torch.tensor([7, 0, 3])
+    whole, part = score_panel(model, panel), score_bands(model, panel, windows, batch_size=2)
+    for name in ("tail_logprob", "tail_prob", "head_logprob"):
+        expected = getattr(whole, name)[windows.numpy()]
+        np.testing.assert_allclose(getattr(part, name), expected, rtol=1e-5, atol=1e-6)

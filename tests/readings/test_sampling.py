@@ -25,8 +25,8 @@ def test_samples_are_what_sample_draws() -> None:
 
 
 def test_bad_use() -> None:
-    with pytest.raises(ArgumentError, match="`num_free` expected at least 2"):
-        Sampling(num_free=1)
+    with pytest.raises(ArgumentError, match="`num_free` expected at least 3"):
+        Sampling(num_free=2)
     with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
         CollapseMonitor(tiny_panel(), rules=[Threshold("free_self_bleu", above=0.9)])
     plain = CollapseMonitor(tiny_panel())
@@ -37,3 +37,9 @@ def test_bad_use() -> None:
         draw_samples(tiny_gpt2(), tiny_panel(), Sampling(num_prompts=40))
     with pytest.raises(ArgumentError, match="`prompt_length` expected at most the panel's 32"):
         draw_samples(tiny_gpt2(), tiny_panel(), Sampling(prompt_length=40))
+
+
+def test_the_fewest_texts_can_be_read() -> None:
+    fewest = Sampling(num_free=3, num_prompts=2, samples_per_prompt=2, prompt_length=1, length=8)
+    monitor = CollapseMonitor(tiny_panel(), sampling=fewest)
+    assert monitor.start(tiny_gpt2())["free_self_bleu"] >= 0
