@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.reports.report import MixReport as MixReport
     from collapse_guard.mixing.strata.boost import RareBoost as RareBoost
     from collapse_guard.mixing.stream import MixStream as MixStream
+    from collapse_guard.model.decoding import Decoding as Decoding
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
     from collapse_guard.model.sample import sample as sample
     from collapse_guard.monitor.look import Look as Look
@@ -67,6 +68,7 @@ _HOME = {
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor.monitor",
     "ConformityError": "errors",
+    "Decoding": "model.decoding",
     "EveryNSteps": "monitor.pace",
     "FailureGuard": "failures",
     "HeldOutPanel": "human_text.panel",
@@ -107,6 +109,7 @@ __all__ = [
     "CollapseGuardError",
     "CollapseMonitor",
     "ConformityError",
+    "Decoding",
     "EveryNSteps",
     "FailureGuard",
     "HeldOutPanel",
