@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.reports.report import MixReport as MixReport
     from collapse_guard.mixing.strata.boost import RareBoost as RareBoost
     from collapse_guard.mixing.stream import MixStream as MixStream
+    from collapse_guard.model.decoding import Decoding as Decoding
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
+    from collapse_guard.model.matched_loss import sampler_matched_loss as sampler_matched_loss
     from collapse_guard.model.sample import sample as sample
     from collapse_guard.monitor.look import Look as Look
     from collapse_guard.monitor.monitor import CollapseMonitor as CollapseMonitor
@@ -67,6 +69,7 @@ _HOME = {
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor.monitor",
     "ConformityError": "errors",
+    "Decoding": "model.decoding",
     "EveryNSteps": "monitor.pace",
     "FailureGuard": "failures",
     "HeldOutPanel": "human_text.panel",
@@ -95,6 +98,7 @@ _HOME = {
     "distinct_n": "diversity",
     "log_alert": "alerts.sinks",
     "sample": "model.sample",
+    "sampler_matched_loss": "model.matched_loss",
     "token_logprobs": "model.logprobs",
 }
 
@@ -107,6 +111,7 @@ __all__ = [
     "CollapseGuardError",
     "CollapseMonitor",
     "ConformityError",
+    "Decoding",
     "EveryNSteps",
     "FailureGuard",
     "HeldOutPanel",
@@ -135,6 +140,7 @@ __all__ = [
     "distinct_n",
     "log_alert",
     "sample",
+    "sampler_matched_loss",
     "token_logprobs",
 ]
 

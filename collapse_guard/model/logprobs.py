@@ -158,11 +158,21 @@ def float_blocks(logits: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
     Yields:
         Which rows, and float32 of shape (rows, vocabulary).
     """
-    elements = _ELEMENTS_AT_A_TIME * (1 if logits.is_cpu else _TIMES_AS_MANY)
-    rows = max(elements // logits.shape[-1], 1)
-    for start in range(0, len(logits), rows):
-        block = slice(start, min(start + rows, len(logits)))
+    for block in row_blocks(logits, len(logits)):
         yield block, logits[block].float()
+
+
+def row_blocks(logits: torch.Tensor, rows: int) -> Iterator[slice]:
+    """A number of rows in parts, so that what is computed of one part takes bounded memory.
+
+    Args:
+        logits: Of shape (positions, vocabulary).
+        rows: How many there are.
+    """
+    elements = _ELEMENTS_AT_A_TIME * (1 if logits.is_cpu else _TIMES_AS_MANY)
+    at_a_time = max(elements // logits.shape[-1], 1)
+    for start in range(0, rows, at_a_time):
+        yield slice(start, min(start + at_a_time, rows))
 
 
 def check_finite(

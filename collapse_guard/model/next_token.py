@@ -4,23 +4,18 @@ import numpy as np
 import torch
 
 from collapse_guard.errors import ScoringError
+from collapse_guard.model.cuts import cut, is_kept
+from collapse_guard.model.decoding import PLAIN, Decoding
 
 
 def candidates(
-    logits: torch.Tensor,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    logits: torch.Tensor, decoding: Decoding = PLAIN
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The tokens that may come next, and their probabilities.
 
     Args:
         logits: float32 of shape (B, V).
-        temperature: Divides the logits, above 0.
-        top_k: Keep the k likeliest tokens, at least 1. None keeps all.
-        top_p: Of those, keep the smallest set of likeliest tokens that holds at least this share,
-            in (0, 1]. The likeliest always stays. None keeps all.
+        decoding: The temperature, and what is cut.
 
     Returns:
         Probabilities float32 of shape (B, C), zero for what is not kept, whose rows need not sum
@@ -28,21 +23,23 @@ def candidates(
 
     Example:
         >>> logits = torch.tensor([[0.5, 0.1, 0.4]]).log()
-        >>> probabilities, ids = candidates(logits, top_p=0.6)
+        >>> probabilities, ids = candidates(logits, Decoding(top_p=0.6))
         >>> ids[probabilities > 0].tolist()
         [0, 2]
     """
-    logits = logits / temperature
-    vocabulary = logits.shape[-1]
-    if top_k is None and top_p is None:
-        ids = torch.arange(vocabulary, device=logits.device).expand_as(logits)
-        return logits.softmax(-1), ids
-    logits, ids = logits.topk(min(top_k or vocabulary, vocabulary), dim=-1)
-    probabilities = logits.softmax(-1)
-    if top_p is not None:
-        likelier = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(likelier >= top_p, 0.0)
-    return probabilities, ids
+    scaled = logits / decoding.temperature
+    lowest, ties, _, _ = cut(scaled, decoding)
+    vocabulary = scaled.shape[-1]
+    if decoding.top_k is None and decoding.top_p is None:
+        values, ids = scaled, torch.arange(vocabulary, device=scaled.device).expand_as(scaled)
+    else:
+        columns = min(decoding.top_k or vocabulary, vocabulary)
+        if columns < vocabulary:
+            # More than k, where some tie with the k-th.
+            columns = max(columns, int((scaled >= lowest[:, None]).sum(1).max()))
+        values, ids = scaled.topk(columns, dim=-1)
+    kept = is_kept(values, lowest, ties, ids)
+    return values.softmax(-1).masked_fill(~kept, 0.0), ids
 
 
 def draw(probabilities: torch.Tensor, random: torch.Tensor) -> torch.Tensor:

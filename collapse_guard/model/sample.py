@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.model.decoding import PLAIN, Decoding
 from collapse_guard.model.forward import (
     accepts,
     device_of,
@@ -28,9 +29,7 @@ def sample(
     length: int,
     seed: int,
     prompt_ids: torch.Tensor | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    decoding: Decoding = PLAIN,
     batch_size: int = 64,
     first_sequence: int = 0,
 ) -> torch.Tensor:
@@ -51,11 +50,8 @@ def sample(
         prompt_ids: int64 of shape (P,), one prompt for all, or (num_sequences, P), one for each,
             P at least 1. None runs free, from the model's beginning-of-sequence token (the
             end-of-sequence token where it has no such).
-        temperature: Divides the logits, above 0; 1.0 samples the model as it is.
-        top_k: Draw from the k likeliest tokens only, at least 1; 1 is greedy decoding.
-        top_p: Draw from the smallest set of likeliest tokens that holds at least this share, in
-            (0, 1]; applied after `top_k`. "Nucleus sampling" of Holtzman et al. 2020
-            (arXiv 1904.09751).
+        decoding: How tokens are drawn, `Decoding(temperature=0.8, top_p=0.95)` for example; from
+            the model as it is where left out.
         batch_size: Sequences per forward pass.
         first_sequence: Number of the first sequence. `sample(num_sequences=8, ...)[5:]` and
             `sample(num_sequences=3, first_sequence=5, ...)` draw the same text.
@@ -83,7 +79,7 @@ def sample(
             given=type(model).__name__,
             hint="an encoder-decoder writes an answer to a text; use its own generate()",
         )
-    _check(num_sequences, length, seed, temperature, top_k, top_p, batch_size, first_sequence)
+    _check(num_sequences, length, seed, batch_size, first_sequence)
     model = without_data_parallel(model)
     prompts = _prompts(model, prompt_ids, num_sequences)
     _check_positions(model, prompts.shape[1] + length - 1, length)
@@ -94,7 +90,7 @@ def sample(
             prompt = prompts[start : start + batch_size].to(device)
             first = first_sequence + start
             randoms = uniforms(seed, range(first, first + len(prompt)), length)
-            batches.append(_continue(model, prompt, randoms, temperature, top_k, top_p).cpu())
+            batches.append(_continue(model, prompt, randoms, decoding).cpu())
     return torch.cat(batches)
 
 
@@ -102,9 +98,7 @@ def _continue(
     model: nn.Module,
     prompt: torch.Tensor,
     randoms: torch.Tensor,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
+    decoding: Decoding,
 ) -> torch.Tensor:
     wishes: dict[str, Any] = {"use_cache": True, "logits_to_keep": 1}
     keywords = {name: value for name, value in wishes.items() if accepts(model, name)}
@@ -114,7 +108,7 @@ def _continue(
         output = model(input_ids=unread, **past, **keywords)
         # float32 before the softmax: bfloat16 has 8 bits, too few for the tail to add up.
         logits = logits_of(output)[:, -1].float()
-        probabilities, ids = candidates(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+        probabilities, ids = candidates(logits, decoding)
         token = ids.gather(1, draw(probabilities, random).to(ids.device))
         text = torch.cat([text, token], dim=1)
         cache = getattr(output, "past_key_values", None)
@@ -172,9 +166,6 @@ def _check(
     num_sequences: int,
     length: int,
     seed: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
     batch_size: int,
     first_sequence: int,
 ) -> None:
@@ -185,22 +176,3 @@ def _check(
     for name, number in {"seed": seed, "first_sequence": first_sequence}.items():
         if number < 0:
             raise bad_argument(name, expected="at least 0", given=number, hint="0 is fine")
-    # Written so that a NaN is refused too.
-    if not 0 < temperature < float("inf"):
-        raise bad_argument(
-            "temperature",
-            expected="a number above 0",
-            given=temperature,
-            hint="1.0 samples the model as it is; top_k=1 is greedy decoding",
-        )
-    if top_k is not None and top_k < 1:
-        raise bad_argument(
-            "top_k", expected="at least 1, or None", given=top_k, hint="None keeps every token"
-        )
-    if top_p is not None and not 0 < top_p <= 1:
-        raise bad_argument(
-            "top_p",
-            expected="a share above 0 and at most 1, or None",
-            given=top_p,
-            hint="None keeps every token",
-        )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.model.decoding import PLAIN, Decoding
 from collapse_guard.model.sample import sample
 from collapse_guard.readings.panel import Panel
 
@@ -29,9 +30,7 @@ class Sampling:
         samples_per_prompt: Texts for each prompt, at least 2.
         prompt_length: Tokens of a prompt, the panel's prefix included, at least 1.
         length: New tokens of each text, at least 8.
-        temperature: As in `sample`; 1.0 draws from the model as it is.
-        top_k: As in `sample`.
-        top_p: As in `sample`.
+        decoding: How tokens are drawn; from the model as it is where left out.
         start_ids: The tokens before a text that starts from nothing; None for the model's
             beginning-of-sequence token.
         batch_size: Texts drawn at once.
@@ -46,9 +45,7 @@ class Sampling:
     samples_per_prompt: int = 4
     prompt_length: int = 16
     length: int = 64
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
+    decoding: Decoding = PLAIN
     start_ids: Sequence[int] | None = None
     batch_size: int = 64
     seed: int = 0
@@ -113,9 +110,7 @@ def draw_samples(model: torch.nn.Module, panel: Panel, sampling: Sampling) -> Sa
             length=sampling.length,
             seed=sampling.seed,
             prompt_ids=prompt_ids,
-            temperature=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=sampling.top_p,
+            decoding=sampling.decoding,
             batch_size=sampling.batch_size,
         ).numpy()
 

@@ -8,7 +8,7 @@ from pydoc_data.topics import topics
 import torch
 from torch.nn import functional as F
 
-from collapse_guard import HeldOutPanel, HumanReference, sample
+from collapse_guard import Decoding, HeldOutPanel, HumanReference, sample
 
 ROW = 32
 """Tokens of one training row."""
@@ -91,7 +91,7 @@ def written_by(model: torch.nn.Module, rows: torch.Tensor, *, count: int = 256) 
         num_sequences=len(prompts),
         length=ROW - prompts.shape[1],
         prompt_ids=prompts,
-        temperature=0.7,
+        decoding=Decoding(temperature=0.7),
         seed=0,
         batch_size=count,
     )

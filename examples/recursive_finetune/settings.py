@@ -8,6 +8,7 @@ from typing import Any
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.model.decoding import Decoding
 
 # What may differ between a run and its continuation in the same folder.
 _NOT_PART_OF_THE_EXPERIMENT = {
@@ -69,6 +70,9 @@ class Settings:
     temperature: float = option(0.8, "at which it writes")
     top_k: int | None = option(None, "write with the k likeliest tokens only")
     top_p: float | None = option(None, "write with the likeliest tokens of this total probability")
+    min_p: float | None = option(
+        None, "write with tokens of at least this share of the likeliest one's probability only"
+    )
     sampling_batch_size: int = option(64, "rows written at once")
 
     passes: int = option(2, "a generation trains on passes x rows rows, in every regime")
@@ -114,6 +118,14 @@ class Settings:
                 given=f"{self.passes} x {self.rows}",
                 hint="every regime must train on exactly as many tokens",
             )
+        _ = self.decoding  # so that a wrong one is told before anything is trained
+
+    @property
+    def decoding(self) -> Decoding:
+        """How a generation writes."""
+        return Decoding(
+            temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p
+        )
 
     def experiment(self) -> dict[str, Any]:
         """What decides the figures, in plain JSON types."""

@@ -8,6 +8,7 @@ import pytest
 from collapse_guard.errors import ArgumentError
 from collapse_guard.examples.recursive_finetune.presets import PRESETS, parse
 from collapse_guard.examples.recursive_finetune.settings import Settings, digest, subset
+from collapse_guard.model.decoding import Decoding
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -30,6 +31,12 @@ def test_the_command_line_comes_before_the_preset() -> None:
     assert settings.window == PRESETS["smoke"]["window"]
 
 
+def test_a_decoding_is_set_part_by_part() -> None:
+    decoding = parse(["--temperature", "0.7", "--top-p", "0.9", "--min-p", "0.05"]).decoding
+    assert decoding == Decoding(temperature=0.7, top_p=0.9, min_p=0.05)
+    assert Settings().decoding == Decoding(temperature=0.8)
+
+
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--help"])
@@ -46,6 +53,8 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--regimes", "robot"], "`regimes` expected any of human, replace, mixguard"),
         (["--generations", "0"], "`generations` expected at least 1"),
         (["--base-steps", "0"], "`base_steps` expected at least 1"),
+        (["--temperature", "0"], "`temperature` expected a number above 0"),
+        (["--min-p", "2"], "`min_p` expected a share of at least 0"),
         (["--rows", "9", "--passes", "1"], "multiple of the batch size 16"),
     ],
 )

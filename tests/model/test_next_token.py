@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from scipy.stats import chisquare
 
 from collapse_guard.errors import ScoringError
+from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.next_token import candidates, draw, uniforms
 
 # Distinct, so that which tokens are the k likeliest has one answer.
@@ -39,9 +40,8 @@ def kept_by_a_loop(logits: list[float], top_k: int | None, top_p: float | None) 
 def test_candidates_are_those_of_a_loop(
     logits: list[float], top_k: int | None, top_p: float | None, temperature: float
 ) -> None:
-    probabilities, ids = candidates(
-        torch.tensor([logits]), temperature=temperature, top_k=top_k, top_p=top_p
-    )
+    decoding = Decoding(temperature=temperature, top_k=top_k, top_p=top_p)
+    probabilities, ids = candidates(torch.tensor([logits]), decoding)
     kept = {
         token: probability
         for token, probability in zip(ids[0].tolist(), probabilities[0].tolist(), strict=True)
@@ -57,8 +57,51 @@ def test_candidates_are_those_of_a_loop(
         assert kept[token] == pytest.approx(expected[token], rel=1e-4)
 
 
+def with_no_thought_of_ties(
+    logits: torch.Tensor, temperature: float, top_k: int | None, top_p: float | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Columns in the order in which draws have always gone through them: likeliest first."""
+    vocabulary = logits.shape[1]
+    values, ids = (logits / temperature).topk(min(top_k or vocabulary, vocabulary))
+    probabilities = values.softmax(-1)
+    if top_p is not None:
+        likelier = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(likelier >= top_p, 0.0)
+    return probabilities, ids
+
+
+@pytest.mark.parametrize(
+    ("top_k", "top_p"), [(5, None), (50, None), (None, 0.9), (20, 0.8), (9_999, None)]
+)
+@pytest.mark.parametrize("vocabulary", [40, 600, 6_000])
+def test_the_same_numbers_draw_the_same_tokens(
+    top_k: int | None, top_p: float | None, vocabulary: int
+) -> None:
+    # Distinct logits: where some tie, more are kept than there once were.
+    shuffled = np.random.default_rng(0).permuted(np.tile(np.arange(vocabulary), (400, 1)), axis=1)
+    logits = torch.from_numpy(shuffled).float() * (12 / vocabulary)
+    numbers = uniforms(1, range(400), 1)[:, 0]
+    probabilities, ids = candidates(logits, Decoding(temperature=0.8, top_k=top_k, top_p=top_p))
+    tokens = ids.gather(1, draw(probabilities, numbers))
+    before, its_ids = with_no_thought_of_ties(logits, 0.8, top_k, top_p)
+    assert torch.equal(tokens, its_ids.gather(1, draw(before, numbers)))
+
+
+def test_all_that_tie_with_the_kth_may_come() -> None:
+    probabilities, ids = candidates(torch.tensor([[1.0, 2.0, 1.0, 0.0, 1.0]]), Decoding(top_k=2))
+    assert sorted(ids[probabilities > 0].tolist()) == [0, 1, 2, 4]
+
+
+def test_min_p_keeps_a_share_of_the_likeliest() -> None:
+    logits = torch.tensor([[0.4, 0.05, 0.3, 0.25]]).log()
+    probabilities, ids = candidates(logits, Decoding(min_p=0.7))
+    assert ids[probabilities > 0].tolist() == [0, 2]
+    probabilities, ids = candidates(logits, Decoding(top_k=1, min_p=0.1))
+    assert ids[probabilities > 0].tolist() == [0]
+
+
 def test_the_likeliest_token_always_stays() -> None:
-    probabilities, ids = candidates(torch.tensor([[1.0, 4.0, 2.0]]), top_p=1e-9)
+    probabilities, ids = candidates(torch.tensor([[1.0, 4.0, 2.0]]), Decoding(top_p=1e-9))
     assert ids[probabilities > 0].tolist() == [1]
 
 

@@ -1,9 +1,11 @@
 """What the model is let write, and how much of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from collapse_guard import ArgumentError, CollapseMonitor, Sampling, Threshold, sample
+from collapse_guard import ArgumentError, CollapseMonitor, Decoding, Sampling, Threshold, sample
 from collapse_guard.readings.sampling import draw_samples
 from tests.tiny import tiny_gpt2, tiny_panel
 
@@ -22,6 +24,13 @@ def test_samples_are_what_sample_draws() -> None:
     last = sample(model, num_sequences=3, length=16, seed=0, prompt_ids=prompt, first_sequence=15)
     assert np.array_equal(samples.prompted[-1], last.numpy())
     assert len({texts.tobytes() for texts in samples.prompted.reshape(18, 16)}) == 18
+
+
+def test_samples_are_drawn_as_it_is_said() -> None:
+    decoding = Decoding(temperature=0.5, min_p=0.1)
+    samples = draw_samples(tiny_gpt2(), tiny_panel(), replace(SMALL, decoding=decoding))
+    cold = sample(tiny_gpt2(), num_sequences=10, length=16, seed=0, decoding=decoding)
+    assert np.array_equal(samples.free, cold.numpy())
 
 
 def test_bad_use() -> None:
