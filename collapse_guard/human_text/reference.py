@@ -16,7 +16,7 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
 from collapse_guard.human_text.token_rows import TokenRows
-from collapse_guard.human_text.tokenizer import Tokenizer, tokenizer_fingerprint
+from collapse_guard.human_text.tokenizer import Tokenizer, num_ids, tokenizer_fingerprint
 
 _FORMAT = 1
 _ROWS_AT_A_TIME = 10_000
@@ -80,7 +80,8 @@ class HumanReference:
         Args:
             documents: The human text as token ids; a document at a time or one flat stream.
             vocab_size: Number of types of the tokenizer, added tokens included (`len(tokenizer)`).
-                The model's output may be padded past it; those rows belong to no band.
+                The model's output may be padded past it; those rows belong to no band. Where the
+                tokenizer's ids have gaps, the largest id and one takes its place.
             tokenizer: The tokenizer that made the ids. Its fingerprint is kept, and everything
                 that is read against this reference is checked with it.
             tail_mass: Largest share of human tokens that the tail may hold, in (0, 0.5).
@@ -96,6 +97,10 @@ class HumanReference:
                 given=vocab_size,
                 hint="give len(tokenizer)",
             )
+        if tokenizer is not None:
+            ids_needed = num_ids(tokenizer)
+            if vocab_size == len(tokenizer.get_vocab()):
+                vocab_size = max(vocab_size, ids_needed)
         counts = np.zeros(vocab_size, dtype=np.int64)
         for ids in _joined(documents):
             _add_counts(counts, ids)
@@ -224,9 +229,10 @@ class HumanReference:
         Raises:
             TokenizerMismatchError: They differ.
         """
-        self._check_vocabulary(
-            len(tokenizer.get_vocab()), tokenizer_fingerprint(tokenizer), "the tokenizer given"
-        )
+        # The reference may have been counted by the tokens or, where ids have gaps, by the largest.
+        sizes = num_ids(tokenizer), len(tokenizer.get_vocab())
+        size = self.vocab_size if self.vocab_size in sizes else sizes[0]
+        self._check_vocabulary(size, tokenizer_fingerprint(tokenizer), "the tokenizer given")
 
     def check_ids(self, ids: npt.NDArray[np.integer[Any]]) -> None:
         """Refuse token ids that this reference's vocabulary does not have.

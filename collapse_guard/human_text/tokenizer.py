@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+from collapse_guard.errors import bad_argument
 
 # Letters of several scripts, digits, spaces, line breaks and punctuation: two tokenizers with one
 # vocabulary that split or normalise text differently almost surely differ on one of these.
@@ -15,13 +17,28 @@ _PROBE = (
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What is asked of a tokenizer: every Hugging Face tokenizer has it."""
+    """What is asked of a tokenizer: those of transformers have it, and those of `tokenizers`."""
 
     def get_vocab(self) -> Mapping[str, int]:
         """Token texts and their ids, added tokens included."""
 
-    def encode(self, text: str, *, add_special_tokens: bool = ...) -> list[int]:
-        """Token ids of a text."""
+    def encode(self, text: str, *, add_special_tokens: bool = ...) -> Any:
+        """Token ids of a text, or an object that has them as `ids`."""
+
+
+def encoded(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of a text, without special tokens."""
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    return list(getattr(ids, "ids", ids))
+
+
+def num_ids(tokenizer: Tokenizer) -> int:
+    """The largest token id and one: more than there are tokens where ids have gaps.
+
+    Raises:
+        ArgumentError: It is no tokenizer that can be used.
+    """
+    return max(_checked(tokenizer).get_vocab().values(), default=-1) + 1
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
@@ -34,7 +51,33 @@ def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
 
     Returns:
         16 hexadecimal digits; equal for tokenizers that give equal ids.
+
+    Raises:
+        ArgumentError: It is no tokenizer that can be used.
     """
+    _checked(tokenizer)
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
-    probe = list(tokenizer.encode(_PROBE, add_special_tokens=False))
+    probe = encoded(tokenizer, _PROBE)
     return hashlib.sha256(json.dumps([vocabulary, probe]).encode()).hexdigest()[:16]
+
+
+def _checked(tokenizer: Tokenizer) -> Tokenizer:
+    if not isinstance(tokenizer, Tokenizer):
+        raise bad_argument(
+            "tokenizer",
+            expected="a tokenizer of transformers or of tokenizers, or another object with "
+            "get_vocab() and encode(text, add_special_tokens=False)",
+            given=tokenizer,
+            hint="load it, as with AutoTokenizer.from_pretrained(name)",
+        )
+    # Those of `tokenizers` cut and pad in `encode` itself, where they were once told to.
+    settings = {name: getattr(tokenizer, name, None) for name in ("truncation", "padding")}
+    told = [name for name, setting in settings.items() if isinstance(setting, Mapping)]
+    if told:
+        raise bad_argument(
+            "tokenizer",
+            expected="one that gives all tokens of a text and no others",
+            given=tokenizer,
+            hint="call " + " and ".join(f"no_{name}()" for name in told) + " on it first",
+        )
+    return tokenizer
