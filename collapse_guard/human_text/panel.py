@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.left_out import without_padding
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.repeats import SHINGLE_BITS, first_copies, refuse_leaks
 from collapse_guard.human_text.texts import check_documents, checked_texts, same_words
@@ -26,7 +27,8 @@ class HeldOutPanel:
     """Held-out human documents as windows of one length, with the positions to look at.
 
     Build one with `from_token_ids` or `from_texts`. A position is looked at when the model can
-    predict it, so the first token of a window never is (unless a prefix stands before it).
+    predict it, so the first token of a window never is (unless a prefix stands before it). Tokens
+    that stand for no human text are context, and are not looked at (`HumanReference.special_ids`).
 
     Attributes:
         reference: The human reference that says which tokens are head and tail.
@@ -77,7 +79,8 @@ class HeldOutPanel:
 
         Args:
             documents: Held-out human documents as token ids. A window never spans two of them,
-                and what is left over at a document's end is not used. Of documents with the same
+                and what is left over at a document's end is not used, nor is padding: two or more
+                of one special token of the reference at either end. Of documents with the same
                 windows the first counts, and that is told.
             reference: The human reference; its tokenizer must have made the ids.
             window: Tokens per window, at least 2 (prefix not counted).
@@ -99,7 +102,7 @@ class HeldOutPanel:
         _check_settings(window, short, max_windows)
         check_documents("documents", documents)
         held_out = {i: _as_ids(document, reference) for i, document in enumerate(documents)}
-        held_out = _usable(held_out, window, short)
+        held_out = _usable(held_out, reference, window, short)
         if training_documents is not None:
             check_documents("training_documents", training_documents)
             shingle = _shingle(reference, window)
@@ -123,16 +126,16 @@ class HeldOutPanel:
         if max_windows is not None and len(ids) > max_windows:
             kept = spread(num_windows, max_windows)
             ids, owners = ids[kept], owners[kept]
-        _, owners = np.unique(owners, return_inverse=True)
         before = np.broadcast_to(_as_ids(list(prefix), reference), (len(ids), len(prefix)))
         positions = np.ones((len(ids), len(prefix) + window), dtype=bool)
         positions[:, : max(len(prefix), 1)] = False
-        return cls(
-            reference,
-            torch.from_numpy(np.concatenate([before, ids], axis=1)),
-            torch.from_numpy(owners),
-            torch.from_numpy(positions),
-        )
+        tokens = np.concatenate([before, ids], axis=1)
+        positions &= ~reference.special_types[tokens]
+        # A window of markup alone has nothing to look at.
+        looked_at = positions.any(1)
+        _, owners = np.unique(owners[looked_at], return_inverse=True)
+        parts = tokens[looked_at], owners, positions[looked_at]
+        return cls(reference, *map(torch.from_numpy, parts))
 
     @classmethod
     def from_texts(
@@ -174,7 +177,7 @@ class HeldOutPanel:
             i: _as_ids(encoded(tokenizer, text), reference)
             for i, text in first_copies(given, content).items()
         }
-        held_out = _usable(held_out, window, short)
+        held_out = _usable(held_out, reference, window, short)
         if training_texts is not None:
             refuse_leaks(
                 {i: np.array(encoded(tokenizer, content[i]), np.int64) for i in held_out},
@@ -226,7 +229,11 @@ class HeldOutPanel:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name the windows and their bands."""
         digest = hashlib.sha256()
-        for part in (self.input_ids, self.document_ids, self.tail_positions, self.head_positions):
+        parts = [self.input_ids, self.document_ids, self.tail_positions, self.head_positions]
+        if (self.positions != self.positions[:1]).any():
+            # Where all windows are looked at alike, these have never been a part of the name.
+            parts.append(self.positions)
+        for part in parts:
             digest.update(repr(tuple(part.shape)).encode())
             digest.update(part.numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -246,9 +253,14 @@ def _as_ids(document: Document, reference: HumanReference) -> npt.NDArray[np.int
 
 
 def _usable(
-    documents: Mapping[int, npt.NDArray[np.int64]], window: int, short: str
+    documents: Mapping[int, npt.NDArray[np.int64]],
+    reference: HumanReference,
+    window: int,
+    short: str,
 ) -> dict[int, npt.NDArray[np.int64]]:
-    usable = long_enough(documents, window, drop=short == "drop")
+    special = reference.special_types
+    texts = {i: without_padding(ids, special) for i, ids in documents.items()}
+    usable = long_enough(texts, window, drop=short == "drop")
     return first_copies(usable, {i: cut(ids, window).tobytes() for i, ids in usable.items()})
 
 
