@@ -16,24 +16,21 @@ SpecialTokens = Literal["leave out", "count"]
 MASK_COLUMN = "attention_mask"
 
 
-def check_special_tokens(given: object) -> None:
-    """Refuse anything but the two answers to what becomes of special tokens.
-
-    Raises:
-        ArgumentError: It is neither.
-    """
-    if given not in ("leave out", "count"):
-        raise bad_argument(
-            "special_tokens", expected='"leave out" or "count"', given=given, hint="choose"
-        )
-
-
-def special_token_ids(tokenizer: Tokenizer) -> dict[int, str]:
+def special_token_ids(
+    tokenizer: Tokenizer | None, special_tokens: SpecialTokens = "leave out"
+) -> dict[int, str]:
     """The ids that stand for no human text, and what each is: "padding" or "special tokens".
 
     They are those that the tokenizer calls special: beginning, end, separators, placeholders of
     images, markup of chats. The one for unknown text stands for text, and is none of them, unless
     it is what rows are padded with.
+
+    Args:
+        tokenizer: The tokenizer; None where it is not known, and so nothing is special.
+        special_tokens: Whether special tokens are left out, or counted as if they were text.
+
+    Raises:
+        ArgumentError: `special_tokens` says neither.
 
     Example:
         >>> from tokenizers import Tokenizer, models
@@ -42,6 +39,15 @@ def special_token_ids(tokenizer: Tokenizer) -> dict[int, str]:
         >>> special_token_ids(tokenizer)
         {2: 'special tokens'}
     """
+    if special_tokens not in ("leave out", "count"):
+        raise bad_argument(
+            "special_tokens",
+            expected='"leave out" or "count"',
+            given=special_tokens,
+            hint="choose",
+        )
+    if tokenizer is None or special_tokens == "count":
+        return {}
     given: Any = tokenizer
     if callable(added := getattr(given, "get_added_tokens_decoder", None)):
         decoder = added()

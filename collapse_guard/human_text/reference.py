@@ -4,10 +4,9 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,17 @@ import numpy.typing as npt
 from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
-from collapse_guard.human_text.left_out import (
-    SpecialTokens,
-    check_special_tokens,
-    leave_out,
-    special_token_ids,
-    unmasked,
+from collapse_guard.human_text.counting import Documents, column_blocks, count_types
+from collapse_guard.human_text.left_out import SpecialTokens, leave_out, special_token_ids
+from collapse_guard.human_text.tokenizer import (
+    Tokenizer,
+    num_ids,
+    num_types,
+    tokenizer_fingerprint,
 )
-from collapse_guard.human_text.token_rows import TokenRows
-from collapse_guard.human_text.tokenizer import Tokenizer, num_ids, tokenizer_fingerprint
 
 _FORMAT = 2
 _FORMATS = (1, _FORMAT)
-_ROWS_AT_A_TIME = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ class HumanReference:
     @classmethod
     def from_token_ids(
         cls,
-        documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
+        documents: Documents,
         *,
         vocab_size: int,
         tokenizer: Tokenizer | None = None,
@@ -116,7 +113,7 @@ class HumanReference:
     @classmethod
     def _counted(
         cls,
-        documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
+        documents: Documents,
         masked: Mapping[int, int],
         vocab_size: int,
         tokenizer: Tokenizer | None,
@@ -124,24 +121,8 @@ class HumanReference:
         smoothing: float,
         special_tokens: SpecialTokens,
     ) -> "HumanReference":
-        if vocab_size < 1:
-            raise bad_argument(
-                "vocab_size",
-                expected="a whole number of at least 1",
-                given=vocab_size,
-                hint="give len(tokenizer)",
-            )
-        if tokenizer is not None:
-            ids_needed = num_ids(tokenizer)
-            if vocab_size == len(tokenizer.get_vocab()):
-                vocab_size = max(vocab_size, ids_needed)
-        check_special_tokens(special_tokens)
-        counts = np.zeros(vocab_size, dtype=np.int64)
-        for ids in _joined(documents):
-            _add_counts(counts, ids)
-        special: Mapping[int, str] = {}
-        if tokenizer is not None and special_tokens == "leave out":
-            special = special_token_ids(tokenizer)
+        counts = count_types(documents, num_types(vocab_size, tokenizer))
+        special = special_token_ids(tokenizer, special_tokens)
         special_ids, left_out = leave_out(counts, masked, special)
         fingerprint = _fingerprint(tokenizer)
         return cls(counts, fingerprint, tail_mass, smoothing, special_ids, left_out)
@@ -184,7 +165,7 @@ class HumanReference:
                 hint="tokenize the text first, and name the column that holds the token ids",
             )
         masked: dict[int, int] = {}
-        blocks = _arrow_blocks(dataset, column, masked)
+        blocks = column_blocks(dataset, column, masked)
         return cls._counted(
             blocks, masked, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
         )
@@ -379,62 +360,3 @@ def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:
         given=os.fspath(path),
         hint="build the reference again and save it",
     )
-
-
-def _joined(
-    documents: Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int],
-) -> Iterator[npt.NDArray[np.integer[Any]]]:
-    """Integer arrays that are large enough for numpy to be worth calling."""
-    stream = iter(documents)
-    for first in stream:
-        if isinstance(first, np.ndarray) and first.size >= _ROWS_AT_A_TIME:
-            # Large enough by itself: joining thousands of such would hold a whole corpus in memory.
-            yield first
-            continue
-        rows = [first, *islice(stream, _ROWS_AT_A_TIME - 1)]
-        if isinstance(rows[0], str):
-            raise bad_argument(
-                "documents",
-                expected="integer token ids",
-                given=rows[0],
-                hint="tokenize the text first",
-            )
-        if isinstance(rows[0], int | np.integer):
-            yield np.asarray(rows)
-        elif isinstance(rows[0], np.ndarray):
-            yield np.concatenate(rows)
-        else:
-            yield np.fromiter(chain.from_iterable(rows), dtype=np.int64)  # type: ignore[arg-type]
-
-
-def _arrow_blocks(
-    dataset: Any, column: str, masked: dict[int, int]
-) -> Iterator[npt.NDArray[np.integer[Any]]]:
-    for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
-        values = table.column(column)
-        if str(values.type).startswith(("list", "large_list", "fix")):
-            yield unmasked(table, TokenRows.of_arrow(values), masked)
-        else:
-            yield values.to_numpy()
-
-
-def _add_counts(counts: npt.NDArray[np.int64], ids: npt.NDArray[np.integer[Any]]) -> None:
-    if ids.size == 0:
-        return
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="integer token ids",
-            given=ids.dtype,
-            hint="tokenize the text first",
-        )
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= len(counts):
-        raise bad_argument(
-            "documents",
-            expected=f"token ids from 0 to {len(counts) - 1} (vocab_size={len(counts)})",
-            given=low if low < 0 else high,
-            hint="give vocab_size=len(tokenizer), which counts added tokens, and the tokenizer "
-            "that made the ids",
-        )
-    counts += np.bincount(ids.ravel(), minlength=len(counts))

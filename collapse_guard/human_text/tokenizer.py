@@ -41,6 +41,29 @@ def num_ids(tokenizer: Tokenizer) -> int:
     return max(_checked(tokenizer).get_vocab().values(), default=-1) + 1
 
 
+def num_types(vocab_size: int, tokenizer: Tokenizer | None) -> int:
+    """The number of types asked for or, where a tokenizer's ids have gaps, its ids.
+
+    Args:
+        vocab_size: What was asked for.
+        tokenizer: The tokenizer that made the ids, where it is known.
+
+    Raises:
+        ArgumentError: Fewer than 1 were asked for, or it is no tokenizer that can be used.
+    """
+    if vocab_size < 1:
+        raise bad_argument(
+            "vocab_size",
+            expected="a whole number of at least 1",
+            given=vocab_size,
+            hint="give len(tokenizer)",
+        )
+    if tokenizer is None:
+        return vocab_size
+    ids = num_ids(tokenizer)
+    return max(vocab_size, ids) if vocab_size == len(tokenizer.get_vocab()) else vocab_size
+
+
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """Hash what decides token ids: the vocabulary, and the ids of a fixed probe text.
 
