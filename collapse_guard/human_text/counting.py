@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.left_out import unmasked
+from collapse_guard.human_text.texts import check_documents
 from collapse_guard.human_text.token_rows import TokenRows
 
 Documents = Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int]
@@ -34,6 +35,7 @@ def count_types(documents: Documents, vocab_size: int) -> npt.NDArray[np.int64]:
         >>> count_types([[0, 0, 2], [2]], vocab_size=4).tolist()
         [2, 0, 2, 0]
     """
+    check_documents("documents", documents)
     counts = np.zeros(vocab_size, dtype=np.int64)
     for ids in _joined(documents):
         _add_counts(counts, ids)
