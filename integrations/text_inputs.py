@@ -11,7 +11,7 @@ import torch
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 
 Ids = npt.NDArray[np.int64]
 
@@ -116,7 +116,7 @@ def _splitter(
     if tokenizer is None:
         return str.split
     if isinstance(tokenizer, Tokenizer):
-        return lambda text: tokenizer.encode(text, add_special_tokens=False)
+        return lambda text: encoded(tokenizer, text)
     if callable(tokenizer):
         return tokenizer
     raise bad_argument(

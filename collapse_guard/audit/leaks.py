@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.human_text.panel import LEAK_SHARE, SHINGLE_BITS, HeldOutPanel
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.repeats import LEAK_SHARE, SHINGLE_BITS
 from collapse_guard.human_text.shingles import Hashes, document_shingles
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Column, Encode, as_tokens

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.left_out import unmasked
+from collapse_guard.human_text.texts import check_documents
 from collapse_guard.human_text.token_rows import TokenRows
 
 Documents = Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int]
@@ -33,29 +35,33 @@ def count_types(documents: Documents, vocab_size: int) -> npt.NDArray[np.int64]:
         >>> count_types([[0, 0, 2], [2]], vocab_size=4).tolist()
         [2, 0, 2, 0]
     """
+    check_documents("documents", documents)
     counts = np.zeros(vocab_size, dtype=np.int64)
     for ids in _joined(documents):
         _add_counts(counts, ids)
     return counts
 
 
-def column_blocks(dataset: Any, column: str) -> Iterator[npt.NDArray[np.integer[Any]]]:
+def column_blocks(
+    dataset: Any, column: str, masked: dict[int, int]
+) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """The token ids of a column of a Hugging Face data set, out of its Arrow buffers.
 
     Args:
         dataset: A `datasets.Dataset`, or a stream that knows its columns.
         column: Of token ids, or of lists of them.
+        masked: Takes in how often each id stands where a column `attention_mask` masks it out.
 
     Yields:
-        Those of many rows, end to end.
+        Those of many rows, end to end, without what is masked out.
 
     Raises:
-        ArgumentError: The column holds something else.
+        ArgumentError: The column holds something else, or a mask is not as long as its row.
     """
     for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
         values = table.column(column)
         if str(values.type).startswith(("list", "large_list", "fix")):
-            yield TokenRows.of_arrow(values).ids
+            yield unmasked(table, TokenRows.of_arrow(values), masked)
         else:
             yield values.to_numpy()
 

@@ -12,17 +12,12 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
-from collapse_guard.human_text.overlap import find_overlaps
+from collapse_guard.human_text.left_out import without_padding
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.human_text.tokenizer import Tokenizer
-
-SHINGLE_BITS = 128
-"""Information in the runs of tokens that are looked up in the training text, as if tokens were
-independent: human texts rarely share so much by chance. It makes 13 tokens of a vocabulary like
-GPT-2's, the length that Brown et al. (GPT-3, 2020, appendix C) use, and 30 single characters."""
-
-LEAK_SHARE = 0.7
-"""Share of a document's shingles in the training text from which on it counts as leaked."""
+from collapse_guard.human_text.repeats import SHINGLE_BITS, first_copies, refuse_leaks
+from collapse_guard.human_text.texts import check_documents, checked_texts, same_words
+from collapse_guard.human_text.tokenizer import Tokenizer, encoded
+from collapse_guard.human_text.windows import cut, long_enough, spread
 
 Document = Sequence[int] | npt.NDArray[np.integer[Any]]
 
@@ -32,7 +27,8 @@ class HeldOutPanel:
     """Held-out human documents as windows of one length, with the positions to look at.
 
     Build one with `from_token_ids` or `from_texts`. A position is looked at when the model can
-    predict it, so the first token of a window never is (unless a prefix stands before it).
+    predict it, so the first token of a window never is (unless a prefix stands before it). Tokens
+    that stand for no human text are context, and are not looked at (`HumanReference.special_ids`).
 
     Attributes:
         reference: The human reference that says which tokens are head and tail.
@@ -83,57 +79,63 @@ class HeldOutPanel:
 
         Args:
             documents: Held-out human documents as token ids. A window never spans two of them,
-                and what is left over at a document's end is not used.
+                and what is left over at a document's end is not used, nor is padding: two or more
+                of one special token of the reference at either end. Of documents with the same
+                windows the first counts, and that is told.
             reference: The human reference; its tokenizer must have made the ids.
             window: Tokens per window, at least 2 (prefix not counted).
             training_documents: The human text that the model trains on, as token ids. When given,
                 a held-out document that stands in it, whole or nearly so, is refused.
             short: What to do with documents shorter than a window: refuse them or leave them out.
-            max_windows: Keep at most so many windows, spread evenly over the documents.
+            max_windows: Keep at most so many windows, spread evenly over the documents: all give
+                their first window before any gives its second.
             prefix: Token ids before every window that are not looked at, such as the
                 beginning-of-sequence token without which Gemma models predict nothing sensible.
 
         Raises:
-            ArgumentError: An argument out of range.
+            ArgumentError: An argument out of range, one text in place of many, or training
+                documents that hold nothing to look held-out ones up in.
             TokenizerMismatchError: Token ids past the reference's vocabulary.
             PanelError: Documents shared with the training text, too short, fewer than two, or
                 without a tail token.
         """
-        if window < 2:
-            raise bad_argument(
-                "window", expected="at least 2 tokens", given=window, hint="128 is the default"
-            )
-        if short not in ("error", "drop"):
-            raise bad_argument("short", expected='"error" or "drop"', given=short, hint="choose")
-        if max_windows is not None and max_windows < 2:
-            raise bad_argument(
-                "max_windows",
-                expected="at least 2, or None",
-                given=max_windows,
-                hint="leave it out",
-            )
+        _check_settings(window, short, max_windows)
+        check_documents("documents", documents)
         held_out = {i: _as_ids(document, reference) for i, document in enumerate(documents)}
-        held_out = _long_enough(held_out, window, drop=short == "drop")
+        held_out = _usable(held_out, reference, window, short)
         if training_documents is not None:
-            shingle = math.ceil(SHINGLE_BITS / max(reference.entropy, 1.0))
-            _refuse_leaks(held_out, training_documents, min(shingle, window))
+            check_documents("training_documents", training_documents)
+            shingle = _shingle(reference, window)
+            refuse_leaks(held_out, "training_documents", training_documents, shingle)
+        return cls._of(held_out, reference, window, max_windows, prefix)
+
+    @classmethod
+    def _of(
+        cls,
+        held_out: Mapping[int, npt.NDArray[np.int64]],
+        reference: HumanReference,
+        window: int,
+        max_windows: int | None,
+        prefix: Sequence[int],
+    ) -> "HeldOutPanel":
         ids = np.concatenate(
-            [np.zeros((0, window), np.int64), *(_cut(d, window) for d in held_out.values())]
+            [np.zeros((0, window), np.int64), *(cut(d, window) for d in held_out.values())]
         )
-        owners = np.repeat(list(held_out), [len(d) // window for d in held_out.values()])
+        num_windows = np.array([len(d) // window for d in held_out.values()], np.int64)
+        owners = np.repeat(list(held_out), num_windows)
         if max_windows is not None and len(ids) > max_windows:
-            kept = np.linspace(0, len(ids) - 1, max_windows).round().astype(np.int64)
+            kept = spread(num_windows, max_windows)
             ids, owners = ids[kept], owners[kept]
-        _, owners = np.unique(owners, return_inverse=True)
         before = np.broadcast_to(_as_ids(list(prefix), reference), (len(ids), len(prefix)))
         positions = np.ones((len(ids), len(prefix) + window), dtype=bool)
         positions[:, : max(len(prefix), 1)] = False
-        return cls(
-            reference,
-            torch.from_numpy(np.concatenate([before, ids], axis=1)),
-            torch.from_numpy(owners),
-            torch.from_numpy(positions),
-        )
+        tokens = np.concatenate([before, ids], axis=1)
+        positions &= ~reference.special_types[tokens]
+        # A window of markup alone has nothing to look at.
+        looked_at = positions.any(1)
+        _, owners = np.unique(owners[looked_at], return_inverse=True)
+        parts = tokens[looked_at], owners, positions[looked_at]
+        return cls(reference, *map(torch.from_numpy, parts))
 
     @classmethod
     def from_texts(
@@ -151,11 +153,13 @@ class HeldOutPanel:
         """Tokenize held-out texts, one document each, and cut them into windows.
 
         Args:
-            texts: Held-out human documents.
+            texts: Held-out human documents. Of documents that say the same in another Unicode form
+                or with other spaces the first counts, and that is told.
             tokenizer: The tokenizer of the model and of the reference; it adds no special tokens.
             reference: As in `from_token_ids`.
             window: As in `from_token_ids`.
-            training_texts: As `training_documents` in `from_token_ids`, before tokenization.
+            training_texts: As `training_documents` in `from_token_ids`, before tokenization, and
+                looked up in without regard to Unicode form and spaces.
             short: As in `from_token_ids`.
             max_windows: As in `from_token_ids`.
             prefix: As in `from_token_ids`.
@@ -165,20 +169,26 @@ class HeldOutPanel:
             PanelError: As in `from_token_ids`.
             ArgumentError: As in `from_token_ids`.
         """
+        _check_settings(window, short, max_windows)
         reference.check_tokenizer(tokenizer)
-
-        def encode(text: str) -> list[int]:
-            return list(tokenizer.encode(text, add_special_tokens=False))
-
-        return cls.from_token_ids(
-            [encode(text) for text in texts],
-            reference,
-            window=window,
-            training_documents=None if training_texts is None else map(encode, training_texts),
-            short=short,
-            max_windows=max_windows,
-            prefix=prefix,
-        )
+        given = dict(enumerate(checked_texts("texts", texts)))
+        content = {i: same_words(text) for i, text in given.items()}
+        held_out = {
+            i: _as_ids(encoded(tokenizer, text), reference)
+            for i, text in first_copies(given, content).items()
+        }
+        held_out = _usable(held_out, reference, window, short)
+        if training_texts is not None:
+            refuse_leaks(
+                {i: np.array(encoded(tokenizer, content[i]), np.int64) for i in held_out},
+                "training_texts",
+                (
+                    encoded(tokenizer, same_words(text))
+                    for text in checked_texts("training_texts", training_texts)
+                ),
+                _shingle(reference, window),
+            )
+        return cls._of(held_out, reference, window, max_windows, prefix)
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -219,7 +229,11 @@ class HeldOutPanel:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name the windows and their bands."""
         digest = hashlib.sha256()
-        for part in (self.input_ids, self.document_ids, self.tail_positions, self.head_positions):
+        parts = [self.input_ids, self.document_ids, self.tail_positions, self.head_positions]
+        if (self.positions != self.positions[:1]).any():
+            # Where all windows are looked at alike, these have never been a part of the name.
+            parts.append(self.positions)
+        for part in parts:
             digest.update(repr(tuple(part.shape)).encode())
             digest.update(part.numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -238,37 +252,33 @@ def _as_ids(document: Document, reference: HumanReference) -> npt.NDArray[np.int
     return ids.astype(np.int64, copy=False)
 
 
-def _long_enough(
-    documents: dict[int, npt.NDArray[np.int64]], window: int, *, drop: bool
+def _usable(
+    documents: Mapping[int, npt.NDArray[np.int64]],
+    reference: HumanReference,
+    window: int,
+    short: str,
 ) -> dict[int, npt.NDArray[np.int64]]:
-    too_short = [index for index, ids in documents.items() if len(ids) < window]
-    if too_short and not drop:
-        raise PanelError(
-            f"{len(too_short)} of {len(documents)} held-out documents are shorter than a window of "
-            f"{window} tokens (the first: document {too_short[0]} with "
-            f"{len(documents[too_short[0]])}): use a shorter `window`, or leave them out with "
-            f'`short="drop"`.'
+    special = reference.special_types
+    texts = {i: without_padding(ids, special) for i, ids in documents.items()}
+    usable = long_enough(texts, window, drop=short == "drop")
+    return first_copies(usable, {i: cut(ids, window).tobytes() for i, ids in usable.items()})
+
+
+def _shingle(reference: HumanReference, window: int) -> int:
+    return min(math.ceil(SHINGLE_BITS / max(reference.entropy, 1.0)), window)
+
+
+def _check_settings(window: int, short: str, max_windows: int | None) -> None:
+    if window < 2:
+        raise bad_argument(
+            "window", expected="at least 2 tokens", given=window, hint="128 is the default"
         )
-    return {index: ids for index, ids in documents.items() if len(ids) >= window}
-
-
-def _refuse_leaks(
-    documents: dict[int, npt.NDArray[np.int64]], training: Iterable[Document], shingle: int
-) -> None:
-    corpus = (np.asarray(ids, dtype=np.int64) for ids in training)
-    overlaps = zip(
-        documents, find_overlaps(list(documents.values()), corpus, shingle=shingle), strict=True
-    )
-    leaked = [(index, overlap) for index, overlap in overlaps if overlap.share >= LEAK_SHARE]
-    if leaked:
-        index, overlap = leaked[0]
-        raise PanelError(
-            f"{len(leaked)} of {len(documents)} held-out documents stand in the training text (the "
-            f"first: document {index}, of whose runs of {shingle} tokens {overlap.share:.0%} occur "
-            f"there, mostly in training document {overlap.source}): take them out of one of the "
-            f"two; a model cannot be looked at on text that it learns by heart."
+    if short not in ("error", "drop"):
+        raise bad_argument("short", expected='"error" or "drop"', given=short, hint="choose")
+    if max_windows is not None and max_windows < 2:
+        raise bad_argument(
+            "max_windows",
+            expected="at least 2, or None",
+            given=max_windows,
+            hint="leave it out",
         )
-
-
-def _cut(ids: npt.NDArray[np.int64], window: int) -> npt.NDArray[np.int64]:
-    return ids[: len(ids) // window * window].reshape(-1, window)

@@ -3,7 +3,9 @@
 import io
 import json
 import os
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,23 +16,34 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
 from collapse_guard.human_text.counting import Documents, column_blocks, count_types
-from collapse_guard.human_text.tokenizer import Tokenizer, tokenizer_fingerprint
+from collapse_guard.human_text.left_out import SpecialTokens, leave_out, special_token_ids
+from collapse_guard.human_text.tokenizer import (
+    Tokenizer,
+    num_ids,
+    num_types,
+    tokenizer_fingerprint,
+)
 
-_FORMAT = 1
+_FORMAT = 2
+_FORMATS = (1, _FORMAT)
 
 
 @dataclass(frozen=True, eq=False)
 class HumanReference:
     """Token counts of a human corpus under one tokenizer.
 
-    Types that the corpus shows and types that it does not show both belong to it. Build one with
-    `from_token_ids` or `from_dataset`; add corpora with `merge`; keep it with `save` and `load`.
+    Types that the corpus shows and types that it does not show both belong to it. What is no human
+    text (padding, special tokens) belongs to no band and is not counted, as far as a tokenizer or a
+    mask tells what it is. Build one with `from_token_ids` or `from_dataset`; add corpora with
+    `merge`; keep it with `save` and `load`.
 
     Attributes:
         counts: int64 of shape (vocab_size,), how often each type occurs; read-only.
         fingerprint: Of the tokenizer that made the ids, or None where none was given.
         tail_mass: Largest share of human tokens that the tail may hold.
         smoothing: The `a` of the self-information.
+        special_ids: Types that stand for no human text, ascending; their counts are 0.
+        left_out: How many tokens were not counted, by what they are: "padding", "special tokens".
 
     Example:
         >>> documents = [[0, 0, 0, 1, 1, 2], [0, 0, 1, 0]]
@@ -47,6 +60,8 @@ class HumanReference:
     fingerprint: str | None = None
     tail_mass: float = 0.10
     smoothing: float = 1.0
+    special_ids: tuple[int, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.smoothing <= 0:
@@ -71,30 +86,46 @@ class HumanReference:
         tokenizer: Tokenizer | None = None,
         tail_mass: float = 0.10,
         smoothing: float = 1.0,
+        special_tokens: SpecialTokens = "leave out",
     ) -> "HumanReference":
         """Count an iterable of token id sequences, or of token ids.
 
         Args:
             documents: The human text as token ids; a document at a time or one flat stream.
             vocab_size: Number of types of the tokenizer, added tokens included (`len(tokenizer)`).
-                The model's output may be padded past it; those rows belong to no band.
+                The model's output may be padded past it; those rows belong to no band. Where the
+                tokenizer's ids have gaps, the largest id and one takes its place.
             tokenizer: The tokenizer that made the ids. Its fingerprint is kept, and everything
-                that is read against this reference is checked with it.
+                that is read against this reference is checked with it. It says which tokens are
+                special: padding, beginning and end, and whatever else it calls so.
             tail_mass: Largest share of human tokens that the tail may hold, in (0, 0.5).
             smoothing: Added to every count for the self-information, above 0.
+            special_tokens: What becomes of those: "leave out", so that they belong to no band, or
+                "count" them like any other.
 
         Raises:
             ArgumentError: An id is negative or not below `vocab_size`, or there is no token.
         """
-        if vocab_size < 1:
-            raise bad_argument(
-                "vocab_size",
-                expected="a whole number of at least 1",
-                given=vocab_size,
-                hint="give len(tokenizer)",
-            )
-        counts = count_types(documents, vocab_size)
-        return cls(counts, _fingerprint(tokenizer), tail_mass, smoothing)
+        return cls._counted(
+            documents, {}, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
+        )
+
+    @classmethod
+    def _counted(
+        cls,
+        documents: Documents,
+        masked: Mapping[int, int],
+        vocab_size: int,
+        tokenizer: Tokenizer | None,
+        tail_mass: float,
+        smoothing: float,
+        special_tokens: SpecialTokens,
+    ) -> "HumanReference":
+        counts = count_types(documents, num_types(vocab_size, tokenizer))
+        special = special_token_ids(tokenizer, special_tokens)
+        special_ids, left_out = leave_out(counts, masked, special)
+        fingerprint = _fingerprint(tokenizer)
+        return cls(counts, fingerprint, tail_mass, smoothing, special_ids, left_out)
 
     @classmethod
     def from_dataset(
@@ -106,8 +137,11 @@ class HumanReference:
         tokenizer: Tokenizer | None = None,
         tail_mass: float = 0.10,
         smoothing: float = 1.0,
+        special_tokens: SpecialTokens = "leave out",
     ) -> "HumanReference":
         """Count a column of token ids of a Hugging Face `Dataset`, straight from its Arrow buffers.
+
+        Where the data set has a column `attention_mask` too, what that masks out is padding.
 
         Args:
             dataset: A `datasets.Dataset` (or an `IterableDataset` that knows its columns).
@@ -116,9 +150,11 @@ class HumanReference:
             tokenizer: As in `from_token_ids`.
             tail_mass: As in `from_token_ids`.
             smoothing: As in `from_token_ids`.
+            special_tokens: As in `from_token_ids`. What a mask masks out is left out either way.
 
         Raises:
-            ArgumentError: The column is missing or does not hold token ids.
+            ArgumentError: The column is missing or does not hold token ids, or a mask is not as
+                long as its row.
         """
         columns = getattr(dataset, "column_names", None)
         if not columns or column not in columns:
@@ -128,12 +164,10 @@ class HumanReference:
                 given=column,
                 hint="tokenize the text first, and name the column that holds the token ids",
             )
-        return cls.from_token_ids(
-            column_blocks(dataset, column),
-            vocab_size=vocab_size,
-            tokenizer=tokenizer,
-            tail_mass=tail_mass,
-            smoothing=smoothing,
+        masked: dict[int, int] = {}
+        blocks = column_blocks(dataset, column, masked)
+        return cls._counted(
+            blocks, masked, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
         )
 
     @property
@@ -152,9 +186,16 @@ class HumanReference:
         return band_cutoffs(self.counts, tail_mass=self.tail_mass)
 
     @cached_property
+    def special_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the types that stand for no human text."""
+        special = np.zeros(self.vocab_size, dtype=bool)
+        special[list(self.special_ids)] = True
+        return special
+
+    @cached_property
     def tail_types(self) -> npt.NDArray[np.bool_]:
         """bool of shape (vocab_size,): the rare types and the unseen ones."""
-        return self.counts <= self.cutoffs.tail
+        return (self.counts <= self.cutoffs.tail) & ~self.special_types
 
     @cached_property
     def head_types(self) -> npt.NDArray[np.bool_]:
@@ -164,7 +205,7 @@ class HumanReference:
     @cached_property
     def torso_types(self) -> npt.NDArray[np.bool_]:
         """bool of shape (vocab_size,): the types between head and tail."""
-        return ~(self.tail_types | self.head_types)
+        return ~(self.tail_types | self.head_types | self.special_types)
 
     @cached_property
     def band_mass(self) -> dict[str, float]:
@@ -176,10 +217,13 @@ class HumanReference:
     def self_information(self) -> npt.NDArray[np.float64]:
         """float64 of shape (vocab_size,): `-log2((c + a) / (N + a V))`, in bits.
 
-        Additive smoothing keeps it finite for unseen types.
+        Additive smoothing keeps it finite for unseen types. Types that stand for no human text tell
+        nothing: 0, and `V` is without them.
         """
-        smoothed = self.counts + self.smoothing
-        information: npt.NDArray[np.float64] = np.log2(smoothed.sum()) - np.log2(smoothed)
+        smoothed = np.where(self.special_types, 0.0, self.counts + self.smoothing)
+        total = smoothed.sum()
+        smoothed[self.special_types] = total
+        information: npt.NDArray[np.float64] = np.log2(total) - np.log2(smoothed)
         return information
 
     @cached_property
@@ -193,7 +237,8 @@ class HumanReference:
 
         Raises:
             TokenizerMismatchError: The two were counted with different tokenizers.
-            ArgumentError: They differ in `tail_mass` or `smoothing`.
+            ArgumentError: They differ in `tail_mass` or `smoothing`, or one counted what the other
+                left out as no human text.
         """
         self._check_vocabulary(other.vocab_size, other.fingerprint, "the other reference")
         if (self.tail_mass, self.smoothing) != (other.tail_mass, other.smoothing):
@@ -203,11 +248,21 @@ class HumanReference:
                 given=f"tail_mass={other.tail_mass}, smoothing={other.smoothing}",
                 hint="build both with the same settings",
             )
+        counts, special = self.counts + other.counts, self.special_types | other.special_types
+        if counts[special].any():
+            raise bad_argument(
+                "other",
+                expected="a reference that leaves out the same types as no human text",
+                given=f"one that counted type {np.flatnonzero(special & (counts > 0))[0]}, or not",
+                hint="build both with the tokenizer, and with the same `special_tokens`",
+            )
         return HumanReference(
-            self.counts + other.counts,
+            counts,
             self.fingerprint or other.fingerprint,
             self.tail_mass,
             self.smoothing,
+            tuple(np.flatnonzero(special).tolist()),
+            dict(Counter(self.left_out) + Counter(other.left_out)),
         )
 
     def check_tokenizer(self, tokenizer: Tokenizer) -> None:
@@ -219,9 +274,10 @@ class HumanReference:
         Raises:
             TokenizerMismatchError: They differ.
         """
-        self._check_vocabulary(
-            len(tokenizer.get_vocab()), tokenizer_fingerprint(tokenizer), "the tokenizer given"
-        )
+        # The reference may have been counted by the tokens or, where ids have gaps, by the largest.
+        sizes = num_ids(tokenizer), len(tokenizer.get_vocab())
+        size = self.vocab_size if self.vocab_size in sizes else sizes[0]
+        self._check_vocabulary(size, tokenizer_fingerprint(tokenizer), "the tokenizer given")
 
     def check_ids(self, ids: npt.NDArray[np.integer[Any]]) -> None:
         """Refuse token ids that this reference's vocabulary does not have.
@@ -247,6 +303,8 @@ class HumanReference:
             "fingerprint": self.fingerprint,
             "tail_mass": self.tail_mass,
             "smoothing": self.smoothing,
+            "special_ids": self.special_ids,
+            "left_out": dict(self.left_out),
         }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, counts=self.counts, settings=np.array(json.dumps(settings)))
@@ -271,9 +329,11 @@ class HumanReference:
                 counts, settings = file["counts"], json.loads(str(file["settings"]))
         except (ValueError, KeyError, EOFError) as error:
             raise _unreadable(path) from error
-        if settings.pop("format", None) != _FORMAT:
+        if settings.pop("format", None) not in _FORMATS:
             raise _unreadable(path)
-        reference = cls(counts, **settings)
+        # Files of the first format know nothing of what was left out.
+        special_ids = tuple(settings.pop("special_ids", ()))
+        reference = cls(counts, special_ids=special_ids, **settings)
         if tokenizer is not None:
             reference.check_tokenizer(tokenizer)
         return reference

@@ -1,5 +1,6 @@
 """Rows of tokens end to end, which is what numpy is fast on."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -42,8 +43,8 @@ class TokenRows(NamedTuple):
         """Rows out of an Arrow column of lists, without a Python object for a row.
 
         Args:
-            values: A `pyarrow.ChunkedArray` of lists of whole numbers; a list that is missing is
-                one without tokens.
+            values: A `pyarrow.ChunkedArray` of lists of whole numbers, or of the truth values of a
+                mask; a list that is missing is one without tokens.
 
         Raises:
             ArgumentError: The lists hold something else, or a number within one is missing.
@@ -53,7 +54,7 @@ class TokenRows(NamedTuple):
             chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False) for chunk in chunks
         ]
         flat = [chunk.flatten() for chunk in chunks]
-        if any(ids.null_count or "int" not in str(ids.type) for ids in flat):
+        if any(ids.null_count or not re.search("int|bool", str(ids.type)) for ids in flat):
             raise bad_argument(
                 "column",
                 expected="token ids in every place of every row",

@@ -1,7 +1,7 @@
 """Calling causal language models of any make, whatever they are wrapped in."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,7 +18,14 @@ class _PeftModel(Protocol):
 
 def innermost(model: torch.nn.Module) -> torch.nn.Module:
     """The model under its wrappers: data parallel, `torch.compile`, PEFT."""
+    *_, inside = _unwrapped(model)
+    return inside
+
+
+def _unwrapped(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """The model, and what is under each of its wrappers."""
     while True:
+        yield model
         if isinstance(model, torch.nn.parallel.DistributedDataParallel | torch.nn.DataParallel):
             model = model.module
         elif isinstance(compiled := getattr(model, "_orig_mod", None), torch.nn.Module):
@@ -26,7 +33,16 @@ def innermost(model: torch.nn.Module) -> torch.nn.Module:
         elif isinstance(model, _PeftModel) and hasattr(model, "peft_config"):
             model = model.get_base_model()
         else:
-            return model
+            return
+
+
+def virtual_tokens(model: torch.nn.Module) -> int:
+    """How many tokens of its own the model puts before its input, as PEFT's prompt tuning does."""
+    for layer in _unwrapped(model):
+        configs, active = (getattr(layer, name, None) for name in ("peft_config", "active_adapter"))
+        if isinstance(layer, _PeftModel) and isinstance(configs, dict) and isinstance(active, str):
+            return getattr(configs.get(active), "num_virtual_tokens", None) or 0
+    return 0
 
 
 def without_data_parallel(model: torch.nn.Module) -> torch.nn.Module:
@@ -103,7 +119,7 @@ def logits_at(
 
     Returns:
         Of shape (chosen positions, vocabulary), in row-major order, in the model's dtype and on its
-        device.
+        device, outside any graph.
 
     Raises:
         ScoringError: The model returned no logits, or logits of an unknown shape.
@@ -120,10 +136,15 @@ def logits_at(
         read_first = arguments.pop("input_ids")
     if accepts(model, "use_cache"):
         arguments["use_cache"] = False
-    if accepts(model, "logits_to_keep"):
+    virtual = virtual_tokens(model)
+    # Virtual tokens shift a mask of positions, unless their adapter is off: all logits tell which.
+    if accepts(model, "logits_to_keep") and not virtual:
         arguments["logits_to_keep"] = contexts
     with undisturbed(model):
-        logits = logits_of(model(read_first, **arguments))
+        # A forward may switch gradients on again, or return a view of a weight.
+        logits = logits_of(model(read_first, **arguments)).detach()
+    if virtual and logits.shape[1:-1] == (virtual + positions.shape[1],):
+        logits = logits[:, virtual:]
     # The shape decides, not the signature: a model may take the name and still return everything.
     if logits.shape[:-1] == positions.shape:
         return logits[contexts]

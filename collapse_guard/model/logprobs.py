@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from collapse_guard.errors import ScoringError
+from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import device_of, logits_at
 from collapse_guard.model.inputs import (
     check_ids,
@@ -13,6 +14,7 @@ from collapse_guard.model.inputs import (
     encoder_arguments,
     left_aligned,
 )
+from collapse_guard.model.positions import check_fits
 
 _ELEMENTS_AT_A_TIME = 1 << 20
 """Logits turned into float32 at once: 4 MiB, which a processor's cache holds."""
@@ -56,11 +58,12 @@ def token_logprobs(
         the model's device.
 
     Raises:
-        ArgumentError: Shapes that differ, a chosen position that has no token or no context, or an
-            encoder's text missing or superfluous.
+        ArgumentError: Shapes that differ, a chosen position that has no token or no context, rows
+            longer than the model's positions, or an encoder's text missing or superfluous.
         TokenizerMismatchError: Token ids past the model's vocabulary.
-        ScoringError: The model returned no logits, or logits whose log-softmax is not finite at a
-            scored token; the message names row and position.
+        ScoringError: The model is not causal (see `check_causal`, which tries it at the first
+            call), returned no logits, or logits whose log-softmax is not finite at a scored token;
+            the message names row and position.
 
     Example:
         >>> class Uniform(torch.nn.Module):
@@ -77,6 +80,7 @@ def token_logprobs(
         attention_mask=attention_mask,
         encoder_input_ids=encoder_input_ids,
         encoder_attention_mask=encoder_attention_mask,
+        causal=True,
     )
     logprobs = picked_logprobs(logits, targets)
     check_finite(logprobs, where)
@@ -91,6 +95,7 @@ def next_token_logits(
     attention_mask: torch.Tensor | None = None,
     encoder_input_ids: torch.Tensor | None = None,
     encoder_attention_mask: torch.Tensor | None = None,
+    causal: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The logits that predict the token at each chosen position.
 
@@ -101,6 +106,7 @@ def next_token_logits(
         attention_mask: As in `token_logprobs`.
         encoder_input_ids: As in `token_logprobs`.
         encoder_attention_mask: As in `token_logprobs`.
+        causal: Whether to try too that the model is causal, unless it has been found to be.
 
     Returns:
         The logits, of shape (chosen positions, vocabulary), in the model's dtype; the tokens they
@@ -110,7 +116,8 @@ def next_token_logits(
     Raises:
         ArgumentError: As in `token_logprobs`.
         TokenizerMismatchError: As in `token_logprobs`.
-        ScoringError: The model returned no logits, or logits of an unknown shape.
+        ScoringError: The model returned no logits, or logits of an unknown shape; or it was to be
+            tried, and is not causal.
     """
     check_positions(input_ids, positions, attention_mask)
     device = device_of(model)
@@ -119,10 +126,13 @@ def next_token_logits(
         mask = attention_mask.to(input_ids.device)
         input_ids, positions = left_aligned(input_ids, positions.to(input_ids.device), mask)
     check_ids("input_ids", model, input_ids)
+    check_fits("input_ids", model, input_ids.shape[1])
     encoder = encoder_arguments(
         model, encoder_input_ids, encoder_attention_mask, rows=len(input_ids)
     )
     logits = logits_at(model, input_ids, positions, encoder=encoder)
+    if causal and not is_found_causal(model):
+        check_causal(model, input_ids, encoder=encoder)
     targets = input_ids.to(device, torch.int64)[positions.to(device)]
     check_range("input_ids", targets, logits.shape[-1])
     return logits, targets, where

@@ -1,5 +1,6 @@
 """The state of one run: what a monitor knows of it, and what is saved with its checkpoints."""
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,8 @@ from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.statistics.estimates import Estimate
+
+logger = logging.getLogger("collapse_guard")
 
 _PARTS = ("baseline", "base", "alarms", "rotation", "pace", "stopwatch", "prequential")
 
@@ -35,6 +38,7 @@ class Run:
         start: What everything is compared with; None before there is one.
         base: What the model without its adapters gives; None before it was looked at.
         at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
+        vocab_size: Types that the model predicts; None before it was looked at.
         history: Every look at the whole panel, without what each document contributes: of
             thousands of looks that would be gigabytes.
     """
@@ -49,13 +53,14 @@ class Run:
     start: Baseline | None = None
     base: Baseline | None = None
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
+    vocab_size: int | None = None
     history: list[Look] = field(default_factory=list)
 
     def begin(self) -> None:
         """Forget any earlier run."""
         self.alarms.clear()
         self.clock.restart()
-        self.base, self.history, self.at_whole = None, [], {}
+        self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
         if self.prequential is not None:
             self.prequential.clear()
 
@@ -63,6 +68,15 @@ class Run:
         """Take in what the model gave on the whole panel: movement is told from here on."""
         self.rotation.update_all(scores)
         self.at_whole = {}
+        before, self.vocab_size = self.vocab_size, scores.group_distributions.shape[1]
+        if before not in (None, self.vocab_size):
+            logger.warning(
+                "the model predicts %d types now, and %d at the last look at the whole panel: what "
+                "it gives to the new ones it takes from the others, so that readings may move for "
+                "that alone.",
+                self.vocab_size,
+                before,
+            )
 
     def keep(self, look: Look) -> Look:
         """Take a look at the whole panel into the history, and hand it on."""

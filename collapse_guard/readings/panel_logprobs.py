@@ -46,7 +46,9 @@ def panel_logprobs(
     wanted = at.any(1).nonzero().squeeze(1)
     for start in range(0, len(wanted), batch_size):
         windows = wanted[start : start + batch_size]
-        logits, targets, where = next_token_logits(model, panel.input_ids[windows], at[windows])
+        logits, targets, where = next_token_logits(
+            model, panel.input_ids[windows], at[windows], causal=True
+        )
         logprobs = picked_logprobs(logits, targets)
         check_finite(logprobs, where, partial(place_in_panel, panel, windows))
         scored.append(logprobs.cpu().numpy().astype(np.float64))

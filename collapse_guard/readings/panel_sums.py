@@ -7,15 +7,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.distributed import largest, num_processes, summed, work_through
+from collapse_guard.distributed import (
+    all_or_none,
+    any_process,
+    largest,
+    num_processes,
+    summed,
+    work_through,
+)
 from collapse_guard.errors import TokenizerMismatchError, bad_argument
+from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import input_embeddings, logits_at
+from collapse_guard.model.inputs import encoder_arguments
 from collapse_guard.model.logprobs import (
     check_finite,
     float_blocks,
     next_token_logits,
     picked_logprobs,
 )
+from collapse_guard.model.positions import check_fits
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_logprobs import place_in_panel
 
@@ -129,6 +139,9 @@ def score_panel(
 ) -> PanelScores:
     """Run a model over a panel, without leaving a trace in it.
 
+    A model that has not been looked at before is tried first, at the price of one small forward
+    pass: it must be causal.
+
     Args:
         model: A causal language model.
         panel: The held-out text.
@@ -140,7 +153,8 @@ def score_panel(
         TokenizerMismatchError: The model's vocabulary is smaller than the reference's.
         ScoringError: As in `next_token_logits`, or a log-probability that is not finite; the
             message names document, window and position.
-        ArgumentError: The processes hold different panels.
+        ArgumentError: The panel's windows are longer than the model's positions, or the processes
+            hold different panels.
         PeerError: It was another process that failed.
     """
     positions = panel.position_counts["all"].astype(np.int64)
@@ -166,7 +180,7 @@ def score_panel(
 
     if across_processes:
         _check_same_panel(panel)
-    _check_embeddings(model, panel)
+    _check_model(model, panel, batch_size, across_processes)
     processes = num_processes() if across_processes else 1
     batches = _batches(torch.arange(len(panel)), batch_size, processes)
     work_through(batches, score, across_processes=across_processes)
@@ -307,6 +321,23 @@ def _check_same_panel(panel: Panel) -> None:
             given=f"panels that differ, here {panel.fingerprint}",
             hint="make it of all documents, before any are dealt out to the processes",
         )
+
+
+def _check_model(
+    model: torch.nn.Module, panel: Panel, batch_size: int, across_processes: bool
+) -> None:
+    """Refuse a model whose look at the panel would fail, or mean nothing."""
+    _check_embeddings(model, panel)
+    check_fits("panel", model, panel.input_ids.shape[1])
+    encoder_arguments(model, None, None, rows=len(panel))
+    untried = not is_found_causal(model)
+    if not across_processes:
+        if untried:
+            check_causal(model, panel.input_ids[:batch_size])
+    elif any_process(untried):
+        # All of them, on the same text: a sharded model answers only when all processes call it.
+        with all_or_none():
+            check_causal(model, panel.input_ids[:batch_size])
 
 
 def _check_embeddings(model: torch.nn.Module, panel: Panel) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.token_rows import TokenRows
-from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 from collapse_guard.rows.row_source import RowSource
 
 Contents = TokenRows | list[str]
@@ -165,7 +165,7 @@ def encoder(tokenizer: Tokenizer) -> Encode:
     """Turns texts into a tokenizer's ids, without special tokens."""
 
     def encode(texts: Sequence[str]) -> TokenRows:
-        return TokenRows.of([tokenizer.encode(t, add_special_tokens=False) for t in texts])
+        return TokenRows.of([encoded(tokenizer, t) for t in texts])
 
     return encode
 

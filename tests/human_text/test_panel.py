@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from collapse_guard import (
     ArgumentError,
@@ -146,3 +149,117 @@ def test_fingerprint_names_the_content() -> None:
     assert panel(3, 20).fingerprint == panel(3, 20).fingerprint
     assert len({panel(3, 20).fingerprint, panel(4, 20).fingerprint, panel(3, 25).fingerprint}) == 3
     assert panel(3, 20).input_ids.dtype == torch.int64
+
+
+def test_one_long_document_does_not_take_all_windows() -> None:
+    documents = [*zipf_documents(1, length=5000), *zipf_documents(120, length=25, seed=3)]
+    for most in (64, 121, 130):
+        panel = HeldOutPanel.from_token_ids(
+            documents, tiny_reference(), window=20, max_windows=most
+        )
+        assert len(panel) == most
+        assert panel.num_documents == min(most, 121)
+        # What is left over after one window of each document can only be of the long one.
+        assert torch.bincount(panel.document_ids).max() == max(1, most - 120)
+
+
+def test_max_windows_takes_the_first_windows_of_each_document() -> None:
+    lengths = [90, 20, 50, 30]
+    documents = [ids[:n] for ids, n in zip(zipf_documents(4), lengths, strict=True)]
+    everything = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=10)
+    panel = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=10, max_windows=9)
+    kept = [0, 1, 9, 10, 11, 12, 16, 17]
+    assert panel.document_ids.tolist() == [0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert torch.equal(panel.input_ids[[0, 1, 3, 4, 5, 6, 7, 8]], everything.input_ids[kept])
+    enough = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=10, max_windows=19)
+    assert enough.fingerprint == everything.fingerprint
+
+
+def test_a_panel_without_a_limit_is_what_it_was_in_the_last_release() -> None:
+    panel = HeldOutPanel.from_token_ids(
+        zipf_documents(5, seed=3), tiny_reference(), window=20, prefix=[4]
+    )
+    assert panel.fingerprint == "3fde3a8a03e5e47b"
+
+
+def test_the_same_document_twice_counts_once(caplog: pytest.LogCaptureFixture) -> None:
+    documents = zipf_documents(5, length=50)
+    once = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=20)
+    assert not caplog.messages
+    # The last differs from the first only in what is left over after its windows.
+    twice = [*documents, documents[3], [*documents[0][:40], 1, 2, 3]]
+    panel = HeldOutPanel.from_token_ids(twice, tiny_reference(), window=20)
+    assert panel.fingerprint == once.fingerprint
+    (message,) = caplog.messages
+    assert message.startswith("2 of 7 held-out documents repeat another one (the first: document 5")
+    with pytest.raises(PanelError, match="fewer than 2 documents"):
+        HeldOutPanel.from_token_ids([documents[0]] * 8, tiny_reference(), window=20)
+
+
+WORDS = ["caf\u00e9", "one", "two", "three", "four"]
+
+
+def word_reference() -> tuple[PreTrainedTokenizerFast, HumanReference]:
+    tokenizer = word_tokenizer(*WORDS)
+    return tokenizer, HumanReference.from_token_ids(
+        [[2] * 30, [3] * 20, [4] * 9, [1]], vocab_size=6, tokenizer=tokenizer
+    )
+
+
+def test_texts_that_differ_in_spaces_or_unicode_form_count_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tokenizer, reference = word_reference()
+    texts = ["caf\u00e9 one two one", "one two three caf\u00e9", "cafe\u0301  one\ntwo\u00a0one"]
+    panel = HeldOutPanel.from_texts(texts, tokenizer, reference, window=4)
+    assert panel.num_documents == 2
+    assert panel.input_ids.tolist() == [[1, 2, 3, 2], [2, 3, 4, 1]]
+    assert "document 2 is document 0" in caplog.text
+
+
+def test_text_equal_up_to_spaces_and_unicode_form_is_a_leak() -> None:
+    tokenizer, reference = word_reference()
+    for leaked in ("caf\u00e9 one two one", "cafe\u0301 one\n\ntwo  one"):
+        with pytest.raises(PanelError, match=r"document 0, .* training document 1"):
+            HeldOutPanel.from_texts(
+                ["caf\u00e9 one two one", "one two three caf\u00e9"],
+                tokenizer,
+                reference,
+                window=4,
+                training_texts=["two two two two", leaked],
+            )
+
+
+@pytest.mark.parametrize("training", ["empty", "used up", "too short"])
+def test_a_leak_check_against_nothing_is_refused(training: str) -> None:
+    used_up = iter(zipf_documents(3))
+    list(used_up)
+    given = {"empty": [], "used up": used_up, "too short": [[1, 2], [3]]}[training]
+    told = "2 documents of at most 2 tokens" if training == "too short" else "no token"
+    with pytest.raises(ArgumentError, match=f"`training_documents` .*{told}.*read once is empty"):
+        HeldOutPanel.from_token_ids(
+            zipf_documents(5, seed=3), tiny_reference(), window=20, training_documents=given
+        )
+    if training == "too short":
+        return
+    tokenizer, reference = word_reference()
+    with pytest.raises(ArgumentError, match=r"`training_texts` .*no token"):
+        HeldOutPanel.from_texts(
+            ["one two", "two caf\u00e9"], tokenizer, reference, window=2, training_texts=iter(())
+        )
+
+
+def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
+    tokenizer, reference = word_reference()
+    path = tmp_path / "held_out.txt"
+    path.write_text("one two")
+    good = ["one two", "two caf\u00e9"]
+    for wrong in ("one two three", path, str(path), [path], [str(path)], {"text": good}, [[1, 2]]):
+        for texts, training in ((wrong, None), (good, wrong)):
+            with pytest.raises(ArgumentError, match=r"texts` expected a list of .*write \[text\]"):
+                HeldOutPanel.from_texts(
+                    texts, tokenizer, reference, window=2, training_texts=training
+                )
+    for wrong in ("one two three", path):
+        with pytest.raises(ArgumentError, match=r"`documents` expected a list of documents"):
+            HeldOutPanel.from_token_ids(wrong, reference)

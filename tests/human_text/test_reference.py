@@ -118,6 +118,9 @@ def test_bad_arguments() -> None:
         HumanReference.from_token_ids(["text"], vocab_size=3)
     with pytest.raises(ArgumentError, match="integer token ids"):
         HumanReference.from_token_ids([np.array([0.5])], vocab_size=3)
+    for wrong in ("a text", Path("text.txt")):
+        with pytest.raises(ArgumentError, match="`documents` expected a list of documents"):
+            HumanReference.from_token_ids(wrong, vocab_size=3)  # type: ignore[arg-type]
 
 
 def test_counts_are_read_only() -> None:

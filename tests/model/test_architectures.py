@@ -294,11 +294,13 @@ def test_bfloat16_adds_no_error_of_its_own(name: str) -> None:
 @causal
 def test_only_positions_asked_for_pass_the_output_layer(name: str) -> None:
     model = build(name)
+    input_ids, positions = some_input()
+    # At the first call it is tried whether the model is causal.
+    token_logprobs(model, input_ids, positions)
     seen: list[tuple[int, ...]] = []
     model.get_output_embeddings().register_forward_hook(
         lambda _m, args, _out: seen.append(tuple(args[0].shape[:-1]))
     )
-    input_ids, positions = some_input()
     token_logprobs(model, input_ids, positions)
     assert accepts(model, "logits_to_keep") == (name != "trocr")
     assert seen == [(ROWS, TOKENS) if name == "trocr" else (int(positions.sum()),)]

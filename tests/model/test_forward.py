@@ -1,14 +1,18 @@
 """Models are called alike, whatever they are wrapped in and return."""
 
+import math
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
 import torch
+from peft import PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import PreTrainedModel
 
-from collapse_guard import ScoringError, token_logprobs
-from collapse_guard.model.forward import innermost
-from tests.tiny import VOCAB, tiny_llama
+from collapse_guard import CollapseMonitor, EveryNSteps, ScoringError, token_logprobs
+from collapse_guard.model.forward import innermost, virtual_tokens
+from collapse_guard.readings.panel_sums import score_panel
+from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
 
 ROWS, TOKENS = 4, 12
 
@@ -70,3 +74,82 @@ def test_a_model_that_does_not_tell_its_embeddings() -> None:
         token_logprobs(Secretive(model), input_ids, positions),
         token_logprobs(model, input_ids, positions),
     )
+
+
+VIRTUAL = {
+    "prompt tuning": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=8),
+    "p-tuning": PromptEncoderConfig(
+        task_type="CAUSAL_LM", num_virtual_tokens=8, encoder_hidden_size=16
+    ),
+    "prefix tuning": PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=8),
+}
+
+
+@pytest.mark.parametrize("make", [tiny_gpt2, tiny_llama, tiny_opt])
+@pytest.mark.parametrize("name", list(VIRTUAL))
+def test_virtual_tokens_give_the_value_of_a_forward_by_hand(name: str, make) -> None:
+    panel = tiny_panel()
+    ids = panel.input_ids
+    base = make()
+    expected_of_base = token_logprobs(base, ids, panel.positions)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = get_peft_model(base, deepcopy(VIRTUAL[name])).eval()
+    assert virtual_tokens(model) == 8
+    with torch.no_grad():
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    logprobs = logits[:, -ids.shape[1] : -1].log_softmax(-1)
+    expected = logprobs.gather(2, ids[:, 1:, None]).flatten()
+    scored = token_logprobs(model, ids, panel.positions)
+    torch.testing.assert_close(scored, expected, atol=2e-5, rtol=0)
+    assert (scored - expected_of_base).abs().max() > 1e-3
+    # With the adapter off there are no virtual tokens, though the config still names some.
+    with model.disable_adapter():
+        off = token_logprobs(model, ids, panel.positions)
+    torch.testing.assert_close(off, expected_of_base, atol=2e-5, rtol=0)
+    reading = CollapseMonitor(panel, against_base=True).start(model)
+    assert reading["tail_retention_vs_base"] != 1.0
+
+
+def test_a_model_without_adapters_has_no_virtual_tokens() -> None:
+    assert virtual_tokens(tiny_gpt2()) == 0
+
+
+class ViewOfAParameter(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.linspace(-1, 1, VOCAB))
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.bias.expand(*input_ids.shape, VOCAB)
+
+
+class LearnsWhileItReads(torch.nn.Module):
+    """As layers with training at test time do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(VOCAB, VOCAB)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            return self.table(input_ids)
+
+
+@pytest.mark.parametrize("make", [ViewOfAParameter, LearnsWhileItReads])
+def test_logits_that_ask_for_a_gradient(make: type[torch.nn.Module]) -> None:
+    panel, model = tiny_panel(), make()
+    with torch.no_grad():
+        table = model(panel.input_ids).log_softmax(-1)
+    expected = table[:, :-1].gather(2, panel.input_ids[:, 1:, None]).flatten()
+    before = [parameter.clone() for parameter in model.parameters()]
+    scored = token_logprobs(model, panel.input_ids, panel.positions)
+    assert not scored.requires_grad
+    torch.testing.assert_close(scored, expected)
+    scores = score_panel(model, panel)
+    assert scores.logprob.sum() == pytest.approx(float(expected.sum()), rel=1e-5)
+    monitor = CollapseMonitor(panel, pace=EveryNSteps(1))
+    monitor.start(model)
+    assert all(map(math.isfinite, monitor.observe(model, 1).values()))
+    assert all(map(torch.equal, before, model.parameters()))
+    assert all(parameter.grad is None for parameter in model.parameters())

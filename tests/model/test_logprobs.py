@@ -75,9 +75,11 @@ def test_padding_changes_nothing(make, side: str) -> None:
 
 def test_only_the_chosen_positions_pass_the_output_layer() -> None:
     model = tiny_llama()
+    input_ids, positions = some_input()
+    # At the first call it is tried whether the model is causal.
+    token_logprobs(model, input_ids, positions)
     widths = []
     model.lm_head.register_forward_hook(lambda _m, args, _out: widths.append(args[0].shape[:-1]))
-    input_ids, positions = some_input()
     token_logprobs(model, input_ids, positions)
     assert widths == [(int(positions.sum()),)]
 

@@ -1,13 +1,14 @@
 """A run's state: what is saved, and what an older release has saved."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collapse_guard import ArgumentError, Budget, CollapseMonitor, Threshold
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel
 
 # What `state_dict` of release 0.1.0 returned of a monitor with the rule and the panel below,
 # started on `tiny_gpt2` and looked at it, after `perturb(model, 0.05)`, at steps 1 and 2; and what
@@ -92,3 +93,21 @@ def test_state_of_another_panel_is_refused() -> None:
     monitor.start(tiny_gpt2())
     with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
         CollapseMonitor(tiny_panel(window=20)).load_state_dict(monitor.state_dict())
+
+
+def test_a_vocabulary_that_grows_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    mine, model = monitor(), tiny_gpt2()
+    mine.start(model)
+    mine.look(model, 1)
+    with caplog.at_level(logging.WARNING, logger="collapse_guard"):
+        model.resize_token_embeddings(VOCAB + 7, mean_resizing=False)
+        grown = [mine.look(model, step) for step in (2, 3)]
+    assert [f"predicts {VOCAB + 7} types now, and {VOCAB} at" in m for m in caplog.messages] == [
+        True
+    ]
+    # Each old type gives up a share to the new ones, and the same of them all.
+    assert all(0.5 < look["tail_retention"] < 1 for look in grown)
+    assert grown[0]["effective_vocabulary"] > VOCAB / 2
+    caplog.clear()
+    mine.start(model)
+    assert not caplog.messages

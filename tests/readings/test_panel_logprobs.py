@@ -25,6 +25,8 @@ def test_chosen_positions_alone_pass_the_model() -> None:
     panel, model = tiny_panel(), tiny_llama()
     at = panel.tail_positions.clone()
     at[:20] = False
+    # At the first call it is tried whether the model is causal.
+    panel_logprobs(model, panel)
     rows, scored = [], []
     model.model.embed_tokens.register_forward_hook(lambda _m, args, _o: rows.append(len(args[0])))
     model.lm_head.register_forward_hook(lambda _m, args, _o: scored.append(args[0].shape[:-1]))

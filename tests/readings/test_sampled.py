@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from collapse_guard import CollapseMonitor, Sampling, Threshold
+from collapse_guard import CollapseMonitor, HeldOutPanel, HumanReference, Sampling, Threshold
 from collapse_guard.diversity import distinct_n, rarefied_types, rep_n_diversity, self_bleu
 from collapse_guard.readings.sampling import Samples, draw_samples
+from tests.human_text.test_reference import word_tokenizer
 from tests.looks import WRITTEN, make_sampled_readings
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, zipf_documents
 
@@ -85,3 +86,36 @@ def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
     assert monitor.look(model, 2)["free_distinct_2"] != start["free_distinct_2"]
     assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training for module in model.modules())
+
+
+class Writes(torch.nn.Module):
+    """Human head tokens, and the end of a text with a probability."""
+
+    def __init__(self, reference: HumanReference, end: int, share: float) -> None:
+        super().__init__()
+        counts = torch.tensor(reference.counts * reference.head_types, dtype=torch.float32)
+        probabilities = counts / counts.sum() * (1 - share)
+        probabilities[end] = share
+        self.logits = torch.nn.Parameter(probabilities.clamp_min(1e-30).log())
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(*input_ids.shape, -1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_model_that_writes_the_end_and_nothing_else_has_no_tail(share: float) -> None:
+    tokenizer = word_tokenizer(*(f"w{i}" for i in range(1, VOCAB)))
+    tokenizer.add_special_tokens({"eos_token": "<end>"})
+    end = tokenizer.eos_token_id
+    assert end == VOCAB
+    # An end is rarer than anything in the text: it was the very tail before it was left out.
+    documents = zipf_documents(40, seed=1)
+    documents[0] = [*documents[0], end]
+    reference = HumanReference.from_token_ids(
+        documents, vocab_size=len(tokenizer), tokenizer=tokenizer
+    )
+    panel = HeldOutPanel.from_token_ids(zipf_documents(12, seed=2), reference, window=32)
+    sampling = Sampling(num_free=8, num_prompts=4, samples_per_prompt=2, length=32, start_ids=(0,))
+    look = CollapseMonitor(panel, sampling=sampling).start(Writes(reference, end, share))
+    assert look["free_tail_share"] == look["prompted_tail_share"] == 0
+    assert look["tail_mass_ratio"] == pytest.approx(0, abs=1e-6)

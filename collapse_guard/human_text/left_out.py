@@ -1,0 +1,145 @@
+"""Tokens that are no human text: padding, and what a tokenizer puts between and around texts."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.token_rows import TokenRows
+from collapse_guard.human_text.tokenizer import Tokenizer
+
+Ids = npt.NDArray[np.int64]
+SpecialTokens = Literal["leave out", "count"]
+
+MASK_COLUMN = "attention_mask"
+
+
+def special_token_ids(
+    tokenizer: Tokenizer | None, special_tokens: SpecialTokens = "leave out"
+) -> dict[int, str]:
+    """The ids that stand for no human text, and what each is: "padding" or "special tokens".
+
+    They are those that the tokenizer calls special: beginning, end, separators, placeholders of
+    images, markup of chats. The one for unknown text stands for text, and is none of them, unless
+    it is what rows are padded with.
+
+    Args:
+        tokenizer: The tokenizer; None where it is not known, and so nothing is special.
+        special_tokens: Whether special tokens are left out, or counted as if they were text.
+
+    Raises:
+        ArgumentError: `special_tokens` says neither.
+
+    Example:
+        >>> from tokenizers import Tokenizer, models
+        >>> tokenizer = Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?"))
+        >>> _ = tokenizer.add_special_tokens(["?", "<end>"])
+        >>> special_token_ids(tokenizer)
+        {2: 'special tokens'}
+    """
+    if special_tokens not in ("leave out", "count"):
+        raise bad_argument(
+            "special_tokens",
+            expected='"leave out" or "count"',
+            given=special_tokens,
+            hint="choose",
+        )
+    if tokenizer is None or special_tokens == "count":
+        return {}
+    given: Any = tokenizer
+    if callable(added := getattr(given, "get_added_tokens_decoder", None)):
+        decoder = added()
+    else:
+        decoder = getattr(given, "added_tokens_decoder", {})
+    ids = {index for index, token in decoder.items() if getattr(token, "special", False)}
+    ids.update(getattr(given, "all_special_ids", ()))
+    unknown = getattr(given, "unk_token_id", None)
+    if (text := getattr(getattr(given, "model", None), "unk_token", None)) is not None:
+        unknown = given.token_to_id(text)
+    padding = getattr(given, "pad_token_id", None)
+    if unknown != padding:
+        ids.discard(unknown)
+    return {index: "padding" if index == padding else "special tokens" for index in sorted(ids)}
+
+
+def leave_out(
+    counts: Ids, masked: Mapping[int, int], special: Mapping[int, str]
+) -> tuple[tuple[int, ...], dict[str, int]]:
+    """Take what is no human text out of token counts, in place.
+
+    Args:
+        counts: int64 of shape (vocabulary,), of what no mask masks out.
+        masked: How often each id is masked out; those are not in `counts`.
+        special: Ids that stand for no human text, and what each is.
+
+    Returns:
+        The ids that stand for no human text, ascending: the special ones, and those that stand
+        where a mask says so and nowhere else. And how many tokens were left out, by what they are.
+
+    Example:
+        >>> counts = np.array([5, 3, 0, 2])
+        >>> leave_out(counts, {2: 7, 0: 1}, {3: "special tokens"}), counts.tolist()
+        (((2, 3), {'padding': 8, 'special tokens': 2}), [5, 3, 0, 0])
+    """
+    tokens = {"padding": sum(masked.values()), "special tokens": 0}
+    ids = {index for index in masked if index < len(counts) and not counts[index]}
+    for index, what in special.items():
+        if index < len(counts):
+            tokens[what] += int(counts[index])
+            counts[index] = 0
+            ids.add(index)
+    return tuple(sorted(ids)), {what: number for what, number in tokens.items() if number}
+
+
+def unmasked(table: Any, rows: TokenRows, masked: dict[int, int]) -> Ids:
+    """The token ids of a batch that its attention mask, where it has one, does not mask out.
+
+    Args:
+        table: A `pyarrow.Table`, with a column `attention_mask` or without.
+        rows: Its rows of token ids.
+        masked: Takes in how often each id is masked out.
+
+    Raises:
+        ArgumentError: A mask is not as long as its row.
+    """
+    if MASK_COLUMN not in table.column_names:
+        return rows.ids
+    mask = TokenRows.of_arrow(table.column(MASK_COLUMN))
+    if not np.array_equal(mask.lengths, rows.lengths):
+        raise bad_argument(
+            "dataset",
+            expected=f"as many values of `{MASK_COLUMN}` as tokens in each row",
+            given="rows where they differ",
+            hint=f"make both with one call of the tokenizer, or remove the column {MASK_COLUMN}",
+        )
+    is_text = mask.ids != 0
+    found, numbers = np.unique(rows.ids[~is_text], return_counts=True)
+    for index, number in zip(found.tolist(), numbers.tolist(), strict=True):
+        masked[index] = masked.get(index, 0) + number
+    text: Ids = rows.ids[is_text]
+    return text
+
+
+def without_padding(ids: Ids, special: npt.NDArray[np.bool_]) -> Ids:
+    """A document without the padding at its ends: two or more of one special token in a row.
+
+    A single one stays: it is the beginning or the end of a text, which a model was trained to see.
+
+    Args:
+        ids: int64 of shape (tokens,).
+        special: bool of shape (vocabulary,), the types that stand for no human text.
+
+    Example:
+        >>> special = np.array([True, True, False, False])
+        >>> without_padding(np.array([0, 0, 1, 2, 3, 1, 0, 0]), special).tolist()
+        [1, 2, 3, 1]
+    """
+    for _ in range(2):
+        # Once from the left and once from the right, with the document turned round in between.
+        if len(ids) and special[ids[0]]:
+            run = next(iter(np.flatnonzero(ids != ids[0])), len(ids))
+            ids = ids[run:] if run > 1 else ids
+        ids = ids[::-1]
+    return ids

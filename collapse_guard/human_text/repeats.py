@@ -1,0 +1,95 @@
+"""Held-out documents that stand twice in a panel, or in the text that a model trains on."""
+
+import logging
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.overlap import find_overlaps
+
+logger = logging.getLogger("collapse_guard")
+
+SHINGLE_BITS = 128
+"""Information in the runs of tokens that are looked up in the training text, as if tokens were
+independent: human texts rarely share so much by chance. It makes 13 tokens of a vocabulary like
+GPT-2's, the length that Brown et al. (GPT-3, 2020, appendix C) use, and 30 single characters."""
+
+LEAK_SHARE = 0.7
+"""Share of a document's shingles in the training text from which on it counts as leaked."""
+
+Ids = npt.NDArray[np.int64]
+Document = Sequence[int] | npt.NDArray[np.integer[Any]]
+T = TypeVar("T")
+
+
+def first_copies(documents: Mapping[int, T], content: Mapping[int, Hashable]) -> dict[int, T]:
+    """The documents without those that repeat an earlier one, of which is told.
+
+    Copies would count as independent documents, and make every standard error too small. They are
+    left out and not refused, since held-out sets are full of them: nothing is lost with a copy.
+
+    Args:
+        documents: Each by its number.
+        content: What makes two documents the same, for each of them.
+    """
+    first: dict[Hashable, int] = {}
+    copies = [index for index in documents if first.setdefault(content[index], index) != index]
+    if copies:
+        logger.warning(
+            "%d of %d held-out documents repeat another one (the first: document %d is document "
+            "%d), and each such text counts once.",
+            len(copies),
+            len(documents),
+            copies[0],
+            first[content[copies[0]]],
+        )
+    return {index: documents[index] for index in first.values()}
+
+
+def refuse_leaks(
+    documents: Mapping[int, Ids], argument: str, training: Iterable[Document], shingle: int
+) -> None:
+    """Refuse held-out documents that stand in the training text, whole or nearly so.
+
+    Args:
+        documents: The held-out ones, each int64 of shape (tokens,), by its number.
+        argument: The name of the argument that gave the training text.
+        training: That text, a document at a time; read once.
+        shingle: Tokens of the runs that are looked up.
+
+    Raises:
+        PanelError: One stands there.
+        ArgumentError: There is nothing that it could stand in.
+    """
+    count = longest = 0
+
+    def corpus() -> Iterator[Ids]:
+        nonlocal count, longest
+        for document in training:
+            ids = np.asarray(document, dtype=np.int64)
+            count, longest = count + 1, max(longest, len(ids))
+            yield ids
+
+    found = find_overlaps(list(documents.values()), corpus(), shingle=shingle)
+    if documents and longest < shingle:
+        raise bad_argument(
+            argument,
+            expected=f"documents to look the held-out ones up in, at least one of them of "
+            f"{shingle} tokens or more",
+            given=f"{count} documents of at most {longest} tokens" if longest else "no token",
+            hint="give what the model trains on (as a list, since a generator that has been read "
+            "once is empty), or leave it out",
+        )
+    overlaps = zip(documents, found, strict=True)
+    leaked = [(index, overlap) for index, overlap in overlaps if overlap.share >= LEAK_SHARE]
+    if leaked:
+        index, overlap = leaked[0]
+        raise PanelError(
+            f"{len(leaked)} of {len(documents)} held-out documents stand in the training text (the "
+            f"first: document {index}, of whose runs of {shingle} tokens {overlap.share:.0%} occur "
+            f"there, mostly in training document {overlap.source}): take them out of one of the "
+            f"two; a model cannot be looked at on text that it learns by heart."
+        )

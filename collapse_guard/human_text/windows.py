@@ -1,0 +1,68 @@
+"""From documents to windows of one length, and which of those to keep."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import PanelError
+
+Ids = npt.NDArray[np.int64]
+
+
+def long_enough(documents: Mapping[int, Ids], window: int, *, drop: bool) -> dict[int, Ids]:
+    """The documents that make at least one window, by their numbers.
+
+    Args:
+        documents: Each int64 of shape (tokens,), by its number.
+        window: Tokens per window.
+        drop: Whether to leave shorter ones out.
+
+    Raises:
+        PanelError: One is shorter, and is not to be left out.
+    """
+    too_short = [index for index, ids in documents.items() if len(ids) < window]
+    if too_short and not drop:
+        raise PanelError(
+            f"{len(too_short)} of {len(documents)} held-out documents are shorter than a window of "
+            f"{window} tokens (the first: document {too_short[0]} with "
+            f"{len(documents[too_short[0]])}): use a shorter `window`, or leave them out with "
+            f'`short="drop"`.'
+        )
+    return {index: ids for index, ids in documents.items() if len(ids) >= window}
+
+
+def cut(ids: Ids, window: int) -> Ids:
+    """A document as int64 of shape (windows, window); what is left over is not used."""
+    return ids[: len(ids) // window * window].reshape(-1, window)
+
+
+def spread(windows: Ids, most: int) -> Ids:
+    """Which windows to keep so that they are spread over the documents.
+
+    Every document gives its first window, then every one that has a second gives that, and so on;
+    where the last round cannot take one of each, it takes from documents at even distances.
+
+    Args:
+        windows: int64 of shape (documents,), how many windows each document has.
+        most: How many to keep at most.
+
+    Returns:
+        int64 of shape (kept,), ascending: their numbers among all windows in the documents' order.
+
+    Example:
+        >>> spread(np.array([5, 1, 2]), 5).tolist()
+        [0, 1, 5, 6, 7]
+        >>> spread(np.array([1, 1, 1, 1, 9]), 3).tolist()
+        [0, 2, 4]
+    """
+    first = np.cumsum(windows) - windows
+    kept = np.zeros(0, np.int64)
+    for place in range(int(windows.max(initial=0))):
+        having = first[windows > place] + place
+        room = most - len(kept)
+        if len(having) >= room:
+            chosen = np.linspace(0, len(having) - 1, room).round().astype(np.int64)
+            return np.sort(np.concatenate([kept, having[chosen]]))
+        kept = np.concatenate([kept, having])
+    return np.sort(kept)
