@@ -5,21 +5,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.left_out import without_padding
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.repeats import SHINGLE_BITS, first_copies, refuse_leaks
 from collapse_guard.human_text.texts import check_documents, checked_texts, same_words
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 from collapse_guard.human_text.windows import cut, long_enough, spread
-
-Document = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +211,7 @@ class HeldOutPanel:
     @cached_property
     def tail_positions(self) -> torch.Tensor:
         """bool of shape (windows, tokens): positions whose token is a tail type."""
-        return self.positions & torch.from_numpy(self.reference.tail_types)[self.input_ids]
+        return self.positions & torch.from_numpy(self.tail_types)[self.input_ids]
 
     @cached_property
     def head_positions(self) -> torch.Tensor:

@@ -1,13 +1,14 @@
 """Held-out documents that stand twice in a panel, or in the text that a model trains on."""
 
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.overlap import find_overlaps
 
 logger = logging.getLogger("collapse_guard")
@@ -21,7 +22,6 @@ LEAK_SHARE = 0.7
 """Share of a document's shingles in the training text from which on it counts as leaked."""
 
 Ids = npt.NDArray[np.int64]
-Document = Sequence[int] | npt.NDArray[np.integer[Any]]
 T = TypeVar("T")
 
 

@@ -51,14 +51,12 @@ def kept_of_start(kinds: Sequence[ReadingKind], evidence: Evidence) -> dict[str,
         PeerError: One failed on another process. What one raises here is passed on, with a note
             that names it.
     """
-    keeping = [kind for kind in kinds if kind.keep_start is not None]
-    if not keeping:
+    keeping = [(kind, kind.keep_start) for kind in kinds]
+    if all(keep is None for _, keep in keeping):
         return {}
     with all_or_none():
         return {
-            kind.name: _blamed(kind, kind.keep_start, evidence)
-            for kind in keeping
-            if kind.keep_start is not None
+            kind.name: _blamed(kind, keep, evidence) for kind, keep in keeping if keep is not None
         }
 
 

@@ -58,9 +58,9 @@ class OfBands:
     def _at_whole(self, evidence: Evidence) -> Estimate:
         sums = evidence.sums
         band_sums = BandSums(sums.tail_logprob, sums.tail_prob, sums.head_logprob)
-        other = {"start": evidence.start, "base": evidence.base, None: None}[self.against]
         if self.against is not None:
-            other = _there(other, self.against)
+            baseline = evidence.start if self.against == "start" else evidence.base
+            other = _there(baseline, self.against)
             _check_panel(other, evidence.panel)
             band_sums = BandSums(
                 sums.tail_logprob - np.array(other.tail_logprob),

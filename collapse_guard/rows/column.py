@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.left_out import MASK_COLUMN
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 from collapse_guard.rows.row_source import RowSource
@@ -20,7 +21,6 @@ _ROWS_AT_A_TIME = 2048
 _SYMBOLS_AT_A_TIME = 1 << 17
 _FIRST_ROWS = 64
 _GUESSES = ("input_ids", "text")
-_MASK = "attention_mask"
 
 
 class Column:
@@ -47,7 +47,9 @@ class Column:
         self._source = source
         columns = source.columns()
         self.column = _choose(columns, column, source.name)
-        self._needed = [c for c in (self.column, _MASK) if columns is not None and c in columns]
+        self._needed = [
+            c for c in (self.column, MASK_COLUMN) if columns is not None and c in columns
+        ]
         # A data set of Hugging Face hands its buffers over, and no row becomes a Python object.
         self._arrow: Any = None if self.column is None else source.in_arrow(self._needed)
         self.is_text = self._holds_text()
@@ -76,9 +78,9 @@ class Column:
         if self.is_text:
             return [self._text(value) for value in values]
         contents = TokenRows.of([self._ids(value) for value in values])
-        if _MASK not in self._needed:
+        if MASK_COLUMN not in self._needed:
             return contents
-        mask = TokenRows.of([self._ids(row[_MASK]) for row in read])
+        mask = TokenRows.of([self._ids(row[MASK_COLUMN]) for row in read])
         return self._masked(contents, mask)
 
     def _from_arrow(self, rows: Sequence[int]) -> Contents:
@@ -87,15 +89,15 @@ class Column:
         if self.is_text:
             return [text or "" for text in values.to_pylist()]
         contents = TokenRows.of_arrow(values)
-        if _MASK not in self._needed:
+        if MASK_COLUMN not in self._needed:
             return contents
-        return self._masked(contents, TokenRows.of_arrow(table.column(_MASK)))
+        return self._masked(contents, TokenRows.of_arrow(table.column(MASK_COLUMN)))
 
     def _masked(self, contents: TokenRows, mask: TokenRows) -> TokenRows:
         if not np.array_equal(contents.lengths, mask.lengths):
             raise bad_argument(
                 "column",
-                expected=f"as many values of `{_MASK}` as tokens in each row",
+                expected=f"as many values of `{MASK_COLUMN}` as tokens in each row",
                 given=f"other numbers in source {self.name!r}",
                 hint="make both with one call of the tokenizer",
             )

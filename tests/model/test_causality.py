@@ -9,6 +9,7 @@ from collapse_guard import CollapseMonitor, ScoringError, token_logprobs
 from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
+from tests.model.made import tiny_paligemma_config
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_panel
 
 SIZES = {
@@ -176,32 +177,7 @@ def test_short_and_monotonous_text(ids: list[list[int]]) -> None:
 
 
 def test_a_prefix_model_is_refused_until_it_is_told_how_it_was_trained() -> None:
-    text = {
-        "model_type": "gemma",
-        "vocab_size": VOCAB,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-    }
-    vision = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "image_size": 16,
-        "patch_size": 8,
-        "projection_dim": 32,
-    }
-    config = transformers.PaliGemmaConfig(
-        vision_config=vision,
-        text_config=text,
-        image_token_index=VOCAB - 1,
-        projection_dim=32,
-        hidden_size=32,
-    )
+    config = tiny_paligemma_config()
     model = made(lambda: transformers.PaliGemmaForConditionalGeneration(config), scale=5)
     panel = tiny_panel()
 

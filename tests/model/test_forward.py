@@ -12,18 +12,8 @@ from transformers import PreTrainedModel
 from collapse_guard import CollapseMonitor, EveryNSteps, ScoringError, token_logprobs
 from collapse_guard.model.forward import innermost, virtual_tokens
 from collapse_guard.readings.panel_sums import score_panel
+from tests.model.made import some_input
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
-
-ROWS, TOKENS = 4, 12
-
-
-def some_input(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    input_ids = torch.randint(0, VOCAB, (ROWS, TOKENS), generator=generator)
-    positions = torch.rand(ROWS, TOKENS, generator=generator) < 0.3
-    positions[:, 0] = False
-    positions[2] = False
-    return input_ids, positions
 
 
 class FullLogits(torch.nn.Module):

@@ -8,18 +8,8 @@ from transformers import PreTrainedModel
 
 from collapse_guard import ArgumentError, ScoringError, TokenizerMismatchError, token_logprobs
 from collapse_guard.model.forward import accepts
+from tests.model.made import ROWS, TOKENS, some_input
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt
-
-ROWS, TOKENS = 4, 12
-
-
-def some_input(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    input_ids = torch.randint(0, VOCAB, (ROWS, TOKENS), generator=generator)
-    positions = torch.rand(ROWS, TOKENS, generator=generator) < 0.3
-    positions[:, 0] = False
-    positions[2] = False
-    return input_ids, positions
 
 
 def naive_logprobs(

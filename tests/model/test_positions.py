@@ -8,6 +8,7 @@ from peft import PromptTuningConfig, get_peft_model
 from collapse_guard import ArgumentError, CollapseMonitor, token_logprobs
 from collapse_guard.model.forward import logits_of
 from collapse_guard.model.positions import check_fits, position_limit
+from tests.model.made import tiny_paligemma_config
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -171,22 +172,7 @@ def test_a_stated_number_without_a_table_is_told_once(caplog: pytest.LogCaptureF
 
 
 def test_a_table_of_a_vision_tower_is_none_of_the_texts() -> None:
-    vision = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "image_size": 16,
-        "patch_size": 8,
-        "projection_dim": 32,
-    }
-    config = transformers.PaliGemmaConfig(
-        vision_config=vision,
-        text_config={"model_type": "gemma", **LLAMA, "num_key_value_heads": 1, "head_dim": 16},
-        image_token_index=VOCAB - 1,
-        projection_dim=32,
-        hidden_size=32,
-    )
+    config = tiny_paligemma_config(max_position_embeddings=16)
     model = transformers.PaliGemmaForConditionalGeneration(config)
     assert position_limit(model) is None
     assert position_limit(Around(model)) is None
