@@ -43,7 +43,11 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.stream import MixStream as MixStream
     from collapse_guard.model.decoding import Decoding as Decoding
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
-    from collapse_guard.model.matched_loss import sampler_matched_loss as sampler_matched_loss
+    from collapse_guard.model.marked_labels import mark_labels as mark_labels
+    from collapse_guard.model.matched_loss import (
+        SamplerMatchedLoss as SamplerMatchedLoss,
+        sampler_matched_loss as sampler_matched_loss,
+    )
     from collapse_guard.model.sample import sample as sample
     from collapse_guard.monitor.look import Look as Look
     from collapse_guard.monitor.monitor import CollapseMonitor as CollapseMonitor
@@ -88,6 +92,7 @@ _HOME = {
     "RareBoost": "mixing.strata.boost",
     "Reading": "readings.reading",
     "ReadingKind": "readings.kind",
+    "SamplerMatchedLoss": "model.matched_loss",
     "Sampling": "readings.sampling",
     "ScoringError": "errors",
     "Source": "rows.source",
@@ -97,6 +102,7 @@ _HOME = {
     "default_rules": "alerts.rules",
     "distinct_n": "diversity",
     "log_alert": "alerts.sinks",
+    "mark_labels": "model.marked_labels",
     "sample": "model.sample",
     "sampler_matched_loss": "model.matched_loss",
     "token_logprobs": "model.logprobs",
@@ -130,6 +136,7 @@ __all__ = [
     "RareBoost",
     "Reading",
     "ReadingKind",
+    "SamplerMatchedLoss",
     "Sampling",
     "ScoringError",
     "Source",
@@ -139,6 +146,7 @@ __all__ = [
     "default_rules",
     "distinct_n",
     "log_alert",
+    "mark_labels",
     "sample",
     "sampler_matched_loss",
     "token_logprobs",

@@ -1,7 +1,7 @@
 """Sampler-matched cross-entropy: each token is scored under the law that it was drawn from."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch.nn import functional as F
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.model.marked_labels import unmark_labels
 from collapse_guard.model.sampled_logprob import Drawn, check_labels, terms
 
 
@@ -93,6 +94,81 @@ def sampler_matched_loss(
         # In the dtype of the sum, as torch counts them, so that gradients are its own.
         num_items = (tokens != IGNORED_LABEL).sum().to(rows.dtype)
     return total / num_items
+
+
+class Marking(Protocol):
+    """What marks labels, and knows what its marks mean: a `MixGuard`, for example."""
+
+    @property
+    def decodings(self) -> Sequence[Decoding]:
+        """How marked tokens were drawn: the one marked i with the i-th of these, from 1."""
+
+
+class SamplerMatchedLoss:
+    """The sampler-matched loss of labels that say themselves how each token was drawn.
+
+    `MixGuard` and `MixStream` mark the labels of sources with a `decoding`. For a trainer take
+    `collapse_guard.integrations.match_sampler`, which puts this in place of the model's own loss;
+    call it where a loop, or a Lightning module, computes its loss by itself.
+
+    Args:
+        decodings: What the marks mean, or a mixed stream that knows.
+        scale_by_temperature: As of `sampler_matched_loss`.
+
+    Attributes:
+        decodings: How marked tokens were drawn: the one marked i with the i-th of these, from 1.
+
+    Raises:
+        ArgumentError: A decoding that is greedy or nearly so, or is still to be found.
+
+    Example:
+        >>> from collapse_guard import MixGuard, Source
+        >>> human = [{"input_ids": [5, 1, 4, 2]}, {"input_ids": [5, 0, 4, 1]}]
+        >>> written = Source([{"input_ids": [5, 3, 3, 0]}], "old model", "synthetic",
+        ...     decoding=Decoding(temperature=0.8))
+        >>> mix = MixGuard(human, written, human_fraction=0.5, block_size=2)
+        >>> loss_of = SamplerMatchedLoss(mix)
+        >>> labels = torch.tensor([mix[slot]["labels"] for slot in range(2)])
+        >>> logits = torch.randn(2, 4, 6, requires_grad=True)  # what a model makes of the rows
+        >>> loss = loss_of(logits[:, :-1], labels[:, 1:])
+        >>> loss.backward()
+    """
+
+    def __init__(
+        self, decodings: Sequence[Decoding] | Marking, *, scale_by_temperature: bool = False
+    ) -> None:
+        known = getattr(decodings, "decodings", decodings)
+        self.decodings: tuple[Decoding, ...] = tuple(known)
+        for number, decoding in enumerate(self.decodings):
+            check_matchable(decoding, f"decodings[{number}]")
+        self.scale_by_temperature = scale_by_temperature
+
+    def __call__(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+        num_items: float | torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The loss, as `sampler_matched_loss` says it.
+
+        Args:
+            logits: Of shape (..., V), any floating dtype.
+            labels: int64 of shape (...), marked, the token that each row of logits is to predict.
+            reduction: "mean", "sum" or "none".
+            num_items: Divides the sum in place of the number of labels, in a mean only.
+        """
+        tokens, drawn_with = unmark_labels(labels)
+        return sampler_matched_loss(
+            logits,
+            tokens,
+            self.decodings,
+            drawn_with,
+            reduction=reduction,
+            num_items=num_items,
+            scale_by_temperature=self.scale_by_temperature,
+        )
 
 
 def _check(

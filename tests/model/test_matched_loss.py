@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.model.decoding import VLLM_ORDER, Decoding
-from collapse_guard.model.matched_loss import sampler_matched_loss
+from collapse_guard.model.marked_labels import mark_labels
+from collapse_guard.model.matched_loss import SamplerMatchedLoss, sampler_matched_loss
 from collapse_guard.model.next_token import candidates, draw, uniforms
 from collapse_guard.model.sampled_logprob import sampled_logprob
 
@@ -245,3 +246,29 @@ def test_all_labels_may_be_ignored() -> None:
     loss = sampler_matched_loss(logits, labels, [Decoding(top_k=3)], drawn_with, reduction="sum")
     assert loss == 0
     assert not gradient(loss, logits).any()
+
+
+def test_marked_labels_say_themselves_how_they_were_drawn() -> None:
+    logits, labels, drawn_with = batch()
+    loss_of = SamplerMatchedLoss(DECODINGS)
+    expected = sampler_matched_loss(logits, labels, DECODINGS, drawn_with)
+    assert torch.equal(loss_of(logits, mark_labels(labels, drawn_with)), expected)
+
+
+def test_a_loss_of_marked_labels_hands_on_how_it_is_to_be_taken() -> None:
+    logits, labels, drawn_with = batch()
+    marked = mark_labels(labels, drawn_with)
+    scaled = SamplerMatchedLoss(DECODINGS, scale_by_temperature=True)
+    expected = sampler_matched_loss(
+        logits, labels, DECODINGS, drawn_with, num_items=7, scale_by_temperature=True
+    )
+    assert torch.equal(scaled(logits, marked, num_items=7), expected)
+    each = sampler_matched_loss(
+        logits, labels, DECODINGS, drawn_with, reduction="none", scale_by_temperature=True
+    )
+    assert torch.equal(scaled(logits, marked, reduction="none"), each)
+
+
+def test_greedy_decodings_are_refused_when_the_loss_is_made() -> None:
+    with pytest.raises(ArgumentError, match=r"`decodings\[1\]` expected a top-k above 1"):
+        SamplerMatchedLoss([Decoding(), Decoding(top_k=1)])
