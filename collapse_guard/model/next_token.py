@@ -1,5 +1,7 @@
 """One token drawn for each row of a batch of logits, from random numbers that the caller brings."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -77,12 +79,12 @@ def draw(probabilities: torch.Tensor, random: torch.Tensor) -> torch.Tensor:
     return torch.searchsorted(cumulative, target[:, None], right=True)
 
 
-def uniforms(seed: int, sequences: range, length: int) -> torch.Tensor:
+def uniforms(seed: int, sequences: Sequence[int], length: int) -> torch.Tensor:
     """Random numbers by the number of the sequence that they are for.
 
     Args:
         seed: At least 0.
-        sequences: The sequences' numbers. The row of a number is the same in every range.
+        sequences: The sequences' numbers. The row of a number is the same among any others.
         length: Random numbers for each.
 
     Returns:

@@ -4,6 +4,7 @@
 training that goes on afterwards. The loop here has its own randomness, one stream per sequence.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ def sample(
     decoding: Decoding = PLAIN,
     batch_size: int = 64,
     first_sequence: int = 0,
+    numbers: Sequence[int] | None = None,
+    stop_ids: Sequence[int] = (),
 ) -> torch.Tensor:
     """Draw sequences of tokens from a causal language model.
 
@@ -45,7 +48,7 @@ def sample(
         model: A causal language model: `model(input_ids=...)` gives logits. A key-value cache is
             used where the model returns one.
         num_sequences: How many sequences to draw, at least 1.
-        length: New tokens per sequence, at least 1; no token ends a sequence early.
+        length: New tokens per sequence, at least 1.
         seed: At least 0. The same seed gives the same sequences.
         prompt_ids: int64 of shape (P,), one prompt for all, or (num_sequences, P), one for each,
             P at least 1. None runs free, from the model's beginning-of-sequence token (the
@@ -55,6 +58,10 @@ def sample(
         batch_size: Sequences per forward pass.
         first_sequence: Number of the first sequence. `sample(num_sequences=8, ...)[5:]` and
             `sample(num_sequences=3, first_sequence=5, ...)` draw the same text.
+        numbers: The number of each sequence, at least 0, where they do not follow each other; in
+            place of `first_sequence`.
+        stop_ids: Tokens that end a sequence: what follows the first of them is that token again. A
+            batch of which every sequence has ended costs no further passes.
 
     Returns:
         int64 of shape (num_sequences, length) on the CPU: the new tokens, without their prompts.
@@ -79,7 +86,9 @@ def sample(
             given=type(model).__name__,
             hint="an encoder-decoder writes an answer to a text; use its own generate()",
         )
-    _check(num_sequences, length, seed, batch_size, first_sequence)
+    if numbers is None:
+        numbers = range(first_sequence, first_sequence + num_sequences)
+    _check(num_sequences, length, seed, batch_size, numbers)
     model = without_data_parallel(model)
     prompts = _prompts(model, prompt_ids, num_sequences)
     _check_positions(model, prompts.shape[1] + length - 1, length)
@@ -88,9 +97,8 @@ def sample(
     with undisturbed(model):
         for start in range(0, num_sequences, batch_size):
             prompt = prompts[start : start + batch_size].to(device)
-            first = first_sequence + start
-            randoms = uniforms(seed, range(first, first + len(prompt)), length)
-            batches.append(_continue(model, prompt, randoms, decoding).cpu())
+            randoms = uniforms(seed, numbers[start : start + batch_size], length)
+            batches.append(_continue(model, prompt, randoms, decoding, stop_ids).cpu())
     return torch.cat(batches)
 
 
@@ -99,7 +107,10 @@ def _continue(
     prompt: torch.Tensor,
     randoms: torch.Tensor,
     decoding: Decoding,
+    stop_ids: Sequence[int],
 ) -> torch.Tensor:
+    stops = torch.tensor(stop_ids, dtype=torch.int64, device=prompt.device)
+    ended = torch.zeros_like(prompt[:, :1], dtype=torch.bool)
     wishes: dict[str, Any] = {"use_cache": True, "logits_to_keep": 1}
     keywords = {name: value for name, value in wishes.items() if accepts(model, name)}
     text, unread, cache = prompt, prompt, None
@@ -110,15 +121,22 @@ def _continue(
         logits = logits_of(output)[:, -1].float()
         probabilities, ids = candidates(logits, decoding)
         token = ids.gather(1, draw(probabilities, random).to(ids.device))
+        if stop_ids:
+            token = torch.where(ended, text[:, -1:], token)
+            ended |= torch.isin(token, stops)
         text = torch.cat([text, token], dim=1)
+        if stop_ids and bool(ended.all()):
+            break
         cache = getattr(output, "past_key_values", None)
         unread = text if cache is None else token
-    return text[:, prompt.shape[1] :]
+    new = text[:, prompt.shape[1] :]
+    missing = randoms.shape[1] - new.shape[1]
+    return torch.cat([new, new[:, -1:].expand(-1, missing)], dim=1)
 
 
 def _prompts(model: nn.Module, prompt_ids: torch.Tensor | None, num_sequences: int) -> torch.Tensor:
     if prompt_ids is None:
-        prompt_ids = torch.tensor([_start_id(model)])
+        prompt_ids = torch.tensor([start_id(model)])
     prompts = prompt_ids.expand(num_sequences, -1) if prompt_ids.dim() == 1 else prompt_ids
     if prompts.dim() != 2 or len(prompts) != num_sequences or prompts.shape[1] == 0:
         raise bad_argument(
@@ -137,14 +155,23 @@ def _prompts(model: nn.Module, prompt_ids: torch.Tensor | None, num_sequences: i
     return prompts
 
 
-def _start_id(model: nn.Module) -> int:
+def start_id(model: nn.Module, argument: str = "prompt_ids") -> int:
+    """The token that a model's free-running text starts from.
+
+    Args:
+        model: The model, not wrapped for data parallel training.
+        argument: What the caller calls the prompts that were left out.
+
+    Raises:
+        ArgumentError: The model's config names none.
+    """
     for config in (getattr(model, "config", None), getattr(model, "generation_config", None)):
         for name in ("bos_token_id", "eos_token_id"):
             start = getattr(config, name, None)
             if start is not None:
                 return int(start[0] if isinstance(start, list) else start)
     raise bad_argument(
-        "prompt_ids",
+        argument,
         expected="a prompt, since the model's config names no token to start from",
         given=None,
         hint="give the ids of a prompt, or set model.config.bos_token_id",
@@ -167,12 +194,20 @@ def _check(
     length: int,
     seed: int,
     batch_size: int,
-    first_sequence: int,
+    numbers: Sequence[int],
 ) -> None:
     counts = {"num_sequences": num_sequences, "length": length, "batch_size": batch_size}
     for name, count in counts.items():
         if count < 1:
             raise bad_argument(name, expected="at least 1", given=count, hint="ask for some")
-    for name, number in {"seed": seed, "first_sequence": first_sequence}.items():
+    if len(numbers) != num_sequences:
+        raise bad_argument(
+            "numbers",
+            expected=f"{num_sequences}, one for each sequence",
+            given=len(numbers),
+            hint="leave it out for sequences that follow each other",
+        )
+    first = "first_sequence" if isinstance(numbers, range) else "numbers"
+    for name, number in {"seed": seed, first: min(numbers)}.items():
         if number < 0:
             raise bad_argument(name, expected="at least 0", given=number, hint="0 is fine")

@@ -147,6 +147,46 @@ def test_sequences_do_not_depend_on_who_draws_them(model: nn.Module) -> None:
     assert torch.equal(later, whole[4:])
 
 
+def test_sequences_keep_their_numbers_in_any_order(model: nn.Module) -> None:
+    whole = sample(model, num_sequences=7, length=10, seed=4)
+    some = sample(model, num_sequences=3, length=10, seed=4, numbers=[6, 1, 4], batch_size=2)
+    assert torch.equal(some, whole[[6, 1, 4]])
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 64])
+def test_a_sequence_ends_at_its_first_stop_token(model: nn.Module, batch_size: int) -> None:
+    whole = sample(model, num_sequences=40, length=10, seed=4)
+    stops = [5, 9, 11, 17]
+    expected = whole.clone()
+    for row in expected:
+        first = next((n for n, token in enumerate(row.tolist()) if token in stops), len(row))
+        row[first:] = row[first] if first < len(row) else row[first:]
+    assert not torch.equal(expected, whole)
+    drawn = sample(
+        model, num_sequences=40, length=10, seed=4, stop_ids=stops, batch_size=batch_size
+    )
+    assert torch.equal(drawn, expected)
+
+
+def test_a_batch_that_has_ended_costs_nothing() -> None:
+    model, passes = gpt2(), 0
+
+    def count(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    model.register_forward_hook(count)
+    everything = range(VOCABULARY)
+    drawn = sample(model, num_sequences=3, length=20, seed=0, stop_ids=everything)
+    assert passes == 1
+    assert drawn.shape == (3, 20)
+    assert (drawn == drawn[:, :1]).all()
+    prompt = torch.tensor([3, 5])
+    passes = 0
+    sample(model, num_sequences=3, length=20, seed=0, prompt_ids=prompt, stop_ids=[VOCABULARY])
+    assert passes == 20
+
+
 def test_each_sequence_continues_its_own_prompt(model: nn.Module) -> None:
     prompts = torch.tensor([[3, 1], [4, 1], [5, 9]])
     drawn = sample(
@@ -228,6 +268,8 @@ def test_a_broken_model_is_an_error() -> None:
         ({"batch_size": 0}, "`batch_size` expected at least 1"),
         ({"seed": -1}, "`seed` expected at least 0"),
         ({"first_sequence": -1}, "`first_sequence` expected at least 0"),
+        ({"numbers": [0, 1, -1, 2]}, "`numbers` expected at least 0"),
+        ({"numbers": [0, 1, 2]}, "`numbers` expected 4, one for each sequence, but got 3"),
         ({"prompt_ids": torch.zeros(2, 3, dtype=torch.int64)}, r"\(P,\) or \(4, P\)"),
         ({"prompt_ids": torch.zeros(0, dtype=torch.int64)}, "P at least 1"),
         ({"prompt_ids": torch.zeros(3)}, "integer token ids"),
