@@ -10,6 +10,8 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
+from collapse_guard.mixing.sources import marks_of
+from collapse_guard.rows.marks import TAKEN_OUT, Marks
 
 require("datasets", "huggingface")
 
@@ -138,6 +140,9 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
     sources = [source.rows for source in guard.sources]
     features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
     parts = [_as_dataset(rows, features) for rows in sources]
+    marks = marks_of(guard.sources)
+    if marks is not None:
+        parts = [_marked(part, marks, number) for number, part in enumerate(parts)]
     starts = np.cumsum([0, *map(len, parts[:-1])])
     numbers = np.empty(len(guard), dtype=np.int64)
     for start in range(0, len(guard), _SLOTS_AT_A_TIME):
@@ -158,4 +163,26 @@ def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:
             given=listed[0],
             hint="make each row a mapping from column to value",
         )
+    if features is not None:
+        # Those that labels are marked by need not be in all sources.
+        gone = [name for name in TAKEN_OUT if name not in listed[0]]
+        features = datasets.Features({n: f for n, f in features.items() if n not in gone})
     return datasets.Dataset.from_list([dict(row) for row in listed], features=features)
+
+
+def _marked(rows: datasets.Dataset, marks: Marks, source: int) -> datasets.Dataset:
+    """The rows of a source with marked labels, and without the columns that they came from."""
+
+    def mark(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        count = len(batch["input_ids"])
+        read = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
+        marked = marks.mark(read, np.full(count, source))
+        return {name: [row[name] for row in marked] for name in marked[0]}
+
+    gone = [name for name in TAKEN_OUT if name in rows.column_names]
+    features = datasets.Features({n: f for n, f in rows.features.items() if n not in gone})
+    # Marks stand above the 20th bit: more than one of them would be too much for 32.
+    features["labels"] = datasets.Sequence(datasets.Value("int64"))
+    plain = rows.with_format(None)
+    marked = plain.map(mark, batched=True, remove_columns=gone, features=features)
+    return marked.with_format(rows.format["type"])

@@ -19,9 +19,10 @@ from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.reports.counting import report_slots
 from collapse_guard.mixing.reports.report import MixReport
-from collapse_guard.mixing.sources import open_sources
+from collapse_guard.mixing.sources import decodings_of, marks_of, open_sources, with_found
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.stratify import stratify
+from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.batch_reader import BatchReader
 from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
@@ -54,7 +55,9 @@ class MixGuard(Dataset[Any]):
     Within an epoch no row, human or synthetic, is shown more than `max_repeats` times, the rows of
     a stratum are shown equally often to within one, and two showings of a row lie at least half a
     round of its stratum apart. Rows are human or synthetic by the source that they come from: the
-    rows themselves are handed on untouched.
+    rows themselves are handed on untouched. But where a source says with which `decoding` a model
+    drew its tokens, the `labels` of all rows are marked with it, for the sampler-matched loss: see
+    `Source` and `collapse_guard.integrations.match_sampler`.
 
     Args:
         human: Human rows: a Hugging Face `Dataset`, a list of rows, any map-style torch data set.
@@ -147,6 +150,7 @@ class MixGuard(Dataset[Any]):
             seed=seed,
         )
         self._sources = mixed.sources
+        self._marks = marks_of(mixed.sources)
         self._ahead = LookAhead(self._plan)
         self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
@@ -156,6 +160,27 @@ class MixGuard(Dataset[Any]):
     def sources(self) -> tuple[Source, ...]:
         """The sources that have slots, human ones first."""
         return self._sources
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """What marks in labels mean: the i-th of these for a mark of i, from 1.
+
+        Raises:
+            ArgumentError: One is still to be found.
+        """
+        return decodings_of(self._sources)
+
+    def set_decoding(self, name: str, decoding: Decoding) -> None:
+        """Say what was found for a source with `decoding="find"`; rows stay as they are.
+
+        Args:
+            name: Of the source.
+            decoding: As `find_decoding` found it.
+
+        Raises:
+            ArgumentError: No such source waits for its decoding.
+        """
+        self._sources = with_found(self._sources, name, decoding)
 
     def __len__(self) -> int:
         """Number of slots, over all epochs: a whole number of blocks."""
@@ -289,4 +314,5 @@ class MixGuard(Dataset[Any]):
 
     def _read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
         located = self._ahead.locate(slots)
-        return self._reader.read(located.source, located.row)
+        rows = self._reader.read(located.source, located.row)
+        return rows if self._marks is None else self._marks.mark(rows, located.source)

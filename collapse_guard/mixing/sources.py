@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
+from collapse_guard.model.decoding import Decoding
+from collapse_guard.rows.marks import TAKEN_OUT, Marks, with_decodings
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Kind, Source
@@ -48,7 +50,10 @@ def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSour
     stages = None if golden else human_stages(human_fraction)
     sources, keys = sources_with_slots(human, synthetic, stages)
     rows = tuple(RowSource(source.name, source.rows) for source in sources)
-    check_same_columns([(source.name, source.columns()) for source in rows])
+    check_same_columns(
+        [(source.name, source.columns()) for source in rows], but_for=taken_out(sources)
+    )
+    sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     if stages is None:
         sizes = {
             kind: sum(len(r) for s, r in zip(sources, rows, strict=True) if s.kind == kind)
@@ -114,3 +119,53 @@ def as_sources(given: Given, kind: Kind) -> tuple[Source, ...]:
                 hint="give the sources of each kind in their own argument",
             )
     return sources
+
+
+def taken_out(sources: Sequence[Source]) -> Sequence[str]:
+    """Columns that no batch of a mix has, since its labels are marked by them."""
+    return TAKEN_OUT if are_marked(sources) else ()
+
+
+def are_marked(sources: Sequence[Source]) -> bool:
+    """Whether the labels of a mix are marked: some source says how its tokens were drawn."""
+    return any(source.decoding is not None for source in sources)
+
+
+def marks_of(sources: Sequence[Source]) -> Marks | None:
+    """What marks the labels of a mix; None where nothing is known, and rows stay as they are."""
+    return Marks(sources) if are_marked(sources) else None
+
+
+def decodings_of(sources: Sequence[Source]) -> tuple[Decoding, ...]:
+    """What the marks in the labels of a mix mean: the i-th of these for a mark of i, from 1.
+
+    Raises:
+        ArgumentError: One is still to be found.
+    """
+    return Marks(sources).decodings
+
+
+def with_found(sources: Sequence[Source], name: str, decoding: Any) -> tuple[Source, ...]:
+    """The sources, with the decoding that was found for one of them.
+
+    Raises:
+        ArgumentError: No such source waits for its decoding, or it is no `Decoding`.
+    """
+    waiting = [source.name for source in sources if source.decoding == "find"]
+    if name not in waiting:
+        raise bad_argument(
+            "name",
+            expected=f"a source whose decoding is to be found, of {waiting}",
+            given=name,
+            hint='say decoding="find" where the source is made',
+        )
+    if not isinstance(decoding, Decoding):
+        raise bad_argument(
+            "decoding",
+            expected="a Decoding",
+            given=decoding,
+            hint="give the `decoding` of what find_decoding returns",
+        )
+    return tuple(
+        replace(source, decoding=decoding) if source.name == name else source for source in sources
+    )

@@ -14,10 +14,12 @@ from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
+from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
 from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
 
@@ -121,6 +123,7 @@ class MixStream(IterableDataset[Any]):
             max_repeats=max_repeats,
             generation_decay=generation_decay,
         )
+        self._sources = self._plan.sources
         self._buffer = whole_number(
             "shuffle_buffer", shuffle_buffer, least=1, hint="give 1 for the stream's own order"
         )
@@ -139,7 +142,16 @@ class MixStream(IterableDataset[Any]):
     @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that have slots, human ones first."""
-        return self._plan.sources
+        return self._sources
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """What marks in labels mean, as of `MixGuard`."""
+        return decodings_of(self._sources)
+
+    def set_decoding(self, name: str, decoding: Decoding) -> None:
+        """Say what was found for a source with `decoding="find"`, as of `MixGuard`."""
+        self._sources = with_found(self._sources, name, decoding)
 
     def __len__(self) -> int:
         """Number of slots, of this process where the stream is sharded.
@@ -175,6 +187,7 @@ class MixStream(IterableDataset[Any]):
             unit=self._unit,
             length=self._length,
             shown=shown,
+            marks=marks_of(self._sources),
         )
         return self._rows(self._reader)
 

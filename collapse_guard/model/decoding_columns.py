@@ -7,6 +7,8 @@ shuffled, split, filtered and merged with others, in every file format that hold
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import TRANSFORMERS_ORDER, Decoding, check_matchable
 
@@ -109,7 +111,8 @@ def _number(name: str, value: Any) -> Any:
     if isinstance(value, bool | str | bytes):
         raise error
     try:
-        number = float(value)
+        # The shortest decimal of a narrow number: data sets hand 0.8 out as the float32 next to it.
+        number = float(str(np.asarray(value)) if hasattr(value, "dtype") else value)
     except (TypeError, ValueError, RuntimeError):
         raise error from None
     if name != "top_k":

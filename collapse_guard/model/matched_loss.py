@@ -137,8 +137,8 @@ class SamplerMatchedLoss:
     def __init__(
         self, decodings: Sequence[Decoding] | Marking, *, scale_by_temperature: bool = False
     ) -> None:
-        known = getattr(decodings, "decodings", decodings)
-        self.decodings: tuple[Decoding, ...] = tuple(known)
+        known = decodings if isinstance(decodings, Sequence) else decodings.decodings
+        self.decodings = tuple(known)
         for number, decoding in enumerate(self.decodings):
             check_matchable(decoding, f"decodings[{number}]")
         self.scale_by_temperature = scale_by_temperature

@@ -65,11 +65,18 @@ class RowSource:
         first = self._rows[0]
         return dict.fromkeys(first) if isinstance(first, Mapping) else None
 
-    def narrowed(self, columns: Sequence[str]) -> "RowSource":
-        """The same rows, with only these columns read where the source can do so."""
+    def narrowed(self, columns: Sequence[str], *, in_numpy: bool = True) -> "RowSource":
+        """The same rows, with only these columns read where the source can do so.
+
+        Args:
+            columns: Their names.
+            in_numpy: Read as numpy's values, which are of single precision, and not as the rows
+                themselves are.
+        """
         if not hasattr(self._rows, "select_columns"):
             return self
-        return RowSource(self.name, self._rows.select_columns(list(columns)).with_format("numpy"))
+        rows = self._rows.select_columns(list(columns))
+        return RowSource(self.name, rows.with_format("numpy") if in_numpy else rows)
 
     def in_arrow(self, columns: Sequence[str]) -> Any:
         """A view of some columns that is read as Arrow tables; None where the rows have none.

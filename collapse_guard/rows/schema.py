@@ -88,19 +88,26 @@ def differing_columns(columns: Sequence[Mapping[str, object]]) -> list[str]:
     return sorted(filter(differs, {column for own in columns for column in own}))
 
 
-def check_same_columns(columns: Sequence[tuple[str, Mapping[str, object] | None]]) -> None:
+def check_same_columns(
+    columns: Sequence[tuple[str, Mapping[str, object] | None]], *, but_for: Sequence[str] = ()
+) -> None:
     """Refuse sources whose rows a collator could not put into one batch.
 
     Args:
         columns: For each source its name, and the types of its columns as in `differing_columns`;
             None for rows without column names.
+        but_for: Columns that no collator will see.
 
     Raises:
         ArgumentError: A column is in one source only, or has two types; or only some rows have
             column names.
     """
-    for name, theirs in columns[1:]:
-        first, ours = columns[0]
+    seen = [
+        (name, own and {column: of for column, of in own.items() if column not in but_for})
+        for name, own in columns
+    ]
+    for name, theirs in seen[1:]:
+        first, ours = seen[0]
         if (ours is None) != (theirs is None):
             raise bad_argument(
                 name,

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import share, whole_number
 from collapse_guard.errors import bad_argument
+from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.rows.row_source import Rows
 
 Kind = Literal["human", "synthetic"]
 WhenDry = Literal["error", "stop", "human"]
+DrawnWith = Decoding | Sequence[Decoding] | Literal["columns", "find"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,14 @@ class Source:
             are shown in proportion to it, in groups of like quality, as far as `max_repeats`
             allows; rows of quality 0 are never shown.
         when_dry: What to do where the rows do not suffice: "error", "stop" or "human".
+        decoding: How a model drew the tokens of synthetic rows, so that they can be trained on with
+            the sampler-matched loss (`collapse_guard.integrations.match_sampler`): the `Decoding`;
+            "columns", where each row says it in columns `temperature`, `top_k`, `top_p`, `min_p`
+            and `cut_order` of its own, as far as it has them; a list of decodings, the same for a
+            stream, whose columns are not read beforehand; or "find", where nobody knows it and it
+            is to be found before the first step. None for the plain loss. The labels of such rows
+            are marked with it, but for tokens whose `drawn_mask` is 0 (prompts, what a template
+            adds, an appended end), whose loss is plain.
 
     Raises:
         ArgumentError: A value is out of range, or does not fit the others.
@@ -78,6 +88,7 @@ class Source:
         default=None, repr=False
     )
     when_dry: WhenDry = "error"
+    decoding: DrawnWith | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -119,3 +130,42 @@ class Source:
             )
         if self.max_repeats is not None:
             whole_number("max_repeats", self.max_repeats, least=1, hint="give e.g. 4, or None")
+        self._check_decoding()
+
+    def _check_decoding(self) -> None:
+        given = self.decoding
+        if given is None:
+            return
+        if self.kind == "human":
+            raise bad_argument(
+                "decoding",
+                expected="None for human rows, which no sampler drew",
+                given=given,
+                hint=f"leave it out, or say that source {self.name!r} is synthetic",
+            )
+        if given in ("columns", "find"):
+            return
+        listed = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if not listed or not all(isinstance(one, Decoding) for one in listed):
+            raise bad_argument(
+                "decoding",
+                expected='a Decoding, a list of them, "columns", "find" or None',
+                given=given,
+                hint="give Decoding(temperature=0.8) for example",
+            )
+        for one in listed:
+            check_matchable(one)
+
+
+def told_decoding(source: Source) -> Any:
+    """How a source's rows were drawn, in plain JSON types, for ledgers.
+
+    Returns:
+        None for human rows; "unknown", or "to be found"; else the decoding, or a list of them.
+    """
+    known = source.decoding
+    if known is None:
+        return "unknown" if source.kind == "synthetic" else None
+    if isinstance(known, str):
+        return "to be found" if known == "find" else known
+    return known.to_dict() if isinstance(known, Decoding) else [one.to_dict() for one in known]

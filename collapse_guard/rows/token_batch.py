@@ -59,6 +59,23 @@ class TokenBatch(list[Any]):
         """
         return self._columns if self._others_are_text else None
 
+    def with_columns(self, columns: Mapping[str, Tokens]) -> "TokenBatch":
+        """The same rows with these columns of tokens, and their other columns; none is made yet.
+
+        Args:
+            columns: In place of the present ones; only before the rows were looked at.
+        """
+        before = self._columns or {}
+        order = [name for name in self._order if name in columns or name not in before]
+        new = [name for name in columns if name not in self._order]
+        return TokenBatch(
+            columns,
+            row_format=self._row_format,
+            read_others=self._read_others,
+            others_are_text=self._others_are_text,
+            order=[*order, *new] if self._order else (),
+        )
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return list, (list(self),)
 

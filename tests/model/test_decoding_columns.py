@@ -101,3 +101,10 @@ def test_numbers_of_any_make(made: Any) -> None:
 def test_errors_name_the_column(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         decoding_from_columns({"temperature": 0.8, **wrong})
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, torch.tensor])
+def test_narrow_numbers_are_the_decimals_that_were_written(kind: Any) -> None:
+    """Data sets hand float64 columns out in single precision, as numpy or torch has them."""
+    row = {"temperature": kind(0.8), "top_p": kind(0.95), "top_k": kind(40)}
+    assert decoding_from_columns(row) == Decoding(temperature=0.8, top_p=0.95, top_k=40)

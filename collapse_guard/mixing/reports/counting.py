@@ -9,7 +9,7 @@ from collapse_guard.mixing.order.plan import MixPlan
 from collapse_guard.mixing.reports.report import EpochReport, MixReport
 from collapse_guard.mixing.reports.source_report import SourceReport, StratumReport
 from collapse_guard.mixing.strata.strata import Ranges, Strata
-from collapse_guard.rows.source import Source
+from collapse_guard.rows.source import Source, told_decoding
 
 
 def report_slots(plan: MixPlan, sources: Sequence[Source], slots: int) -> MixReport:
@@ -105,6 +105,7 @@ def _source_report(
             for number, group in enumerate(groups)
             if group
         ),
+        decoding=told_decoding(source),
     )
 
 

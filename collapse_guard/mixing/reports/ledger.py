@@ -151,6 +151,7 @@ def _total(parts: Sequence[tuple[int, Mapping[str, Any]]], shown: Shown) -> dict
         sources[source["name"]] = {
             "kind": source["kind"],
             "generation": source["generation"],
+            "decoding": source["decoding"],
             "shown": sum(times * part["sources"][number]["shown"] for times, part in parts),
             "unique": widest.get("unique"),
             "repeated": repeated,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from collapse_guard.rows.source import Kind
 
@@ -54,6 +54,7 @@ class SourceReport:
         unique: Different rows that were shown.
         repeated: Rows that were shown more than once.
         strata: Those that have rows; one where rows were not ranked.
+        decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
     """
 
     name: str
@@ -65,6 +66,7 @@ class SourceReport:
     unique: int
     repeated: int
     strata: tuple[StratumReport, ...]
+    decoding: Any = None
 
     def __str__(self) -> str:
         return f"{self.name}: {_shown(self.rows, self.shown, self.unique, self.repeated)}"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from collapse_guard.mixing.reports.source_report import human_share
-from collapse_guard.rows.source import Kind, Source
+from collapse_guard.rows.source import Kind, Source, told_decoding
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class StreamSourceReport:
         generation: Models between human text and its rows.
         licence: Of its rows.
         shown: Slots that showed one of them.
+        decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
     """
 
     name: str
@@ -25,6 +26,7 @@ class StreamSourceReport:
     generation: int
     licence: str | None
     shown: int
+    decoding: Any = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.shown} shown"
@@ -76,7 +78,14 @@ def report_stream(
         slots=slots,
         block_size=block_size,
         sources=tuple(
-            StreamSourceReport(source.name, source.kind, source.generation, source.licence, count)
+            StreamSourceReport(
+                source.name,
+                source.kind,
+                source.generation,
+                source.licence,
+                count,
+                told_decoding(source),
+            )
             for source, count in zip(sources, shown, strict=True)
         ),
         is_exact=all(

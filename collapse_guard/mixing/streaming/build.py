@@ -10,7 +10,8 @@ from collapse_guard.mixing.floor import Era, Stages, floor_segments, human_stage
 from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
-from collapse_guard.mixing.sources import sources_with_slots
+from collapse_guard.mixing.sources import sources_with_slots, taken_out
+from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
@@ -78,6 +79,7 @@ def plan_stream(
     _refuse_what_streams_cannot(sources)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
+    sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     repeats = tuple(source.max_repeats or max_repeats for source in sources)
     plan = StreamPlan(
         sources=sources,
@@ -166,7 +168,10 @@ def _check_columns(sources: Sequence[Source], rows: Sequence[RowSource | Iterabl
         each.columns() if isinstance(each, RowSource) else declared_columns(each) for each in rows
     ]
     names = [source.name for source in sources]
-    check_same_columns([each for each in zip(names, columns, strict=True) if each[1] is not None])
+    check_same_columns(
+        [each for each in zip(names, columns, strict=True) if each[1] is not None],
+        but_for=taken_out(sources),
+    )
 
 
 def _slots(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.mixing.streaming.cursors import Cursor
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.source import Source
 
 # One array operation costs the same for a few slots as for some hundreds.
@@ -88,6 +89,7 @@ class StreamReader:
         unit: The stream ends after a whole number of so many slots.
         length: Slots of the stream, a whole number of units; None for up to the first dry source.
         shown: Own slots that were read before.
+        marks: Marks the labels of rows; None to leave rows as they are.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class StreamReader:
         unit: int,
         length: int | None,
         shown: int,
+        marks: Marks | None = None,
     ) -> None:
         self.portions = portions
         self.shown = shown
@@ -108,6 +111,7 @@ class StreamReader:
         self._slots = slots
         self._unit = unit
         self._length = length
+        self._marks = marks
 
     def rows(self) -> Iterator[Any]:
         """The rows, one after another.
@@ -157,7 +161,7 @@ class StreamReader:
                 read = cursor.read(draws[places].tolist())
                 for place, row in zip(places.tolist(), read, strict=True):
                     rows[place] = row
-        return rows
+        return rows if self._marks is None else self._marks.mark(rows, sources)
 
     def _end(self, stop: int) -> tuple[int | None, ArgumentError | None]:
         """Where the stream ends, if that is in sight from `stop`, and whether it may end there."""

@@ -123,6 +123,7 @@ def test_a_stream_without_a_length_has_one_too() -> None:
     assert ledger["total"]["sources"]["human"] == {
         "kind": "human",
         "generation": 0,
+        "decoding": None,
         "shown": 63,
         "unique": None,
         "repeated": None,

@@ -1,0 +1,238 @@
+"""Rows whose labels say how each token was drawn, for the sampler-matched loss."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.model.decoding import Decoding
+from collapse_guard.model.decoding_columns import (
+    DECODING_COLUMNS,
+    DRAWN_MASK_COLUMN,
+    decoding_from_columns,
+)
+from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.model.marked_labels import mark_labels
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.source import Source
+from collapse_guard.rows.token_batch import TokenBatch, Tokens
+
+TAKEN_OUT = (DRAWN_MASK_COLUMN, *DECODING_COLUMNS)
+"""What labels are marked by, and what no model has a use for afterwards."""
+
+_LOSS_MASKS = ("completion_mask", "assistant_masks")
+"""Columns of TRL and transformers: the tokens that count, which collators make labels of."""
+
+_Ids = npt.NDArray[np.int64]
+
+
+def with_decodings(source: Source, rows: RowSource | Iterable[Any]) -> Source:
+    """A source of which it is known what its rows can have been drawn with.
+
+    Args:
+        source: As described by the user.
+        rows: Its rows, as opened.
+
+    Returns:
+        The source; where its decoding was "columns", with all that stand there, in the order of
+        their first rows.
+
+    Raises:
+        ArgumentError: Its rows hold no token ids, or it is a stream whose columns would have to be
+            read to the end.
+    """
+    if source.decoding is None:
+        return source
+    if not isinstance(rows, RowSource):
+        if source.decoding == "columns":
+            raise bad_argument(
+                "decoding",
+                expected="the decodings themselves, for a stream",
+                given="columns",
+                hint=f"list all that the columns of {source.name!r} can name: "
+                "decoding=[Decoding(0.7), Decoding(1.0)]",
+            )
+        return source
+    columns = rows.columns()
+    if columns is None or "input_ids" not in columns:
+        raise bad_argument(
+            "decoding",
+            expected="rows with `input_ids`, the very token ids that were drawn",
+            given=sorted(columns or []),
+            hint=f"tokenize the rows of {source.name!r} with the tokenizer of the model that is "
+            "trained; ids of text that is tokenized anew are not those that were drawn, and "
+            'decoding="find" finds what serves them best',
+        )
+    if source.decoding != "columns":
+        return source
+    if "temperature" not in columns:
+        raise bad_argument(
+            "decoding",
+            expected=f"rows of {source.name!r} with a column `temperature`",
+            given=sorted(columns),
+            hint="name the decoding itself, or add the column (1.0 for what was drawn as it is)",
+        )
+    found: dict[Decoding, None] = {}
+    named = [name for name in DECODING_COLUMNS if name in columns]
+    for _, read in rows.narrowed(named, in_numpy=False).batches():
+        found |= dict.fromkeys(filter(None, map(decoding_from_columns, read)))
+    return replace(source, decoding=tuple(found))
+
+
+class Marks:
+    """Marks the labels of rows with the number of each token's decoding.
+
+    A row without `labels` gets them: its `input_ids`, and -100 where an `attention_mask`, a
+    `completion_mask` or an `assistant_masks` is 0, as collators make them. Then each label of a
+    source with a decoding is marked, but for those whose `drawn_mask` is 0. Columns that are of no
+    use afterwards are taken out.
+
+    Args:
+        sources: In their order, as `with_decodings` gives them.
+
+    Example:
+        >>> source = Source([], "old model", "synthetic", decoding=Decoding(temperature=0.8))
+        >>> rows = [{"input_ids": [4, 7, 9], "drawn_mask": [0, 1, 1]}]
+        >>> Marks([source]).mark(rows, np.array([0]))
+        [{'input_ids': [4, 7, 9], 'labels': [4, 1048583, 1048585]}]
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._first: list[int] = []
+        self._among: list[dict[Decoding, int] | None] = []
+        self._unknown: list[str] = []
+        self._decodings: list[Decoding] = []
+        for source in sources:
+            known = source.decoding
+            first = len(self._decodings) + 1
+            is_one = isinstance(known, Decoding) or known == "find"
+            self._first.append(first if is_one else 0)
+            self._among.append(None)
+            if known == "find":
+                self._unknown.append(source.name)
+                # Its place, so that numbers are the same once it is found.
+                self._decodings.append(Decoding())
+            elif isinstance(known, Decoding):
+                self._decodings.append(known)
+            elif known is not None:
+                listed = cast(Sequence[Decoding], known)
+                self._among[-1] = {one: first + place for place, one in enumerate(listed)}
+                self._decodings += listed
+        self._names = [source.name for source in sources]
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """What marks mean: the i-th of these for a mark of i, from 1.
+
+        Raises:
+            ArgumentError: One is still to be found.
+        """
+        if self._unknown:
+            raise bad_argument(
+                "decoding",
+                expected=f"a Decoding for source {self._unknown[0]!r} when the loss is made",
+                given="find",
+                hint="give held-out human text to match_sampler(..., held_out=...), or find it "
+                "with find_decoding and tell set_decoding(name, found)",
+            )
+        return tuple(self._decodings)
+
+    def mark(self, rows: list[Any], sources: _Ids) -> list[Any]:
+        """Rows with marked labels.
+
+        Args:
+            rows: As read.
+            sources: int64 of shape (n,), from which source each row comes.
+
+        Raises:
+            ArgumentError: A row has no `input_ids`, a mask of another length, or a decoding that
+                its source does not list.
+        """
+        columns = rows.unread_columns if isinstance(rows, TokenBatch) else None
+        whole = columns is not None and not any(self._among[s] for s in set(sources.tolist()))
+        if columns is None or not whole:
+            return [self._marked(row, int(s)) for row, s in zip(rows, sources, strict=True)]
+        numbers = np.array(self._first)[sources]
+        labels = _each_row(columns, numbers)
+        kept = {name: values for name, values in columns.items() if name not in TAKEN_OUT}
+        return cast(TokenBatch, rows).with_columns({**kept, "labels": labels})
+
+    def _marked(self, row: Any, source: int) -> dict[str, Any]:
+        if not isinstance(row, Mapping) or "input_ids" not in row:
+            raise bad_argument(
+                self._names[source],
+                expected="rows with `input_ids`, as labels are to be marked in this mix",
+                given=row,
+                hint="tokenize the rows of all sources",
+            )
+        labels = _marked(row, self._number(row, source))
+        kept = {name: value for name, value in row.items() if name not in TAKEN_OUT}
+        return {**kept, "labels": _like(row["input_ids"], labels)}
+
+    def _number(self, row: Mapping[str, Any], source: int) -> int:
+        among = self._among[source]
+        if among is None:
+            return self._first[source]
+        decoding = decoding_from_columns(row)
+        if decoding is None:
+            return 0
+        if decoding not in among:
+            raise bad_argument(
+                "decoding",
+                expected=f"a decoding that source {self._names[source]!r} lists",
+                given=str(decoding),
+                hint="list all that its columns can name",
+            )
+        return among[decoding]
+
+
+def _each_row(columns: Mapping[str, Tokens], numbers: _Ids) -> Tokens:
+    """The labels of whole columns: a matrix where all of them are."""
+    masks = [
+        name for name in (DRAWN_MASK_COLUMN, *_LOSS_MASKS, "attention_mask") if name in columns
+    ]
+    needed = [name for name in ("input_ids", "labels", *masks) if name in columns]
+    if all(isinstance(columns[name], np.ndarray) for name in needed):
+        return _marked({name: columns[name] for name in needed}, numbers[:, None])
+    return [
+        _marked({name: columns[name][place] for name in needed}, int(number))
+        for place, number in enumerate(numbers)
+    ]
+
+
+def _marked(row: Mapping[str, Any], number: _Ids | int) -> _Ids:
+    """The labels of a row, or of a matrix of them."""
+    ids = np.asarray(row["input_ids"], dtype=np.int64)
+    if "labels" in row:
+        labels = _as_long(row, "labels", ids)
+    else:
+        labels = ids
+        for name in ("attention_mask", *_LOSS_MASKS):
+            if row.get(name) is not None:
+                labels = np.where(_as_long(row, name, ids) == 0, IGNORED_LABEL, labels)
+    if row.get(DRAWN_MASK_COLUMN) is not None:
+        number = np.where(_as_long(row, DRAWN_MASK_COLUMN, ids) == 0, 0, number)
+    return mark_labels(labels, np.asarray(number, dtype=np.int64))
+
+
+def _as_long(row: Mapping[str, Any], name: str, ids: _Ids) -> _Ids:
+    values = np.asarray(row[name], dtype=np.int64)
+    if values.shape != ids.shape:
+        raise bad_argument(
+            name,
+            expected=f"{ids.shape[-1]} values, one for each of the row's `input_ids`",
+            given=f"{values.shape[-1] if values.ndim else 'a single one'}",
+            hint="make both from the same text",
+        )
+    return values
+
+
+def _like(ids: Any, labels: _Ids) -> Any:
+    """Labels as a row of this kind holds its tokens."""
+    if isinstance(ids, torch.Tensor):
+        return torch.from_numpy(labels)
+    return labels if isinstance(ids, np.ndarray) else labels.tolist()
