@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from collapse_guard.audit.leaks import LeakedRows, find_leaks
 from collapse_guard.audit.near_duplicates import Bands
 from collapse_guard.audit.report import AuditReport, EmptyRows
+from collapse_guard.audit.retokenized import RetokenizedRows, find_retokenized
 from collapse_guard.audit.scan import scan
 from collapse_guard.audit.shared_rows import find_shared
 from collapse_guard.errors import bad_argument
@@ -52,6 +53,8 @@ def audit_rows(
     * *Leaked* rows: they hold text of the held-out panel (see `find_leaks`).
     * *Empty* rows: no token, or nothing but spaces.
     * *Columns* that are missing in a source or hold something else there.
+    * *Retokenized* rows, where there is a tokenizer and a source says with which `decoding` its
+      tokens were drawn: they are not the ids that were drawn (see `find_retokenized`).
 
     Rows are read in batches, and numbers are kept of them, not the rows: 10 bytes a row, and 168
     more to find rows that are nearly the same (at `near=0.8`; lower ones need more). Where a
@@ -62,7 +65,8 @@ def audit_rows(
         column: The column of token ids or texts; None for "input_ids" or, where a source has
             none, "text". Words of texts are compared whatever their case and punctuation.
         panel: The held-out text. Where sources hold texts, with the `tokenizer`.
-        tokenizer: The tokenizer of the panel's reference.
+        tokenizer: The tokenizer of the panel's reference, and of the model that drew the tokens of
+            sources with a `decoding`.
         near: Least Jaccard similarity that counts as nearly the same, from 0.5 to 1; None to look
             for identical rows only, which needs no other package.
 
@@ -129,4 +133,19 @@ def audit_rows(
         leaked=None if leaked is None else tuple(part for part in leaked if len(part.rows)),
         empty=tuple(part for part in empty if len(part.rows)),
         differences=tuple(find_differences({source.name: source for source in opened})),
+        retokenized=_retokenized(sources, columns, tokenizer),
     )
+
+
+def _retokenized(
+    sources: Sequence[LabelledRows], columns: Sequence[Column], tokenizer: Tokenizer | None
+) -> tuple[RetokenizedRows, ...]:
+    if tokenizer is None:
+        return ()
+    # What is to be found is found for the ids as they are.
+    known = [getattr(source, "decoding", None) not in (None, "find") for source in sources]
+    found = [
+        find_retokenized(column, tokenizer) if is_known else None
+        for column, is_known in zip(columns, known, strict=True)
+    ]
+    return tuple(rows for rows in found if rows is not None)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.audit.leaks import LeakedRows
+from collapse_guard.audit.retokenized import RetokenizedRows
 from collapse_guard.audit.shared_rows import SharedRows
 from collapse_guard.rows.schema import ColumnDifference
 
@@ -39,6 +40,7 @@ class AuditReport:
         leaked: Rows that hold text of the held-out panel; None where no panel was given.
         empty: Rows that hold nothing.
         differences: Columns that are not the same in all sources.
+        retokenized: Sources whose token ids are not those that their `decoding` drew.
     """
 
     num_rows: Mapping[str, int]
@@ -47,11 +49,13 @@ class AuditReport:
     leaked: tuple[LeakedRows, ...] | None
     empty: tuple[EmptyRows, ...]
     differences: tuple[ColumnDifference, ...]
+    retokenized: tuple[RetokenizedRows, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was found."""
-        return not (self.shared or self.leaked or self.empty or self.differences)
+        found = (self.shared, self.leaked, self.empty, self.differences, self.retokenized)
+        return not any(found)
 
     def bad_rows(self, source: str) -> npt.NDArray[np.int64]:
         """Rows of a source that are better left out: shared, leaked or empty.
@@ -117,6 +121,12 @@ class AuditReport:
         for difference in self.differences:
             types = ", ".join(f"{of or 'missing'} in {s}" for s, of in difference.types.items())
             lines.append(f"column {difference.column!r} differs: {types}")
+        for anew in self.retokenized:
+            lines.append(
+                f"{anew.source}: tokenized anew, it seems: each of {anew.rows:,} rows is just what "
+                f"the tokenizer makes of its text, so that its decoding does not fit these ids; "
+                f'decoding="find" finds what does'
+            )
         if self.near is None:
             lines.append("not looked for: rows that are nearly the same")
         if self.leaked is None:
