@@ -1,11 +1,13 @@
 """The human text of a run, in three parts that share no document."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.examples.recursive_finetune.articles import wikitext_articles
 from collapse_guard.examples.recursive_finetune.python_documentation import (
     SHORTEST_PARAGRAPH,
     python_documents,
@@ -21,20 +23,25 @@ class Corpus:
         pretraining: What the small model is trained on, before any fine-tuning.
         training: What it may be fine-tuned on.
         held_out: What the models are looked at on.
+        whole_articles: Whether documents are articles of many windows each, so that windows have to
+            be spread over them for enough to be looked at.
     """
 
     name: str
     pretraining: tuple[str, ...]
     training: tuple[str, ...]
     held_out: tuple[str, ...]
+    whole_articles: bool = False
 
     def characters(self) -> dict[str, int]:
         """Size of each part."""
-        parts = [field.name for field in fields(self) if field.name != "name"]
-        return {part: sum(map(len, getattr(self, part))) for part in parts}
+        return {part: sum(map(len, getattr(self, part))) for part in SHARES}
 
 
 SHARES: Mapping[str, float] = {"pretraining": 0.58, "training": 0.32, "held_out": 0.10}
+
+ENOUGH_FOR_AN_ALARM = 30
+"""Held-out articles: an alarm speaks of independent documents, and hardly goes off with fewer."""
 
 
 def load_corpus(dataset: str | None, *, config: str | None = None, column: str = "text") -> Corpus:
@@ -42,20 +49,27 @@ def load_corpus(dataset: str | None, *, config: str | None = None, column: str =
 
     Args:
         dataset: None for the documentation of the running Python; the path of a UTF-8 text file
-            with blank lines between its documents; or the name or path of a Hugging Face data set.
+            with blank lines between its documents; that of a WikiText file as it is published,
+            whose articles are the documents; or the name or path of a Hugging Face data set.
         config: Configuration of the Hugging Face data set.
         column: Its column of text. A row is a document; rows of fewer than 40 characters (headings,
             mostly) are left out. Where it has a validation or test split, that is held out.
 
     Raises:
-        ArgumentError: No text was found.
+        ArgumentError: No text was found, or too little for three parts.
     """
     if dataset is None:
-        return Corpus("the documentation of Python", **split_by_group(python_documents()))
-    if Path(dataset).is_file():
-        text = Path(dataset).read_text(encoding="utf-8")
-        return _from_splits(Path(dataset).name, {"train": text.split("\n\n")})
-    return _from_splits(dataset, _hub_splits(dataset, config, column))
+        return _corpus("the documentation of Python", split_by_group(python_documents()))
+    if not Path(dataset).is_file():
+        return _from_splits(dataset, _hub_splits(dataset, config, column))
+    name, text = Path(dataset).name, _read(Path(dataset))
+    articles = wikitext_articles(text)
+    if articles is None:
+        # Editors and scripts leave spaces in lines that look blank.
+        return _from_splits(name, {"train": re.split(r"\n\s*\n", text)})
+    articles = list(_without_repeats(articles, set()))
+    corpus = _from_splits(name, {"train": articles}, article_shares(len(articles)))
+    return replace(corpus, whole_articles=True)
 
 
 def split_by_group(groups: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -92,22 +106,63 @@ def split_in_order(
     return parts
 
 
-def _from_splits(name: str, splits: Mapping[str, Sequence[str]]) -> Corpus:
-    seen: set[str] = set()
-    documents = {split: _without_repeats(rows, seen) for split, rows in splits.items()}
-    if not all(documents.values()):
+def article_shares(count: int) -> Mapping[str, float]:
+    """The parts' shares of articles: at least 30 are held out, where there are that many.
+
+    Args:
+        count: Of the articles, each of which may be as long as hundreds of other documents.
+
+    Returns:
+        Shares of articles, relative to their sum.
+
+    Example:
+        >>> {part: round(share) for part, share in article_shares(60).items()}
+        {'pretraining': 19, 'training': 11, 'held_out': 30}
+    """
+    held_out = SHARES["held_out"] * count
+    # One article at least is left for each of the other parts.
+    if not held_out < ENOUGH_FOR_AN_ALARM <= count - 2:
+        return SHARES
+    scale = (count - ENOUGH_FOR_AN_ALARM) / (1 - SHARES["held_out"])
+    shares = {part: share * scale for part, share in SHARES.items()}
+    return {**shares, "held_out": ENOUGH_FOR_AN_ALARM}
+
+
+def _corpus(name: str, parts: Mapping[str, tuple[str, ...]]) -> Corpus:
+    return Corpus(name, parts["pretraining"], parts["training"], parts["held_out"])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
         raise bad_argument(
             "dataset",
-            expected=f"documents of at least {SHORTEST_PARAGRAPH} characters",
-            given=name,
+            expected="a text file in UTF-8",
+            given=path.name,
+            hint="convert it, or give the folder of a data set",
+        ) from None
+
+
+def _from_splits(
+    name: str, splits: Mapping[str, Sequence[str]], shares: Mapping[str, float] = SHARES
+) -> Corpus:
+    seen: set[str] = set()
+    documents = {split: _without_repeats(rows, seen) for split, rows in splits.items()}
+    if "held_out" in documents:
+        shares = {part: share for part, share in shares.items() if part != "held_out"}
+    parts = split_in_order(documents.pop("train"), shares)
+    corpus = _corpus(name, {**parts, **documents})
+    if not all(corpus.characters().values()):
+        found = sum(len(getattr(corpus, part)) for part in SHARES)
+        raise bad_argument(
+            "dataset",
+            expected=f"documents of at least {SHORTEST_PARAGRAPH} characters, for {len(SHARES)} "
+            "parts that share none",
+            given=f"{name}, which holds {found}",
             hint="give a text file with blank lines between documents, or a data set with text",
         )
-    if "held_out" not in documents:
-        return Corpus(name, **split_in_order(documents["train"], SHARES))
-    shares = {part: share for part, share in SHARES.items() if part != "held_out"}
-    return Corpus(
-        name, held_out=documents["held_out"], **split_in_order(documents["train"], shares)
-    )
+    return corpus
 
 
 def _without_repeats(rows: Sequence[str], seen: set[str]) -> tuple[str, ...]:

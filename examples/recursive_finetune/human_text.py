@@ -53,6 +53,7 @@ def prepare_human_text(
         window=settings.window,
         training_documents=seen,
         short="drop",
+        max_windows=settings.panel_windows if corpus.whole_articles else None,
     )
     panel = _at_even_distances(panel, settings.panel_windows)
     # Only the small model has been trained on the pretraining part already.
@@ -79,8 +80,8 @@ def prepare_human_text(
 def _at_even_distances(panel: HeldOutPanel, most: int) -> HeldOutPanel:
     """At most so many windows of a panel, at even distances.
 
-    Not `max_windows`, which spreads them over documents: the published results of this example were
-    measured on these.
+    Not `max_windows`, which spreads them over documents, as is done for articles: the published
+    results of this example were measured on these.
     """
     if len(panel) <= most:
         return panel

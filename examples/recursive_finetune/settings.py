@@ -46,8 +46,8 @@ class Settings:
 
     dataset: str | None = option(
         None,
-        "human text: a text file (blank lines between documents), or the name or path of a "
-        "Hugging Face data set; Python's own documentation where left out",
+        "human text: a text file (blank lines between documents, or WikiText as it is published), "
+        "or the name or path of a Hugging Face data set; Python's own documentation where left out",
     )
     dataset_config: str | None = option(None, "configuration of the Hugging Face data set")
     text_column: str = option("text", "column of the Hugging Face data set that holds the text")

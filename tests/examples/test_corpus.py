@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError
+from collapse_guard.examples.recursive_finetune.articles import wikitext_articles
 from collapse_guard.examples.recursive_finetune.corpus import (
+    ENOUGH_FOR_AN_ALARM,
     SHARES,
+    article_shares,
     load_corpus,
     split_by_group,
     split_in_order,
 )
+from collapse_guard.examples.recursive_finetune.python_documentation import SHORTEST_PARAGRAPH
 
 PARTS = list(SHARES)
 
@@ -65,6 +69,103 @@ def test_a_text_file_is_cut_at_blank_lines(tmp_path: Path) -> None:
     assert corpus.name == "human.txt"
     assert [*corpus.pretraining, *corpus.training, *corpus.held_out] == texts
     assert corpus.held_out == tuple(texts[45:])
+    assert not corpus.whole_articles
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "  \t ", "\n", " \n\n "])
+def test_a_line_of_spaces_is_blank(tmp_path: Path, blank: str) -> None:
+    path = tmp_path / "human.txt"
+    texts = [f"{document(number)}\nIt goes on in a second line." for number in range(50)]
+    path.write_text(f"\n{blank}\n".join(texts), encoding="utf-8")
+    corpus = load_corpus(str(path))
+    assert [*corpus.pretraining, *corpus.training, *corpus.held_out] == texts
+
+
+@given(
+    st.lists(
+        st.text("ab =\n\u00a0\u2028", max_size=60).filter(
+            # No line of spaces alone, and no title at the beginning: those were never right.
+            lambda text: all(line.strip() or not line for line in text.split("\n"))
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_other_text_files_are_cut_as_ever(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("corpus") / "human.txt"
+    text = "\n\n".join([*(document(number) for number in range(9)), *pieces])
+    path.write_text(text, encoding="utf-8", newline="\n")
+    stripped = dict.fromkeys(part.strip() for part in text.split("\n\n"))
+    kept = [part for part in stripped if len(part) >= SHORTEST_PARAGRAPH]
+    corpus = load_corpus(str(path))
+    assert {part: getattr(corpus, part) for part in PARTS} == split_in_order(kept, SHARES)
+
+
+def wikitext(articles: int, *, paragraphs: int = 3) -> str:
+    """A file as WikiText is published: a space before each line and after it."""
+    lines = []
+    for number in range(articles):
+        lines += ["", f"= Article <unk> {number} ( with a title of more than forty letters ) =", ""]
+        for section in range(paragraphs):
+            lines += [f"{document(number)} Section {section} says = this much = ."]
+            lines += ["", f"= = A section with a long name , that is number {section} = =", ""]
+            lines += ["Short .", "= x = =", "= A line by its look alone ="]
+    return "".join(f" {line} \n" if line else " \n" for line in lines)
+
+
+def test_wikitext_is_read_article_by_article(tmp_path: Path) -> None:
+    path = tmp_path / "wiki.valid.tokens"
+    path.write_text(wikitext(20), encoding="utf-8")
+    corpus = load_corpus(str(path))
+    documents = [*corpus.pretraining, *corpus.training, *corpus.held_out]
+    assert documents == [
+        "\n".join(f"{document(number)} Section {n} says = this much = ." for n in range(3))
+        for number in range(20)
+    ]
+    assert len(corpus.held_out) == 2
+    assert corpus.whole_articles
+
+
+@given(st.integers(0, 2_000))
+def test_articles_are_held_out_for_an_alarm(count: int) -> None:
+    parts = split_in_order([str(number) for number in range(count)], article_shares(count))
+    sizes = {part: len(articles) for part, articles in parts.items()}
+    assert sum(sizes.values()) == count
+    if count >= ENOUGH_FOR_AN_ALARM + 2:
+        assert min(sizes.values()) >= 1
+        expected = max(ENOUGH_FOR_AN_ALARM, count * SHARES["held_out"])
+        assert sizes["held_out"] >= ENOUGH_FOR_AN_ALARM
+        assert sizes["held_out"] == pytest.approx(expected, abs=1)
+        # What is left is dealt as ever.
+        left = sizes["pretraining"] + sizes["training"]
+        assert sizes["pretraining"] == pytest.approx(left * 0.58 / 0.9, abs=1)
+    else:
+        assert parts == split_in_order([str(number) for number in range(count)], SHARES)
+
+
+def test_thirty_of_sixty_articles_are_held_out(tmp_path: Path) -> None:
+    path = tmp_path / "wiki.valid.tokens"
+    # An article that stands there twice counts once.
+    path.write_text(wikitext(60) + wikitext(5), encoding="utf-8")
+    corpus = load_corpus(str(path))
+    assert [len(getattr(corpus, part)) for part in PARTS] == [19, 11, 30]
+    assert not set(corpus.held_out) & {*corpus.pretraining, *corpus.training}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        document(0) + "\n\n" + wikitext(9),
+        wikitext(9).replace("\n \n", "\n"),
+        wikitext(9).replace("= Article", "= = Article"),
+        wikitext(9).replace("= Article", "Article"),
+    ],
+    ids=["text first", "no blank lines", "two levels", "half a heading"],
+)
+def test_another_form_is_not_taken_for_wikitext(text: str) -> None:
+    assert wikitext_articles(text) is None
 
 
 def test_splits_of_a_data_set_are_kept(tmp_path: Path) -> None:
@@ -80,10 +181,41 @@ def test_splits_of_a_data_set_are_kept(tmp_path: Path) -> None:
         load_corpus(str(tmp_path), column="content")
 
 
-def test_a_file_without_documents_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "empty.txt"
-    path.write_text("Short.\n\nShort, too.", encoding="utf-8")
-    with pytest.raises(ArgumentError, match="blank lines between documents"):
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("", 0),
+        (" \n \n", 0),
+        ("Short.\n\nShort, too.", 0),
+        (" = Title = \n \n Short . \n", 0),
+        # One document cannot be in three parts.
+        (document(0), 1),
+        ("\n".join(document(number) for number in range(50)), 1),
+        ("\n\n".join(document(number) for number in range(4)), 4),
+        (wikitext(3), 3),
+    ],
+    ids=["empty", "blank", "short", "short articles", "one", "no blank lines", "four", "articles"],
+)
+def test_a_file_without_enough_documents_is_an_error(tmp_path: Path, text: str, held: int) -> None:
+    path = tmp_path / "human.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        ArgumentError, match=rf"human\.txt, which holds {held}'.*blank lines between documents"
+    ):
+        load_corpus(str(path))
+
+
+def test_a_data_set_without_enough_documents_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(document(0), encoding="utf-8")
+    (tmp_path / "test.txt").write_text(document(1), encoding="utf-8")
+    with pytest.raises(ArgumentError, match=r"which holds 2'"):
+        load_corpus(str(tmp_path))
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "human.txt"
+    path.write_bytes(b"\xff\xfe caf\xe9")
+    with pytest.raises(ArgumentError, match=r"a text file in UTF-8, but got 'human\.txt'"):
         load_corpus(str(path))
 
 

@@ -1,5 +1,7 @@
 """From documents to the rows that a generation trains on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -80,6 +82,17 @@ def test_every_fine_tuning_gets_fresh_human_rows() -> None:
     again = prepare_human_text(settings, corpus, tokenizer)
     assert np.array_equal(again.rows, human.rows)
     assert len(human.panel) == 10
+
+
+def test_windows_are_spread_over_whole_articles() -> None:
+    long, short = text(20, words=2_000), [text(seed, words=30) for seed in range(21, 30)]
+    corpus = replace(small_corpus(), held_out=(long, *short))
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
+    settings = small_settings(panel_windows=12)
+    together = prepare_human_text(settings, corpus, tokenizer).panel
+    spread = prepare_human_text(settings, replace(corpus, whole_articles=True), tokenizer).panel
+    assert len(together) == len(spread) == 12
+    assert together.num_documents < spread.num_documents == 10
 
 
 def test_a_model_from_elsewhere_may_see_the_pretraining_part_too() -> None:
