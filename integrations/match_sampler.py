@@ -1,0 +1,170 @@
+"""The sampler-matched loss for the trainers that people use, in one line."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, Self
+
+import torch
+
+from collapse_guard.errors import bad_argument
+from collapse_guard.extras import require
+from collapse_guard.integrations.matching.causal_loss import MatchedCausalLoss
+from collapse_guard.integrations.matching.fused_head import (
+    NoLaterHead,
+    check_head,
+    has_fused_head,
+    match_fused_head,
+)
+from collapse_guard.integrations.matching.models import (
+    Autocast,
+    model_in,
+    own_loss,
+    put_back,
+    try_loss,
+)
+from collapse_guard.integrations.matching.seen_marks import SeenMarks
+from collapse_guard.integrations.matching.trainers import check_collator, check_settings
+from collapse_guard.model.decoding import Decoding
+from collapse_guard.model.forward import device_of
+from collapse_guard.model.matched_loss import Marking, SamplerMatchedLoss
+
+require("transformers", "huggingface")
+
+from transformers import PreTrainedModel, Trainer  # noqa: E402
+
+
+class SamplerMatch:
+    """A model whose loss is matched, until `remove()`, or until the end of a `with` block.
+
+    Made by `match_sampler`.
+
+    Attributes:
+        loss: What takes the place of the model's own loss where labels are marked.
+    """
+
+    def __init__(self, loss: SamplerMatchedLoss, undo: Sequence[Callable[[], None]]) -> None:
+        self.loss = loss
+        self._undo = list(undo)
+
+    def remove(self) -> None:
+        """Put the model back as it was; calling this again does nothing."""
+        while self._undo:
+            self._undo.pop()()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def match_sampler(
+    target: Trainer | torch.nn.Module,
+    decodings: Sequence[Decoding] | Marking,
+    *,
+    scale_by_temperature: bool = False,
+) -> SamplerMatch:
+    """Train on generated text under the law that it was drawn from: one line before training.
+
+    Where the labels of a batch say how tokens were drawn (`MixGuard` and `MixStream` mark those
+    of sources with a `decoding`), the model's loss becomes the `sampler_matched_loss`. Terms and
+    gradients of all other tokens stay those of the model's own loss, bit for bit, and so does the
+    whole loss of a batch without marks: evaluation on human text is what it was. Accumulation of
+    gradients, `num_items_in_batch`, several processes, adapters, mixed precision and a mixture of
+    experts' auxiliary loss work as they do without it. Nothing of it is saved with the model.
+
+    TRL's `SFTTrainer` never makes all logits. Nor does this there: the terms of matched tokens are
+    computed from slices of the last hidden state, and computed again in the backward pass.
+
+    A loss that is not matched cannot be taken of marked labels. Without this line plain
+    cross-entropy fails on them with an index error, and TRL's fused head *computes a wrong loss
+    without a word*.
+
+    Args:
+        target: A Hugging Face `Trainer`, TRL's `SFTTrainer` (after it was made), a transformers
+            model in any wrapper (PEFT, `torch.compile`, data parallel), or a module that has one
+            in it and calls `model(**batch).loss`, such as a LightningModule. The model is called
+            once, on two tokens, to see that it takes its loss from its `loss_function`. Of a
+            Trainer one marked row goes through the collator too, to see that the marks stay.
+        decodings: What the marks mean: the `MixGuard` or `MixStream` that made them, or its
+            decodings, of which a token marked i was drawn with the i-th, from 1.
+        scale_by_temperature: As of `sampler_matched_loss`.
+
+    Returns:
+        What `.remove()` takes it off with; a context manager too.
+
+    Raises:
+        ArgumentError: At once, where the loss could not be matched: label smoothing,
+            `compute_loss_func`, Liger's fused linear cross-entropy, a loss of another kind, an
+            encoder-decoder, a model that is matched already, a collator that makes labels anew.
+            In training, for a mark that no decoding belongs to.
+
+    Example:
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> from collapse_guard import mark_labels
+        >>> config = GPT2Config(vocab_size=50, n_positions=32, n_embd=16, n_layer=1, n_head=2)
+        >>> model = GPT2LMHeadModel(config)
+        >>> tokens = torch.tensor([[5, 1, 4, 2], [5, 3, 3, 0]])  # a human row, and a written one
+        >>> labels = mark_labels(tokens, torch.tensor([[0], [1]]))
+        >>> match = match_sampler(model, [Decoding(temperature=0.8, top_p=0.95)])
+        >>> model(input_ids=tokens, labels=labels).loss.backward()
+        >>> match.remove()
+    """
+    loss = SamplerMatchedLoss(decodings, scale_by_temperature=scale_by_temperature)
+    if not loss.decodings:
+        raise bad_argument(
+            "decodings",
+            expected="at least one decoding",
+            given=decodings,
+            hint="give the sources of a MixGuard their `decoding`, or leave match_sampler out",
+        )
+    if isinstance(target, Trainer):
+        check_settings(target)
+        trained: Any = target.model
+        model = model_in(trained)
+        autocast: Autocast = target.accelerator.autocast
+    elif isinstance(target, torch.nn.Module):
+        model = model_in(target)
+        autocast = partial(_autocast, model)
+    else:
+        raise bad_argument(
+            "target",
+            expected="a Hugging Face Trainer, or a module with a transformers model in it",
+            given=target,
+            hint="give the trainer, or the model that it trains",
+        )
+    own, logits = own_loss(model), try_loss(model, autocast)
+    is_fused = has_fused_head(model)
+    if is_fused:
+        check_head(model, logits, autocast)
+    if isinstance(target, Trainer):
+        check_collator(target)
+    matched = MatchedCausalLoss(own, loss, SeenMarks())
+    undo = [_in_place_of_own(model, matched)]
+    if is_fused:
+        undo.append(match_fused_head(model, matched))
+    else:
+        hook = NoLaterHead(model, matched)
+        undo.append(model.base_model.register_forward_pre_hook(hook).remove)
+    return SamplerMatch(loss, undo)
+
+
+def _in_place_of_own(model: PreTrainedModel, matched: MatchedCausalLoss) -> Callable[[], None]:
+    """Let a model call this loss; returns what takes it away again."""
+    before = model.__dict__.get("_loss_function")
+    model.loss_function = matched
+
+    def remove() -> None:
+        # Whoever has put another in its place since keeps that.
+        matched.is_on = False
+        if model.__dict__.get("_loss_function") is matched:
+            put_back(model, "_loss_function", before)
+
+    return remove
+
+
+def _autocast(model: PreTrainedModel) -> AbstractContextManager[Any]:
+    # Some kernels refuse float32, in which mixed precision keeps the weights.
+    device = device_of(model)
+    return torch.autocast("cuda", dtype=torch.float16) if device.type == "cuda" else nullcontext()
