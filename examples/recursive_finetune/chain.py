@@ -7,7 +7,16 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, Threshold, distinct_n
+from collapse_guard import (
+    Baseline,
+    CollapseMonitor,
+    EveryNSteps,
+    Look,
+    Sampling,
+    Threshold,
+    default_rules,
+    distinct_n,
+)
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
@@ -17,11 +26,14 @@ from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import separator
-from collapse_guard.examples.recursive_finetune.writing import write_rows
-from collapse_guard.readings.reading import Reading
+from collapse_guard.examples.recursive_finetune.writing import own_entropy, write_rows
+from collapse_guard.mixing.reports.report import MixReport
 
 TEXTS_KEPT = 3
 _START = "start"
+
+ON_OWN_TEXT = tuple(rule for rule in default_rules(sampling=True) if rule not in default_rules())
+"""The rules on what a model writes, which is looked at after each generation."""
 
 
 class Laboratory:
@@ -58,10 +70,14 @@ class Laboratory:
             self._fine_tune_base(base)
         state = cast(ChainState, self._load(_START))
         self.start = state.history[0]
-        monitor = self._monitor(rules=())
+        self._baseline, self._baseline_with_own_text = (
+            self._start_of(monitor, state.model) for monitor in (self._monitor(()), self._final())
+        )
+
+    def _start_of(self, monitor: CollapseMonitor, model: PreTrainedModel) -> Baseline:
         with self._precision():
-            monitor.start(state.model)
-        self._baseline = cast(Baseline, monitor.baseline)
+            monitor.start(model)
+        return cast(Baseline, monitor.baseline)
 
     def run_chain(self, regime: str) -> Iterator[list[GenerationResult]]:
         """Train generations in one regime, from the newest state that is kept.
@@ -88,24 +104,22 @@ class Laboratory:
             model, lesson, REGIMES["human"], watch, self._settings, self._processes
         )
         with self._precision():
-            reading = self._monitor(rules=()).start(model)
+            reading = self._final().start(model)
         rows = self._write(model, generation=0)
-        result = self._result(0, reading, rows, watch, mix.human_share)
+        result = self._result(0, reading, model, rows, watch, mix)
         self._save(_START, ChainState([result], model, rows))
 
     def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
-        watch, look = (
-            self._monitor(baseline=self._baseline),
-            self._monitor(rules=(), baseline=self._baseline),
-        )
+        watch = self._monitor(baseline=self._baseline)
         lesson = self._lesson(generation, synthetic=state.rows)
         model, mix = fine_tune(
             state.model, lesson, REGIMES[regime], watch, self._settings, self._processes
         )
         with self._precision():
-            reading = look.look(model, generation)
+            last = watch.history[-1].step
+            reading = self._final(self._baseline_with_own_text).look(model, last)
         rows = self._write(model, generation)
-        result = self._result(generation, reading, rows, watch, mix.human_share)
+        result = self._result(generation, reading, model, rows, watch, mix)
         return ChainState([*state.history, result], model, rows)
 
     def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
@@ -114,6 +128,7 @@ class Laboratory:
             synthetic=synthetic,
             reference=self._human.reference,
             seed=_seed(self._settings.seed, generation, 1),
+            held_out=self._human.held_out,
         )
 
     def _monitor(
@@ -124,6 +139,29 @@ class Laboratory:
             rules=rules,
             pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
+            baseline=baseline,
+        )
+
+    def _final(self, baseline: Baseline | None = None) -> CollapseMonitor:
+        """Looks at a generation when it is done, and at what it writes too."""
+        texts = self._settings.own_texts
+        prompts = max(2, texts // 4)
+        sampling = Sampling(
+            num_free=max(3, texts),
+            num_prompts=min(prompts, len(self._human.panel)),
+            samples_per_prompt=2,
+            prompt_length=min(16, self._settings.window // 2),
+            length=min(64, self._settings.window // 2),
+            decoding=self._settings.decoding,
+            start_ids=(separator(self._tokenizer),),
+            batch_size=self._settings.sampling_batch_size,
+        )
+        return CollapseMonitor(
+            self._human.panel,
+            rules=ON_OWN_TEXT,
+            pace=EveryNSteps(self._settings.every_n_steps),
+            batch_size=self._settings.panel_batch_size,
+            sampling=sampling,
             baseline=baseline,
         )
 
@@ -139,10 +177,11 @@ class Laboratory:
     def _result(
         self,
         generation: int,
-        reading: Reading,
+        reading: Look,
+        model: PreTrainedModel,
         rows: Rows,
         watch: CollapseMonitor,
-        human_share: float,
+        mix: MixReport,
     ) -> GenerationResult:
         # Without the start token, which is the same in every row.
         written = rows[:, 1:]
@@ -151,10 +190,12 @@ class Laboratory:
             readings=dict(reading),
             standard_errors=dict(reading.standard_errors),
             distinct_2=distinct_n(written, 2, budget=written.size),
-            alerts=list(watch.alerts),
-            human_share=human_share,
+            alerts=[*watch.alerts, *reading.alerts],
+            human_share=mix.human_share,
             texts=self._tokenizer.batch_decode(written[:TEXTS_KEPT]),
             looks=[LookResult.of(look) for look in watch.history],
+            own_entropy=own_entropy(model, rows, self._settings),
+            decoding=next((s.decoding for s in mix.sources if s.kind == "synthetic"), None),
         )
 
     def _load(self, chain: str) -> ChainState | None:

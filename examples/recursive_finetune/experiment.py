@@ -59,6 +59,12 @@ def _run_chains(settings: Settings, processes: Processes, console: Console) -> R
     base = prepare_base_model(settings, corpus, processes)
     console.say(f"Base model: {base.source}{' (was there already)' if base.from_cache else ''}")
     human = prepare_human_text(settings, corpus, base.tokenizer)
+    needed = human.rows.shape[0] * human.rows.shape[1]
+    if needed > human.num_rows:
+        console.say(
+            f"Human rows: {human.num_rows} for fine-tunings on {needed}, so that each comes "
+            f"{needed / human.num_rows:.1f} times"
+        )
     laboratory = Laboratory(settings, processes, base, human, checkpoints)
     console.say(generation_line("start", laboratory.start, settings.generations))
     chains: dict[str, list[GenerationResult]] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from collapse_guard.examples.recursive_finetune.regimes import HEADLINE
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
 from collapse_guard.examples.recursive_finetune.stopping import (
     early_stop,
@@ -12,8 +13,15 @@ from collapse_guard.examples.recursive_finetune.stopping import (
 
 LOST_HALF = 0.5
 UNMOVED = 0.05
+NARROWED = 0.10
 TWICE = 2.0
 USUAL_PATIENCE = (1, 2, 3)
+_ALARM_TITLES = {
+    "replace": "its own text",
+    "mixguard": "its own text with a floor",
+    "guarded": "its own text with both",
+    "human": "human text",
+}
 
 
 @dataclass(frozen=True)
@@ -26,9 +34,9 @@ class Check:
 
 def checks(results: RunResults) -> list[Check]:
     """Whether a run shows collapse, a steady control, and protection. Empty unless it has all."""
-    if not {"human", "replace", "mixguard"} <= results.regimes.keys():
+    if not set(HEADLINE) <= results.regimes.keys():
         return []
-    human, replace, mixguard = (results.regimes[name] for name in ("human", "replace", "mixguard"))
+    human, replace, mixguard, guarded = (results.regimes[name] for name in HEADLINE)
     return [
         Check(
             "On its own text alone, the model keeps at most half of the tail",
@@ -43,12 +51,21 @@ def checks(results: RunResults) -> list[Check]:
             _kept(mixguard) >= TWICE * _kept(replace),
         ),
         Check(
+            "What it writes by itself narrows by more than a tenth all the same",
+            _variety(mixguard) < 1 - NARROWED,
+        ),
+        Check(
+            "With the sampler-matched loss as well, it keeps both: the tail to within 5%, and nine "
+            "tenths of the variety of its own writing",
+            _kept(guarded) >= 1 - UNMOVED and _variety(guarded) >= 1 - NARROWED,
+        ),
+        Check(
             "The alarm goes off in generation 1 or 2 of training on its own text",
             any(result.alerts for result in replace[1:3]),
         ),
         Check(
-            "It never goes off on human text",
-            not any(result.alerts for result in human),
+            "It never goes off on human text, nor with both",
+            not any(result.alerts for result in [*human, *guarded]),
         ),
         Check(
             "It goes off at an earlier step than any early stopping that leaves human text alone",
@@ -64,7 +81,10 @@ def findings(results: RunResults) -> list[str]:
     if "replace" in regimes:
         sentences += _collapse(regimes["replace"])
     if "mixguard" in regimes:
-        sentences += _protection(results)
+        sentences += _floor(results)
+    for name, rows in (("guarded", "the same rows"), ("matched", "no human row at all")):
+        if name in regimes:
+            sentences += _matched(regimes[name], rows)
     if "human" in regimes:
         kept = _kept(regimes["human"])
         sentences.append(f"Control: after as many fine-tunings on human text it is {kept:.0%}.")
@@ -92,7 +112,7 @@ def _collapse(replace: Sequence[GenerationResult]) -> Iterator[str]:
     )
 
 
-def _protection(results: RunResults) -> Iterator[str]:
+def _floor(results: RunResults) -> Iterator[str]:
     mixguard = results.regimes["mixguard"]
     share = mixguard[-1].human_share
     sentence = (
@@ -103,10 +123,26 @@ def _protection(results: RunResults) -> Iterator[str]:
         ratio = _kept(mixguard) / _kept(results.regimes["replace"])
         sentence += f": {ratio:.1f} times as much, after as many training tokens"
     yield f"{sentence}."
+    if _variety(mixguard) < 1 - UNMOVED:
+        yield (
+            f"A floor of human rows keeps the tail of what the model reads, not the variety of "
+            f"what it writes: distinct-2 of its own text is {mixguard[-1].distinct_2:.2f}, from "
+            f"{mixguard[0].distinct_2:.2f} at the start."
+        )
+
+
+def _matched(chain: Sequence[GenerationResult], rows: str) -> Iterator[str]:
+    yield (
+        f"With {rows}, and a loss that takes back what the sampler did to those that it drew, "
+        f"the tail is {_kept(chain):.0%}, common words {chain[-1].readings['head_retention']:.0%}, "
+        f"perplexity {chain[-1].readings['perplexity']:.1f} (from "
+        f"{chain[0].readings['perplexity']:.1f}), and distinct-2 of its own text "
+        f"{chain[-1].distinct_2:.2f} (from {chain[0].distinct_2:.2f})."
+    )
 
 
 def _alarms(results: RunResults) -> Iterator[str]:
-    for name, title in (("replace", "its own text"), ("human", "human text")):
+    for name, title in _ALARM_TITLES.items():
         alarmed = [result for result in results.regimes.get(name, ()) if result.alerts]
         if alarmed:
             alert = alarmed[0].alerts[0]
@@ -145,16 +181,15 @@ def _own_text(results: RunResults) -> Iterator[str]:
         for name, chain in results.regimes.items()
     ]
     yield f"Distinct-2 of what the models write by themselves, start to end: {', '.join(changes)}."
-    mixguard = results.regimes.get("mixguard")
-    if mixguard and mixguard[-1].distinct_2 < (1 - UNMOVED) * mixguard[0].distinct_2:
-        yield (
-            "So a floor of human rows keeps what the model knows about human text, and not all of "
-            "the variety of what it writes unprompted: look at both."
-        )
 
 
 def _kept(chain: Sequence[GenerationResult]) -> float:
     return chain[-1].readings["tail_retention"]
+
+
+def _variety(chain: Sequence[GenerationResult]) -> float:
+    """Distinct-2 of the last model's own text, over that of the first."""
+    return chain[-1].distinct_2 / chain[0].distinct_2
 
 
 def _is_earlier(step: int | None, other: int | None) -> bool:

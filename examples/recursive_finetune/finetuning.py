@@ -1,12 +1,10 @@
 """One generation's training: LoRA through the Hugging Face Trainer, watched, and merged."""
 
-from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import numpy as np
-import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
     PreTrainedModel,
@@ -19,15 +17,16 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import CollapseMonitor, MixGuard
+from collapse_guard import CollapseMonitor, MixCollator, MixGuard, Source
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
-from collapse_guard.examples.recursive_finetune.regimes import Lesson, Regime
+from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, Regime
 from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.integrations.match_sampler import match_sampler
 from collapse_guard.mixing.reports.report import MixReport
 
 
@@ -68,7 +67,7 @@ def fine_tune(
             model=adapted,
             args=_training_arguments(settings, processes, Path(unused), lesson.seed),
             train_dataset=mix,
-            data_collator=_collate,
+            data_collator=MixCollator(labels=True),
         )
         # "raise", since results without the alerts would be wrong.
         callback = CollapseGuardCallback(
@@ -80,7 +79,8 @@ def fine_tune(
         trainer.remove_callback(PrinterCallback)
         if processes.is_main:
             trainer.add_callback(_Bar())
-        trainer.train()
+        with _matched_loss(trainer, mix):
+            trainer.train()
     return cast(PreTrainedModel, adapted.merge_and_unload()), mix.report()
 
 
@@ -89,7 +89,7 @@ def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
     recipe = regime.recipe(lesson, settings)
     return MixGuard(
         _as_examples(recipe.human),
-        _as_examples(recipe.synthetic),
+        _written(recipe),
         human_fraction=recipe.human_fraction,
         boost=recipe.boost,
         block_size=settings.batch_size,
@@ -102,13 +102,21 @@ def _tell_nobody(alert: Alert) -> None:
     """Alerts are in the results already."""
 
 
+def _written(recipe: Recipe) -> Source | None:
+    rows = _as_examples(recipe.synthetic)
+    if rows is None:
+        return None
+    return Source(rows, "synthetic", "synthetic", decoding=recipe.decoding)
+
+
 def _as_examples(rows: Rows | None) -> list[dict[str, Rows]] | None:
     return None if rows is None else [{"input_ids": row} for row in rows]
 
 
-def _collate(examples: Sequence[Mapping[str, Rows]]) -> dict[str, torch.Tensor]:
-    ids = torch.from_numpy(np.stack([example["input_ids"] for example in examples]))
-    return {"input_ids": ids, "labels": ids.clone()}
+def _matched_loss(trainer: Trainer, mix: MixGuard) -> AbstractContextManager[object]:
+    if all(source.decoding is None for source in mix.sources):
+        return nullcontext()
+    return match_sampler(trainer, mix)
 
 
 def _training_arguments(

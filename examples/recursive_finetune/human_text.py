@@ -16,18 +16,27 @@ from collapse_guard.human_text.reference import HumanReference
 
 Rows = npt.NDArray[np.int64]
 
+_HELD_OUT_ROWS = 96
+
 
 @dataclass(frozen=True)
 class HumanText:
     """Human text under the tokenizer of a run.
 
     Attributes:
-        rows: int64 of shape (1 + generations, rows, window), fresh ones for every fine-tuning.
+        rows: int64 of shape (1 + generations, rows, window), fresh ones for every fine-tuning as
+            long as there are any. Then they come again, in the same order: no fine-tuning has one
+            twice, and none comes a third time before all have come twice.
+        num_rows: How many different ones there are to train on.
+        held_out: int64 of shape (n, window), up to 96 rows that no fine-tuning is on, by which the
+            decoding of a text is found.
         reference: Token counts of what models may train on: says what is rare.
         panel: Held-out windows.
     """
 
     rows: Rows
+    num_rows: int
+    held_out: Rows
     reference: HumanReference
     panel: HeldOutPanel
 
@@ -61,19 +70,24 @@ def prepare_human_text(
     rows = rows_of(fresh, settings.window, separator(tokenizer))
     fine_tunings = 1 + settings.generations
     needed = fine_tunings * settings.rows
-    if len(rows) < needed:
+    if len(rows) < settings.rows:
         raise bad_argument(
             "rows",
-            expected=f"at most {len(rows) // fine_tunings} for {fine_tunings} fine-tunings on "
-            f"fresh human text",
+            expected=f"at most {len(rows)}, which is all of the human text",
             given=settings.rows,
-            hint="lower --rows or --generations, or give more text",
+            hint="lower --rows, or give more text",
         )
     # Shuffled, since neighbours are about one thing and a generation shall see a bit of all.
     order = np.random.default_rng(settings.seed).permutation(len(rows))
-    shuffled = rows[order[:needed]]
+    at_most = max(len(rows) - _HELD_OUT_ROWS, settings.rows)
+    num_rows = max(needed, at_most) if needed <= len(rows) else at_most
+    used = rows[np.resize(order[:num_rows], needed)]
     return HumanText(
-        shuffled.reshape(fine_tunings, settings.rows, settings.window), reference, panel
+        used.reshape(fine_tunings, settings.rows, settings.window),
+        num_rows,
+        rows[order[num_rows:]],
+        reference,
+        panel,
     )
 
 

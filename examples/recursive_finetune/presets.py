@@ -47,7 +47,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # file of WikiText-2 besides.
         "smollm2-wikitext2": {
             "generations": 2,
-            "regimes": ["replace", "mixguard"],
+            "regimes": ["replace", "mixguard", "guarded"],
+            "own_texts": 16,
             "window": 64,
             "panel_windows": 48,
             "rows": 64,

@@ -8,10 +8,10 @@ example:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from collapse_guard import HumanReference, RareBoost
+from collapse_guard import Decoding, HumanReference, RareBoost
 from collapse_guard.mixing.floor import HumanFraction
 
 if TYPE_CHECKING:
@@ -28,12 +28,15 @@ class Lesson:
         synthetic: What the last generation wrote, of the same shape; None before there is one.
         reference: Says which human rows are rare.
         seed: Of everything random in it.
+        held_out: Human rows that are neither trained on nor looked at, of the same width, by which
+            an unknown decoding is found; None where there are none.
     """
 
     human: "Rows"
     synthetic: "Rows | None"
     reference: HumanReference
     seed: int
+    held_out: "Rows | None" = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,15 @@ class Recipe:
         synthetic: Synthetic rows, likewise.
         human_fraction: The floor of human rows.
         boost: Shows rare human rows more often.
+        decoding: With what the synthetic rows were drawn, where the loss is to be matched to it;
+            "find" to have it found first; None for the plain loss.
     """
 
     human: "Rows | None"
     synthetic: "Rows | None"
     human_fraction: HumanFraction
     boost: RareBoost | None = None
+    decoding: Decoding | Literal["find"] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,22 @@ def _floor_of_human_rows(lesson: Lesson, settings: "Settings") -> Recipe:
     )
 
 
+def _guarded(lesson: Lesson, settings: "Settings") -> Recipe:
+    return _matched(_floor_of_human_rows(lesson, settings), settings)
+
+
+def _matched_rows(lesson: Lesson, settings: "Settings") -> Recipe:
+    return _matched(_synthetic_rows(lesson, settings), settings)
+
+
+def _rows_of_an_unknown_sampler(lesson: Lesson, settings: "Settings") -> Recipe:
+    return replace(_synthetic_rows(lesson, settings), decoding="find")
+
+
+def _matched(recipe: Recipe, settings: "Settings") -> Recipe:
+    return replace(recipe, decoding=settings.decoding)
+
+
 REGIMES: dict[str, Regime] = {
     "human": Regime(
         "human text (control)",
@@ -109,5 +131,28 @@ REGIMES: dict[str, Regime] = {
         "#009E73",
         _floor_of_human_rows,
     ),
+    "guarded": Regime(
+        "its own text + MixGuard + matched loss",
+        "As before, and the loss takes back what the sampler did to the tokens that it drew.",
+        "#CC79A7",
+        _guarded,
+    ),
+    "matched": Regime(
+        "its own text only + matched loss",
+        "Every generation trains on what the last one wrote, and on nothing else, with a loss that "
+        "takes back what the sampler did to it.",
+        "#56B4E9",
+        _matched_rows,
+    ),
+    "found": Regime(
+        "its own text only + a sampler that was found",
+        "As before, but nobody says how the last one wrote: that is found anew in each generation, "
+        "by the likelihood of some human text.",
+        "#E69F00",
+        _rows_of_an_unknown_sampler,
+    ),
 }
 """Every regime, by the name that `--regimes` takes."""
+
+HEADLINE = ("human", "replace", "mixguard", "guarded")
+"""Those of a run that names none: it collapses, a floor keeps a part, both keep all."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from collapse_guard.alerts.rules import default_rules
 from collapse_guard.atomic import write_atomically
@@ -11,6 +12,9 @@ from collapse_guard.examples.recursive_finetune.regimes import REGIMES
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -23,6 +27,14 @@ TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The curves of the figure, in this order, and what stands over them."""
+
+ENTROPIES: Mapping[str, str] = MappingProxyType(
+    {
+        "predictive_entropy": "Entropy on human text, nats",
+        "own_entropy": "Entropy on its own text, nats",
+    }
+)
+"""The curves of the second figure: why a floor of human rows is not enough."""
 
 _MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,37 +52,44 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
 
 
 def write_report(results: RunResults, folder: Path) -> list[Path]:
-    """Write `collapse.png` and `report.html`, a page that needs nothing else.
+    """Write `collapse.png`, `entropies.png` and `report.html`, a page that needs nothing else.
 
     Returns:
-        The two paths.
+        The three paths.
 
     Raises:
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
-    figure = plot_readings(
+    figures = [_figure(results, titles) for titles in (TITLES, ENTROPIES)]
+    pictures = [folder / "collapse.png", folder / "entropies.png"]
+    for picture, figure in zip(pictures, figures, strict=True):
+        write_atomically(picture, figure_png(figure))
+    page = folder / "report.html"
+    write_atomically(page, render(results, *map(figure_svg, figures)))
+    return [*pictures, page]
+
+
+def _figure(results: RunResults, titles: Mapping[str, str]) -> "Figure":
+    return plot_readings(
         {
             REGIMES[name].title: [result.as_reading() for result in chain]
             for name, chain in results.regimes.items()
         },
-        TITLES,
-        titles=TITLES,
+        titles,
+        titles=titles,
         colors={regime.title: regime.color for regime in REGIMES.values()},
         rules=default_rules(),
         step="generation",
     )
-    picture, page = folder / "collapse.png", folder / "report.html"
-    write_atomically(picture, figure_png(figure))
-    write_atomically(page, render(results, figure_svg(figure)))
-    return [picture, page]
 
 
-def render(results: RunResults, svg: str) -> str:
+def render(results: RunResults, svg: str, entropies: str) -> str:
     """The page as HTML.
 
     Args:
         results: Of the run.
         svg: The figure as an `<svg>` element.
+        entropies: The second one, likewise.
     """
     jinja2 = require("jinja2", "report")
     environment = jinja2.Environment(
@@ -84,6 +103,7 @@ def render(results: RunResults, svg: str) -> str:
         results=results,
         regimes={name: REGIMES[name] for name in results.regimes},
         svg=svg,
+        entropies=entropies,
         titles=TITLES,
         meanings=_MEANINGS,
         findings=findings(results),

@@ -47,7 +47,12 @@ class GenerationResult:
         readings: Teacher-forced readings on the held-out windows, by name.
         standard_errors: Their standard errors over documents; NaN where there is none.
         distinct_2: Of the rows that this model writes, all of them: a fixed number of tokens.
-        alerts: What the callback raised during this generation's training.
+        decoding: With what the synthetic rows that it trained on were taken to be drawn: the
+            decoding in plain JSON types, "unknown" with the plain loss, None where there were none.
+        own_entropy: Mean entropy of what this model predicts along these rows, in nats; NaN in
+            results of earlier versions.
+        alerts: What the callback raised during this generation's training, and then what the look
+            at its own writing raised when it was done.
         human_share: Share of human rows among those trained on.
         texts: What this model writes, the first few rows in words.
         looks: Those of the callback during this generation's training, the first one before it.
@@ -61,6 +66,8 @@ class GenerationResult:
     human_share: float
     texts: Sequence[str]
     looks: Sequence[LookResult] = ()
+    own_entropy: float = math.nan
+    decoding: Any = None
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types, readings on the top level; None for NaN."""
@@ -68,7 +75,9 @@ class GenerationResult:
             "generation": self.generation,
             **self.readings,
             "distinct_2": self.distinct_2,
+            "own_entropy": self.own_entropy,
             "human_share": self.human_share,
+            "decoding": self.decoding,
             "standard_errors": dict(self.standard_errors),
             "alerts": [asdict(alert) for alert in self.alerts],
             "texts": list(self.texts),
@@ -96,14 +105,17 @@ class GenerationResult:
                 LookResult(look["step"], _number(look["loss"]), _number(look["tail_retention"]))
                 for look in values["looks"]
             ],
+            own_entropy=_number(values.get("own_entropy")),
+            decoding=values.get("decoding"),
         )
 
     def as_reading(self) -> Reading:
-        """The readings and distinct_2 at the step of this generation, to be plotted."""
+        """The readings, and those of its rows, at the step of this generation, to be plotted."""
+        of_rows = {"distinct_2": self.distinct_2, "own_entropy": self.own_entropy}
         return Reading(
             self.generation,
-            {**self.readings, "distinct_2": self.distinct_2},
-            {**self.standard_errors, "distinct_2": math.nan},
+            {**self.readings, **of_rows},
+            {**self.standard_errors, **dict.fromkeys(of_rows, math.nan)},
         )
 
 

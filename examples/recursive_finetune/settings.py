@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes import HEADLINE, REGIMES
 from collapse_guard.model.decoding import Decoding
 
 # What may differ between a run and its continuation in the same folder.
@@ -37,7 +37,7 @@ class Settings:
     )
     seed: int = option(0, "of every random choice")
     regimes: list[str] = field(
-        default_factory=lambda: list(REGIMES),
+        default_factory=lambda: list(HEADLINE),
         metadata={"help": f"what the generations train on: any of {', '.join(REGIMES)}"},
     )
     generations: int = option(
@@ -74,6 +74,9 @@ class Settings:
         None, "write with tokens of at least this share of the likeliest one's probability only"
     )
     sampling_batch_size: int = option(64, "rows written at once")
+    own_texts: int = option(
+        64, "texts that each generation writes besides, for readings of its own writing"
+    )
 
     passes: int = option(2, "a generation trains on passes x rows rows, in every regime")
     batch_size: int = option(16, "rows of a training step, over all devices")
@@ -104,7 +107,7 @@ class Settings:
         at_least_1 = (
             "generations window panel_windows vocab_size hidden_size num_layers base_steps "
             "base_batch_size rows sampling_batch_size passes batch_size lora_rank every_n_steps "
-            "panel_batch_size"
+            "panel_batch_size own_texts"
         )
         for name in at_least_1.split():
             if getattr(self, name) < 1:

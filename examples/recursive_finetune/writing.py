@@ -8,7 +8,9 @@ from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
 from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.model.forward import logits_of
 from collapse_guard.model.sample import sample
+from collapse_guard.model.undisturbed import undisturbed
 
 
 def write_rows(
@@ -43,6 +45,25 @@ def write_rows(
         ]
     drawn = np.concatenate([rows for _, rows in sorted(processes.gather(mine), key=_first)])
     return np.pad(drawn, ((0, 0), (1, 0)), constant_values=start_token)
+
+
+def own_entropy(model: nn.Module, rows: Rows, settings: Settings) -> float:
+    """Mean entropy of what a model predicts along its own rows, in nats.
+
+    The reading `predictive_entropy` is the same along human text. A model whose two entropies drift
+    apart is unsure where people write, and sure of itself where it goes on by itself.
+    """
+    device = next(model.parameters()).device
+    sums = []
+    with (
+        undisturbed(model),
+        torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16),
+    ):
+        for part in torch.from_numpy(rows).split(settings.panel_batch_size):
+            logits = logits_of(model(input_ids=part.to(device)))[:, :-1].float()
+            entropy = torch.special.entr(logits.softmax(-1)).sum(-1)
+            sums.append(float(entropy.double().sum()))
+    return sum(sums) / rows[:, 1:].size
 
 
 def _first(batch: tuple[int, Rows]) -> int:

@@ -39,6 +39,7 @@ def generation(
         readings=values,
         standard_errors={name: 0.01 if "retention" in name else nan for name in values},
         distinct_2=distinct_2,
+        own_entropy=4.0 * distinct_2,
         alerts=list(alerts),
         human_share=human_share,
         texts=[f"{text} {number}"],
@@ -47,9 +48,17 @@ def generation(
 
 
 def collapsed_run(
-    *, human: float = 1.01, replace: float = 0.2, mixguard: float = 0.8, alarm_at: int = 1
+    *,
+    human: float = 1.01,
+    replace: float = 0.2,
+    mixguard: float = 0.8,
+    floor_writes: float = 0.2,
+    guarded: float = 1.0,
+    guarded_writes: float = 0.48,
+    guarded_alerts: tuple[Alert, ...] = (),
+    alarm_at: int = 1,
 ) -> RunResults:
-    """Three chains of two generations that do what the example sets out to show.
+    """Four chains of two generations that do what the example sets out to show.
 
     A generation takes 24 steps, with a look every 8.
     """
@@ -84,7 +93,19 @@ def collapsed_run(
             "mixguard": [
                 start,
                 generation(1, tail=0.9, human_share=0.3125),
-                generation(2, tail=mixguard, distinct_2=0.2, human_share=0.3125),
+                generation(2, tail=mixguard, distinct_2=floor_writes, human_share=0.3125),
+            ],
+            "guarded": [
+                start,
+                generation(1, human_share=0.3125),
+                generation(
+                    2,
+                    tail=guarded,
+                    head=0.99,
+                    distinct_2=guarded_writes,
+                    human_share=0.3125,
+                    alerts=guarded_alerts,
+                ),
             ],
         },
     )

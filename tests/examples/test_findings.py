@@ -4,7 +4,7 @@ import pytest
 
 from collapse_guard.examples.recursive_finetune.findings import checks, findings
 from collapse_guard.examples.recursive_finetune.results import RunResults
-from tests.examples.results import collapsed_run
+from tests.examples.results import ALERT, collapsed_run
 
 
 def only(results: RunResults, *names: str) -> RunResults:
@@ -31,10 +31,15 @@ def test_a_collapse_is_told_as_it_was() -> None:
     assert "patience of 1, 2 and 3 looks, stops after 8 steps, after 16 steps and after 24" in told
     assert "and after 16 steps, after 24 steps and never on human text" in told
     assert "text is 3; with it, training on its own text stops after 24 steps" in told
-    assert "not all of the variety" in told
+    assert "keeps the tail of what the model reads, not the variety of what it writes" in told
+    assert "distinct-2 of its own text is 0.20, from 0.50 at the start" in told
+    assert "With the same rows, and a loss that takes back what the sampler did" in told
+    assert "tail is 100%, common words 99%, perplexity 100.0 (from 100.0)" in told
+    assert "distinct-2 of its own text 0.48 (from 0.50)" in told
+    assert "On its own text with both the callback's alarm never goes off" in told
 
 
-@pytest.mark.parametrize("name", ["human", "replace", "mixguard"])
+@pytest.mark.parametrize("name", ["human", "replace", "mixguard", "guarded"])
 def test_a_single_regime_can_be_told_of(name: str) -> None:
     results = only(collapsed_run(), name)
     assert findings(results)
@@ -49,11 +54,15 @@ def test_a_single_regime_can_be_told_of(name: str) -> None:
         ({"human": 0.94}, [1]),
         ({"human": 1.06}, [1]),
         ({"mixguard": 0.39}, [2]),
-        ({"alarm_at": 3}, [3, 5]),
-        ({"alarm_at": 2}, [5]),
+        ({"floor_writes": 0.46}, [3]),
+        ({"guarded": 0.94}, [4]),
+        ({"guarded_writes": 0.44}, [4]),
+        ({"alarm_at": 3}, [5, 7]),
+        ({"guarded_alerts": (ALERT,)}, [6]),
+        ({"alarm_at": 2}, [7]),
     ],
 )
-def test_what_did_not_come_out_is_said(figures: dict[str, float], failing: list[int]) -> None:
+def test_what_did_not_come_out_is_said(figures: dict[str, object], failing: list[int]) -> None:
     results = collapsed_run(**figures)  # type: ignore[arg-type]
     assert [number for number, check in enumerate(checks(results)) if not check.holds] == failing
 
@@ -66,5 +75,5 @@ def test_a_false_alarm_is_said() -> None:
         results.corpus,
         {**results.regimes, "human": results.regimes["replace"]},
     )
-    assert not checks(swapped)[4].holds
+    assert not checks(swapped)[6].holds
     assert "On human text the callback's alarm first goes off" in "\n".join(findings(swapped))

@@ -48,8 +48,9 @@ def results() -> RunResults:
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path, results: RunResults) -> None:
-    picture, page = write_report(results, tmp_path)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    *pictures, page = write_report(results, tmp_path)
+    assert len(pictures) == 2
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
     html = page.read_text(encoding="utf-8")
     parsed = Page(html)
     assert parsed.open == []
@@ -61,15 +62,15 @@ def test_the_page_needs_nothing_else(tmp_path: Path, results: RunResults) -> Non
 
 
 def test_the_page_tells_the_figures(tmp_path: Path, results: RunResults) -> None:
-    html = write_report(results, tmp_path)[1].read_text(encoding="utf-8")
+    html = write_report(results, tmp_path)[-1].read_text(encoding="utf-8")
     for title in TITLES.values():
         assert f"<th>{title}</th>" in html
     cards = re.findall(r"<strong>(\d+%)</strong>", html)
-    assert cards == ["101%", "20%", "80%"]
+    assert cards == ["101%", "20%", "80%", "100%"]
     assert "0.200 ± 0.010" in html
     # First and last texts, side by side.
     assert html.index("some words 0") < html.index("the the 2")
-    assert html.count("✓") == 6
+    assert html.count("✓") == 8
     assert "<td>learning_rate</td>" in html
 
 
@@ -78,7 +79,7 @@ def test_model_text_cannot_break_the_page(tmp_path: Path, results: RunResults) -
     chains = {"replace": [generation(0, text=evil), generation(1, text=evil)]}
     html = write_report(
         RunResults(results.configuration, results.versions, results.corpus, chains), tmp_path
-    )[1].read_text(encoding="utf-8")
+    )[-1].read_text(encoding="utf-8")
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert "What the example sets out to show" not in html

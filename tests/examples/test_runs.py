@@ -17,7 +17,7 @@ from tests.processes import free_port
 
 pytestmark = pytest.mark.slow
 
-REGIMES = ("human", "replace", "mixguard")
+REGIMES = ("human", "replace", "mixguard", "guarded")
 PATIENCE_S = 300
 
 
@@ -89,7 +89,7 @@ def test_a_run_writes_results_figure_and_report(uninterrupted: tuple[Path, str])
                 assert last["loss"] == pytest.approx(math.log(result["perplexity"]), abs=1e-4)
                 assert last["tail_retention"] == pytest.approx(result["tail_retention"], abs=1e-4)
     shares = [chains[name][-1]["human_share"] for name in REGIMES]
-    assert shares == [1.0, 0.0, 3 / 8]
+    assert shares == [1.0, 0.0, 3 / 8, 3 / 8]
     assert "Counted from the start, the alarm goes off" in printed
     assert (output / "collapse.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (output / "report.html").read_text(encoding="utf-8")

@@ -99,15 +99,60 @@ def test_a_model_from_elsewhere_may_see_the_pretraining_part_too() -> None:
     corpus = small_corpus()
     tokenizer = train_tokenizer(corpus.pretraining, 280)
     own = rows_of(encode(tokenizer, corpus.training), 8, separator(tokenizer))
-    settings = small_settings(rows=len(own) // 8 * 8, generations=1, passes=1)
+    at_home, elsewhere = (
+        prepare_human_text(small_settings(model=model), corpus, tokenizer)
+        for model in (None, "some/model")
+    )
+    assert at_home.num_rows + len(at_home.held_out) == len(own)
+    assert elsewhere.num_rows + len(elsewhere.held_out) > 1.5 * len(own)
+
+
+def test_human_rows_come_again_where_there_are_too_few() -> None:
+    """Ten generations ask for more than there are: all come equally often, none twice in one."""
+    corpus = small_corpus()
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
+    stream = rows_of(encode(tokenizer, corpus.training), 16, separator(tokenizer))
+    settings = small_settings(window=16, rows=len(stream) // 8 * 4, generations=7)
+    human = prepare_human_text(settings, corpus, tokenizer)
+    assert human.num_rows == len(stream) // 8 * 4
+    assert len(human.held_out) == len(stream) - human.num_rows
+    number_of = {tuple(row): number for number, row in enumerate(stream.tolist())}
+    assert len(number_of) == len(stream)
+    numbers = [[number_of[tuple(row)] for row in lesson] for lesson in human.rows.tolist()]
+    assert all(len(set(lesson)) == len(lesson) for lesson in numbers)
+    times = np.unique_counts(np.concatenate(numbers)).counts
+    assert len(times) == human.num_rows
+    assert times.max() - times.min() <= 1
+    assert times.max() > 1
+    unseen = {number_of[tuple(row)] for row in human.held_out.tolist()}
+    assert not unseen & set(np.concatenate(numbers).tolist())
+
+
+def test_a_generation_without_enough_human_rows_is_refused() -> None:
+    corpus = small_corpus()
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
     with pytest.raises(ArgumentError, match="give more text"):
-        prepare_human_text(settings, corpus, tokenizer)
-    elsewhere = small_settings(rows=len(own) // 8 * 8, generations=1, passes=1, model="some/model")
-    assert prepare_human_text(elsewhere, corpus, tokenizer).rows.shape[0] == 2
+        prepare_human_text(small_settings(rows=80_000), corpus, tokenizer)
+
+
+def test_a_matched_regime_marks_what_the_model_drew() -> None:
+    settings = small_settings(temperature=0.5, top_k=20)
+    human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
+    reference = HumanReference.from_token_ids(human, vocab_size=4)
+    lesson = Lesson(human, synthetic, reference, seed=5)
+    for regime, decodings in (("guarded", (settings.decoding,)), ("mixguard", ())):
+        mix = mix_rows(lesson, REGIMES[regime], settings)
+        assert mix.decodings == decodings
+    plain, marked = (mix_rows(lesson, REGIMES[name], settings) for name in ("mixguard", "guarded"))
+    for slot in range(len(plain)):
+        assert (plain[slot]["input_ids"] == marked[slot]["input_ids"]).all()
+        drawn = marked[slot]["labels"] >> 20
+        assert (drawn == (plain[slot]["input_ids"] == 2)).all()
 
 
 @pytest.mark.parametrize(
-    ("regime", "share"), [("human", 1.0), ("replace", 0.0), ("mixguard", 3 / 8)]
+    ("regime", "share"),
+    [("human", 1.0), ("replace", 0.0), ("mixguard", 3 / 8), ("guarded", 3 / 8), ("matched", 0.0)],
 )
 def test_every_regime_trains_on_equally_many_rows(regime: str, share: float) -> None:
     settings = small_settings(passes=3)
