@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collapse_guard.integrations.evaluate_folders import evaluate_path
+    from collapse_guard.integrations.matching.match_sampler import match_sampler
     from collapse_guard.integrations.mixed_dataset import as_hf_dataset
+    from collapse_guard.integrations.writing import write
 
-_HOME = {"as_hf_dataset": "mixed_dataset", "evaluate_path": "evaluate_folders"}
+_HOME = {
+    "as_hf_dataset": "mixed_dataset",
+    "evaluate_path": "evaluate_folders",
+    "match_sampler": "matching.match_sampler",
+    "write": "writing",
+}
 
-__all__ = ["as_hf_dataset", "evaluate_path"]
+__all__ = ["as_hf_dataset", "evaluate_path", "match_sampler", "write"]
 
 
 def __getattr__(name: str) -> object:

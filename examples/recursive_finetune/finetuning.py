@@ -26,7 +26,7 @@ from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
 from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, Regime
 from collapse_guard.examples.recursive_finetune.settings import Settings
-from collapse_guard.integrations.match_sampler import match_sampler
+from collapse_guard.integrations.matching.match_sampler import match_sampler
 from collapse_guard.mixing.reports.report import MixReport
 
 

@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 from trl.trainer.utils import add_fused_lm_head
 
 from collapse_guard import ArgumentError
-from collapse_guard.integrations.match_sampler import match_sampler
 from collapse_guard.integrations.matching import fused_head
 from collapse_guard.integrations.matching.fused_head import has_fused_head, logits_of
+from collapse_guard.integrations.matching.match_sampler import match_sampler
 from collapse_guard.model.marked_labels import unmark_labels
 from tests.integrations.matching.runs import (
     DECODINGS,

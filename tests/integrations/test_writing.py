@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel, T5Config, T5ForConditionalGeneration
 
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError
-from collapse_guard.integrations.write import write
+from collapse_guard.integrations.writing import write
 from collapse_guard.model.decoding import PLAIN, VLLM_ORDER, Decoding
 from collapse_guard.model.decoding_columns import decoding_from_columns
 from collapse_guard.model.sample import sample

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from collapse_guard import ArgumentError, Decoding, SamplerMatchedLoss, mark_labels, sample
-from collapse_guard.integrations.match_sampler import match_sampler
+from collapse_guard.integrations.matching.match_sampler import match_sampler
 from tests.callbacks.lightning.runs import QUIET, make_trainer as make_lightning
 from tests.integrations.matching.runs import (
     DECODINGS,
