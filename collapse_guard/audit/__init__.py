@@ -7,12 +7,18 @@
   `check_detector` holds a detector of your own to its promises. Ready ones are in
   `collapse_guard.integrations.detectors`, a module each: `perplexity`, `greenlist`, `synthid` and
   `classifier`.
+* `effective_temperature` says at which temperature a model would have to write for rows to be what
+  it writes: whether they are sharper than the model, and by how much.
 * `EntropyRateBand` finds rows that loop or are noise, without a model.
 * `rejection_by_rarity` says whether a filter takes rare contents away, which is what a filter
   against collapse must not do. All weights made here come with its report.
 """
 
 from collapse_guard.audit.audit import LabelledRows, audit_rows
+from collapse_guard.audit.effective_temperature import (
+    EffectiveTemperature,
+    effective_temperature,
+)
 from collapse_guard.audit.filters.check_detector import check_detector
 from collapse_guard.audit.filters.detector import TextDetector, detector_scores
 from collapse_guard.audit.filters.entropy_band import EntropyRateBand, row_entropy_rates
@@ -23,6 +29,7 @@ from collapse_guard.audit.report import AuditReport
 
 __all__ = [
     "AuditReport",
+    "EffectiveTemperature",
     "EntropyRateBand",
     "LabelledRows",
     "RejectionReport",
@@ -31,6 +38,7 @@ __all__ = [
     "audit_rows",
     "check_detector",
     "detector_scores",
+    "effective_temperature",
     "quality_weights",
     "rejection_by_rarity",
     "row_entropy_rates",

@@ -164,7 +164,7 @@ def _cut_likeliest(
             else:
                 total = here.sum(1, keepdim=True)
                 sure &= below < lowest
-            likelier = (_cumulative(here) - here) / total
+            likelier = (cumulative_sums(here) - here) / total
             sure &= ((likelier - share).abs() > _ROUNDING).all(1)
             passing = left & (likelier < share)
             found = _last(values, passing)
@@ -196,8 +196,8 @@ def _cut_whole(scaled: torch.Tensor, decoding: Decoding) -> tuple[torch.Tensor, 
             # Not `masked_fill`, whose branches take several times as long as a product.
             found = (left.clamp_min(-FAR) + gone.to(left.dtype) * (2 * FAR)).amin(1)
         else:
-            rising = _sorted(left)
-            first = (_cumulative(rising.softmax(1)) <= 1 - share).sum(1, keepdim=True)
+            rising = sorted_rows(left)
+            first = (cumulative_sums(rising.softmax(1)) <= 1 - share).sum(1, keepdim=True)
             # The likeliest stays, whatever the rounding.
             first = first.clamp_max(vocabulary - 1)
             found = rising.gather(1, first)
@@ -233,15 +233,16 @@ def _last(values: torch.Tensor, passing: torch.Tensor) -> torch.Tensor:
     return values.gather(1, last).squeeze(1)
 
 
-def _sorted(rows: torch.Tensor) -> torch.Tensor:
-    """Rows in rising order."""
+def sorted_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Rows of shape (B, C) in rising order."""
     if rows.is_cpu:
         # Several times as fast as torch, which sorts positions along.
         return torch.from_numpy(np.sort(rows.numpy(), axis=1))
     return rows.sort(1).values
 
 
-def _cumulative(rows: torch.Tensor) -> torch.Tensor:
+def cumulative_sums(rows: torch.Tensor) -> torch.Tensor:
+    """Sums of each row of shape (B, C) from its beginning on."""
     if rows.is_cuda and torch.are_deterministic_algorithms_enabled():
         # Where torch refuses the accelerator's own.
         return rows.cpu().cumsum(1).to(rows.device)

@@ -1,0 +1,23 @@
+import pytest
+from scipy import stats
+
+from collapse_guard.errors import ArgumentError
+from collapse_guard.statistics.student import student_quantile
+
+
+@pytest.mark.parametrize("degrees", [1, 1.5, 2, 3.7, 12, 100, 9_999, 1e7])
+@pytest.mark.parametrize("probability", [0.5, 0.6, 0.9, 0.975, 0.995])
+def test_quantiles_are_those_of_scipy(probability: float, degrees: float) -> None:
+    expected = stats.t.ppf(probability, degrees)
+    assert student_quantile(probability, degrees) == pytest.approx(expected, rel=3e-4, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("probability", "degrees", "argument"),
+    [(0.4, 5, "probability"), (1.0, 5, "probability"), (0.9, 0.9, "degrees")],
+)
+def test_what_has_no_quantile_here_is_refused(
+    probability: float, degrees: float, argument: str
+) -> None:
+    with pytest.raises(ArgumentError, match=f"`{argument}`"):
+        student_quantile(probability, degrees)
