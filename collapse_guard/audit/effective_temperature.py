@@ -91,7 +91,8 @@ class EffectiveTemperature:
         if low > 1 + self.resolution:
             return f"flatter than this model writes: {reading}"
         if low >= 1 - RESOLUTION and high <= 1 + RESOLUTION:
-            return f"as this model writes: {reading}"
+            far = ", as far as a model that did not write them can tell" if self.resolution else ""
+            return f"as this model writes{far}: {reading}"
         why = "more rows would tell"
         if max(1 - low, high - 1) < 2 * RESOLUTION and self.resolution:
             why = "a model that did not write them sees no finer, and human text may read as much"
@@ -150,7 +151,8 @@ def effective_temperature(
     With `is_generator=True` the cuts are read off too, jointly with the temperature: the k of
     top-k is the largest rank drawn, the p of top-p the largest mass strictly above a drawn token,
     the p of min-p the smallest probability over the likeliest one's. All are what the sample shows:
-    k and p are bounds from below, which many rows bring close. Where top-p has kept a top-k from
+    a rank is a bound from below, which many rows bring close, and a p is as sure as the
+    temperature that it was found with. Where top-p has kept a top-k from
     its last ranks, that k is looked for among the numbers that people choose. Top-k and top-p are
     taken to cut in this order. One token that the sampler did not draw (an end of text that was
     appended, a prompt) hides a cut, so mask such tokens; penalties, beam search and the like are

@@ -52,11 +52,7 @@ def naively(rows: Sequence[dict[str, Any]], *, prefix: Sequence[int] = ()) -> li
         drawn = row.get("drawn_mask", [1] * len(ids))
         text = [(token, was) for token, own, was in zip(ids, mask, drawn, strict=True) if own]
         text = [(token, 0) for token in prefix] + text
-        found += [
-            (before, token)
-            for (before, _), (token, was) in pairwise(text)
-            if was
-        ]
+        found += [(before, token) for (before, _), (token, was) in pairwise(text) if was]
     return found
 
 

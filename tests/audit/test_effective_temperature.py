@@ -27,7 +27,7 @@ SHARPER, FLATTER, ALIKE, UNTOLD = (
 
 
 def judged(found: EffectiveTemperature) -> str:
-    return found.verdict.split(":")[0]
+    return found.verdict.split(":")[0].split(",")[0]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 0.7, 0.8, 1.0, 1.4])
@@ -301,6 +301,7 @@ def test_verdicts(interval: tuple[float, float], resolution: float, verdict: str
     assert judged(found) == verdict
     assert found.verdict in str(found)
     assert ("more rows" in found.verdict) == (interval == (0.5, 1.8))
+    assert ("as far as" in found.verdict) == (verdict == ALIKE and resolution > 0)
 
 
 class Flat(torch.nn.Module):
