@@ -7,7 +7,7 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.model.forward import output_layer
+from collapse_guard.model.language_part import InContext, obvious_model
 from collapse_guard.readings.prequential import PrequentialReader
 
 require("lightning", "lightning")
@@ -48,38 +48,6 @@ def model_getter(model: ModelGetter | None, forward: Forward | None) -> ModelGet
         return language_model
 
     return found
-
-
-def obvious_model(pl_module: LightningModule) -> torch.nn.Module:
-    """The only language model among a module's attributes.
-
-    That is: the only attribute with parameters; or else the only one that says which is its output
-    layer, as transformers and PEFT models do; or else the only one of those that is trained.
-
-    Raises:
-        ArgumentError: There is none, or more than one.
-    """
-    holders = {
-        name: child
-        for name, child in pl_module.named_children()
-        if next(child.parameters(), None) is not None
-    }
-    languages = {name: child for name, child in holders.items() if output_layer(child) is not None}
-    trained = {
-        name: child
-        for name, child in languages.items()
-        if any(parameter.requires_grad for parameter in child.parameters())
-    }
-    for candidates in (holders, languages, trained):
-        if len(candidates) == 1:
-            return next(iter(candidates.values()))
-    raise bad_argument(
-        "model",
-        expected=f"to be told which part of {type(pl_module).__name__} is the language model",
-        given=f"attributes {list(holders)}" if holders else "a module without parameters",
-        hint="give model=lambda pl_module: pl_module.net, or model=lambda pl_module: pl_module "
-        "where its own forward takes token ids and returns logits",
-    )
 
 
 def refuse_part_of_sharded(
@@ -129,11 +97,8 @@ class ByFunction(torch.nn.Module):
         return self._function(self.pl_module, input_ids)
 
 
-class AsInTraining(torch.nn.Module):
-    """A model that is called in the trainer's precision.
-
-    Lightning's hooks run outside of autocast, and a monitor's own arithmetic must stay outside of
-    it: only the calls of the model go in.
+class AsInTraining(InContext):
+    """A model that is called in the trainer's precision, as Lightning's hooks are outside of it.
 
     Args:
         model: The language model.
@@ -141,28 +106,7 @@ class AsInTraining(torch.nn.Module):
     """
 
     def __init__(self, model: torch.nn.Module, trainer: Trainer) -> None:
-        super().__init__()
-        # Under the name that torch.compile gives to what it wraps: there it is looked for by
-        # whoever asks a model which arguments it takes.
-        self._orig_mod = model
-        self._trainer = trainer
-
-    def __getattr__(self, name: str) -> Any:
-        """What the model says about itself, such as its `config`."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("_orig_mod"), name)
-
-    @property
-    def model(self) -> torch.nn.Module:
-        """The language model itself."""
-        return self._orig_mod
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the model returns."""
-        with self._trainer.precision_plugin.forward_context():
-            return self._orig_mod(*args, **kwargs)
+        super().__init__(model, lambda: trainer.precision_plugin.forward_context())
 
 
 def watch_passes(
