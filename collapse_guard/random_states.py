@@ -2,7 +2,7 @@
 
 import pickle
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,3 +26,17 @@ def random_states_kept() -> Iterator[None]:
         random.setstate(python)
         torch.set_rng_state(tensors)
         np.random.set_state(arrays)  # noqa: NPY002
+
+
+def seed_random_states(seed: int, devices: Iterable[torch.device] = ()) -> None:
+    """Set the states of Python, numpy and torch, inside of a block that puts them back.
+
+    Args:
+        seed: From 0 to 2**32 - 1; the same seed gives the same states.
+        devices: CUDA devices whose states are set too.
+    """
+    random.setstate(random.Random(seed).getstate())
+    np.random.set_state(np.random.RandomState(seed).get_state())  # noqa: NPY002
+    torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
+    for device in devices:
+        torch.cuda.set_rng_state(torch.Generator(device).manual_seed(seed).get_state(), device)
