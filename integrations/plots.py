@@ -1,4 +1,7 @@
-"""Curves of readings, drawn with matplotlib (`pip install "collapse_guard[report]"`)."""
+"""Curves of readings, and trials of a search, drawn with matplotlib.
+
+It comes with `pip install "collapse_guard[report]"`.
+"""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +13,7 @@ import numpy as np
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.readings.reading import Reading
 
 if TYPE_CHECKING:
@@ -103,6 +107,53 @@ def plot_readings(
             axes.set_xlabel(step)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=len(runs), frameon=False)
+    return figure
+
+
+def plot_decoding_search(search: DecodingSearch) -> "Figure":
+    """Draw how much less likely human text is after each trial of a search than after the best.
+
+    A line for each candidate, the best on top, with its interval of 95% where it has one; a colour
+    for each number of steps, since trials of several are compared with the best after as many.
+
+    Args:
+        search: What `find_decoding` gave.
+
+    Returns:
+        A figure, as of `plot_readings`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    trials, steps = search.trials, sorted({trial.steps for trial in search.trials}, reverse=True)
+    palette = dict(zip(steps, cycle(PALETTE), strict=False))
+    figures = require("matplotlib.figure", "report")
+    with require("matplotlib", "report").rc_context({**_STYLE, "axes.grid.axis": "x"}):
+        width, _ = _PANEL_INCHES
+        figure: Figure = figures.Figure(
+            figsize=(2 * width, 1.0 + 0.22 * len(trials)), layout="constrained"
+        )
+        axes: Axes = figure.subplots()
+        for number in steps:
+            places = [place for place, trial in enumerate(trials) if trial.steps == number]
+            shown = [trials[place] for place in places]
+            reach = [
+                (trial.difference - trial.interval[0], trial.interval[1] - trial.difference)
+                for trial in shown
+            ]
+            axes.errorbar(
+                [trial.difference for trial in shown],
+                places,
+                xerr=np.transpose(reach),
+                fmt="o",
+                color=palette[number],
+                label=f"after {number} steps",
+            )
+        axes.axvline(0.0, color=_INK, linewidth=1.0, linestyle=":")
+        axes.set_yticks(range(len(trials)), [str(trial.decoding) for trial in trials])
+        axes.invert_yaxis()
+        axes.set_xlabel("nats a token that human text loses beside the best, with 95% intervals")
+        figure.legend(loc="outside upper left", ncols=len(steps), frameon=False)
     return figure
 
 

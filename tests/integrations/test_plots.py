@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.errors import ArgumentError
-from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
+from collapse_guard.finder.search import DecodingSearch, DecodingTrial
+from collapse_guard.integrations.plots import (
+    figure_png,
+    figure_svg,
+    plot_decoding_search,
+    plot_readings,
+)
+from collapse_guard.model.decoding import PLAIN, Decoding
 from collapse_guard.readings.reading import Reading
 
 
@@ -94,3 +101,35 @@ def test_the_outputs_are_what_they_say_and_repeat() -> None:
 def test_bad_arguments_are_named(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         plot_readings(**({"runs": runs()} | wrong))  # type: ignore[arg-type]
+
+
+def search() -> DecodingSearch:
+    cold, cut = Decoding(temperature=0.8), Decoding(top_k=50)
+    trials = (
+        DecodingTrial(cold, 24, 4.70, 0.03, 0.0, (0.0, 0.0)),
+        DecodingTrial(PLAIN, 24, 4.75, 0.03, 0.05, (0.04, 0.06)),
+        DecodingTrial(cut, 6, 4.72, 0.03, 0.01, (-0.01, 0.03)),
+    )
+    return DecodingSearch(cold, trials, 4.69, 96, 300, 60.0)
+
+
+def test_every_trial_of_a_search_has_its_line_and_interval() -> None:
+    (axes,) = plot_decoding_search(search()).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["T 0.8", "T 1", "top-k 50"]
+    drawn = {
+        container.get_label(): (
+            container.lines[0].get_xydata().tolist(),
+            [bar[:, 0].tolist() for bar in container.lines[2][0].get_segments()],
+        )
+        for container in axes.containers
+    }
+    assert drawn.keys() == {"after 24 steps", "after 6 steps"}
+    points, bars = drawn["after 24 steps"]
+    assert points == [[0.0, 0.0], [0.05, 1.0]]
+    np.testing.assert_allclose(bars, [[0.0, 0.0], [0.04, 0.06]])
+    points, bars = drawn["after 6 steps"]
+    assert points == [[0.01, 2.0]]
+    np.testing.assert_allclose(bars, [[-0.01, 0.03]])
+    # The best stands on top.
+    assert axes.yaxis_inverted()
+    assert figure_png(plot_decoding_search(search())) == figure_png(plot_decoding_search(search()))
