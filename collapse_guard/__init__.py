@@ -20,8 +20,13 @@ if TYPE_CHECKING:
         Alert as Alert,
         Threshold as Threshold,
         default_rules as default_rules,
+        flattening_rules as flattening_rules,
     )
     from collapse_guard.alerts.sinks import AlertSink as AlertSink, log_alert as log_alert
+    from collapse_guard.audit.effective_temperature import (
+        EffectiveTemperature as EffectiveTemperature,
+        effective_temperature as effective_temperature,
+    )
     from collapse_guard.diversity import distinct_n as distinct_n
     from collapse_guard.errors import (
         ArgumentError as ArgumentError,
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
         TokenizerMismatchError as TokenizerMismatchError,
     )
     from collapse_guard.failures import FailureGuard as FailureGuard
+    from collapse_guard.finder.find import find_decoding as find_decoding
+    from collapse_guard.finder.search import DecodingSearch as DecodingSearch
     from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
@@ -74,6 +81,8 @@ _HOME = {
     "CollapseMonitor": "monitor.monitor",
     "ConformityError": "errors",
     "Decoding": "model.decoding",
+    "DecodingSearch": "finder.search",
+    "EffectiveTemperature": "audit.effective_temperature",
     "EveryNSteps": "monitor.pace",
     "FailureGuard": "failures",
     "HeldOutPanel": "human_text.panel",
@@ -101,6 +110,9 @@ _HOME = {
     "check_reading": "readings.check_reading",
     "default_rules": "alerts.rules",
     "distinct_n": "diversity",
+    "effective_temperature": "audit.effective_temperature",
+    "find_decoding": "finder.find",
+    "flattening_rules": "alerts.rules",
     "log_alert": "alerts.sinks",
     "mark_labels": "model.marked_labels",
     "sample": "model.sample",
@@ -118,6 +130,8 @@ __all__ = [
     "CollapseMonitor",
     "ConformityError",
     "Decoding",
+    "DecodingSearch",
+    "EffectiveTemperature",
     "EveryNSteps",
     "FailureGuard",
     "HeldOutPanel",
@@ -145,6 +159,9 @@ __all__ = [
     "check_reading",
     "default_rules",
     "distinct_n",
+    "effective_temperature",
+    "find_decoding",
+    "flattening_rules",
     "log_alert",
     "mark_labels",
     "sample",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collapse_guard.integrations.evaluate_folders import evaluate_path
+    from collapse_guard.integrations.find_decoding import find_decoding_for
     from collapse_guard.integrations.matching.match_sampler import match_sampler
     from collapse_guard.integrations.mixed_dataset import as_hf_dataset
     from collapse_guard.integrations.writing import write
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 _HOME = {
     "as_hf_dataset": "mixed_dataset",
     "evaluate_path": "evaluate_folders",
+    "find_decoding_for": "find_decoding",
     "match_sampler": "matching.match_sampler",
     "write": "writing",
 }
 
-__all__ = ["as_hf_dataset", "evaluate_path", "match_sampler", "write"]
+__all__ = ["as_hf_dataset", "evaluate_path", "find_decoding_for", "match_sampler", "write"]
 
 
 def __getattr__(name: str) -> object:

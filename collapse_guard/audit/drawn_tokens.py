@@ -10,12 +10,10 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.left_out import MASK_COLUMN
+from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.model.logprobs import next_token_logits
 from collapse_guard.rows.column import Column, Encode, as_tokens
 from collapse_guard.rows.row_source import RowSource
-
-DRAWN_COLUMN = "drawn_mask"
-"""Of each token of a row, whether the sampler drew it: 1, or 0 for a prompt's."""
 
 Ids = npt.NDArray[np.int64]
 
@@ -110,16 +108,16 @@ class DrawnTokens:
             return [np.ones(len(row), np.int64) for row in rows]
         drawn = []
         for values, row in zip(self.masks.read(numbers), rows, strict=True):
-            mask = np.asarray(values[DRAWN_COLUMN], dtype=np.int64)
+            mask = np.asarray(values[DRAWN_MASK_COLUMN], dtype=np.int64)
             if MASK_COLUMN in values and len(values[MASK_COLUMN]) == len(mask):
                 mask = mask[np.asarray(values[MASK_COLUMN]).astype(bool)]
             if mask.shape != row.shape:
                 raise bad_argument(
                     "rows",
-                    expected=f"as many values of `{DRAWN_COLUMN}` as tokens in each row",
+                    expected=f"as many values of `{DRAWN_MASK_COLUMN}` as tokens in each row",
                     given=f"{mask.size} values for {len(row)} tokens",
                     hint="give 1 for each token that the sampler drew and 0 for others, or remove "
-                    f"the column {DRAWN_COLUMN}",
+                    f"the column {DRAWN_MASK_COLUMN}",
                 )
             drawn.append(mask)
         return drawn
@@ -163,11 +161,11 @@ def find_drawn_tokens(
             given=None,
             hint="give it, or name a column of token ids",
         )
-    masks = [name for name in (DRAWN_COLUMN, MASK_COLUMN) if name in (source.columns() or {})]
-    if own.is_text and DRAWN_COLUMN in masks:
+    masks = [name for name in (DRAWN_MASK_COLUMN, MASK_COLUMN) if name in (source.columns() or {})]
+    if own.is_text and DRAWN_MASK_COLUMN in masks:
         raise bad_argument(
             "column",
-            expected=f"token ids, since the column {DRAWN_COLUMN} speaks of tokens",
+            expected=f"token ids, since the column {DRAWN_MASK_COLUMN} speaks of tokens",
             given=f"texts in column {own.column!r}",
             hint="tokenize the texts, prompts and answers apart, and make the mask with them",
         )
@@ -185,7 +183,7 @@ def find_drawn_tokens(
     numbers = [known.setdefault(names[row], len(known)) for row in rows.tolist()]
     return DrawnTokens(
         own,
-        source.narrowed(masks) if DRAWN_COLUMN in masks else None,
+        source.narrowed(masks) if DRAWN_MASK_COLUMN in masks else None,
         rows,
         np.array(numbers, dtype=np.int64),
         encode,

@@ -11,11 +11,12 @@ import torch
 
 from collapse_guard.arguments import whole_number
 from collapse_guard.audit.cuts_read_off import read_cuts
-from collapse_guard.audit.drawn_tokens import DRAWN_COLUMN, find_drawn_tokens
+from collapse_guard.audit.drawn_tokens import find_drawn_tokens
 from collapse_guard.audit.tempered_likelihood import Peak, Sums, find_peak, sum_up
 from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.model.decoding import Decoding
+from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.model.forward import is_encoder_decoder
 from collapse_guard.model.positions import position_limit
 from collapse_guard.rows.column import encoder
@@ -249,7 +250,7 @@ def _check(sums: Sums) -> None:
     if not len(sums.tokens):
         raise bad_argument(
             "rows",
-            expected=f"a drawn token with another one before it (column {DRAWN_COLUMN})",
+            expected=f"a drawn token with another one before it (column {DRAWN_MASK_COLUMN})",
             given="none",
             hint="give longer rows, or the token that they were drawn from as `prefix`",
         )

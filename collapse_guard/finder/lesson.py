@@ -9,11 +9,15 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.left_out import MASK_COLUMN
+from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.model.marked_labels import unmark_labels
+from collapse_guard.rows.marks import LOSS_MASKS, marked_labels
 from collapse_guard.rows.row_source import Rows, RowSource
 
 IDS_COLUMN = "input_ids"
-DRAWN_COLUMN = "drawn_mask"
+
+_READ = (IDS_COLUMN, "labels", MASK_COLUMN, DRAWN_MASK_COLUMN, *LOSS_MASKS)
 
 Ids = npt.NDArray[np.int64]
 
@@ -23,17 +27,20 @@ class Batch(NamedTuple):
 
     Attributes:
         input_ids: int64 of shape (rows, tokens), 0 on padding.
-        labels: int64 of shape (rows, tokens): the ids, and -100 on padding. Nothing is shifted.
+        labels: int64 of shape (rows, tokens): the ids, and -100 on padding and where the rows'
+            own labels or masks keep a token out of the loss. Nothing is shifted.
         drawn: int64 of shape (rows, tokens): 1 where a sampler drew the token, 0 elsewhere.
+        is_text: bool of shape (rows, tokens): False on padding.
     """
 
     input_ids: torch.Tensor
     labels: torch.Tensor
     drawn: torch.Tensor
+    is_text: torch.Tensor
 
     def texts(self) -> list[Ids]:
         """The tokens of each row, without padding."""
-        rows = zip(self.labels.numpy(), self.labels.numpy() != IGNORED_LABEL, strict=True)
+        rows = zip(self.input_ids.numpy(), self.is_text.numpy(), strict=True)
         return [ids[is_text] for ids, is_text in rows]
 
     def parts(self, rows: int) -> list["Batch"]:
@@ -42,7 +49,7 @@ class Batch(NamedTuple):
         return [Batch(*part)._narrowed() for part in cut]
 
     def _narrowed(self) -> "Batch":
-        width = max(int((self.labels != IGNORED_LABEL).sum(1).max()), 2)
+        width = max(int(self.is_text.sum(1).max()), 2)
         return Batch(*(each[:, :width] for each in self))
 
 
@@ -53,7 +60,8 @@ def make_lesson(rows: Rows, *, steps: int, batch_size: int, seed: int) -> list[B
 
     Args:
         rows: Mappings with `input_ids`, and where it is there `attention_mask`, 0 on padding
-            wherever that stands, and `drawn_mask`, 1 where the sampler drew the token.
+            wherever that stands, and `drawn_mask`, 1 where the sampler drew the token. Labels are
+            taken, or made, as a `MixGuard` does.
         steps: How many batches.
         batch_size: Rows of each.
         seed: Of the order.
@@ -76,7 +84,7 @@ def make_lesson(rows: Rows, *, steps: int, batch_size: int, seed: int) -> list[B
             given=sorted(columns) or type(rows).__name__,
             hint='tokenize the text first: [{"input_ids": ids}, ...]',
         )
-    wanted = [name for name in (IDS_COLUMN, MASK_COLUMN, DRAWN_COLUMN) if name in columns]
+    wanted = [name for name in _READ if name in columns]
     order = _order(len(source), steps * batch_size, seed)
     read = source.narrowed(wanted).read(order.tolist())
     prepared = [_prepared(row, int(number)) for row, number in zip(read, order, strict=True)]
@@ -93,21 +101,19 @@ def _order(num_rows: int, needed: int, seed: int) -> Ids:
 
 
 def _prepared(row: Mapping[str, Any], number: int) -> tuple[Ids, Ids]:
-    """A row's tokens without its padding, and which of them were drawn."""
-    ids = _whole_numbers(row, IDS_COLUMN, number)
-    mask, drawn = (
-        _whole_numbers(row, name, number) if name in row else np.ones_like(ids)
-        for name in (MASK_COLUMN, DRAWN_COLUMN)
-    )
-    if not len(ids) == len(mask) == len(drawn):
+    """A row's tokens without its padding, and their labels, marked where they were drawn."""
+    values = {name: _whole_numbers(row, name, number) for name in _READ if name in row}
+    ids = values[IDS_COLUMN]
+    lengths = {name: len(column) for name, column in values.items()}
+    if len(set(lengths.values())) > 1:
         raise bad_argument(
             "rows",
             expected="as many values in each column as a row has tokens",
-            given=f"{len(ids)} tokens and masks of {len(mask)} and {len(drawn)} in row {number}",
+            given=f"{lengths} in row {number}",
             hint="make them with one call of the tokenizer",
         )
-    text = mask != 0
-    return ids[text], (drawn[text] != 0).astype(np.int64)
+    text = values.get(MASK_COLUMN, np.ones_like(ids)) != 0
+    return ids[text], marked_labels(values, 1)[text]
 
 
 def _whole_numbers(row: Mapping[str, Any], name: str, number: int) -> Ids:
@@ -126,13 +132,11 @@ def _padded(rows: Sequence[tuple[Ids, Ids]]) -> Batch:
     width = max((len(ids) for ids, _ in rows), default=0)
     shape = len(rows), max(width, 2)
     # Any id that exists will do: what a causal model reads after a text changes nothing in it.
-    batch = Batch(
-        torch.zeros(shape, dtype=torch.int64),
-        torch.full(shape, IGNORED_LABEL),
-        torch.zeros(shape, dtype=torch.int64),
-    )
-    for place, (ids, drawn) in enumerate(rows):
-        batch.input_ids[place, : len(ids)] = torch.from_numpy(ids)
-        batch.labels[place, : len(ids)] = torch.from_numpy(ids)
-        batch.drawn[place, : len(ids)] = torch.from_numpy(drawn)
-    return batch
+    input_ids = torch.zeros(shape, dtype=torch.int64)
+    marked = torch.full(shape, IGNORED_LABEL)
+    is_text = torch.zeros(shape, dtype=torch.bool)
+    for place, (ids, labels) in enumerate(rows):
+        input_ids[place, : len(ids)] = torch.from_numpy(ids)
+        marked[place, : len(ids)] = torch.from_numpy(labels)
+        is_text[place, : len(ids)] = True
+    return Batch(input_ids, *unmark_labels(marked), is_text)

@@ -159,7 +159,7 @@ class Trials:
         total = max(int((batch.labels[:, 1:] != IGNORED_LABEL).sum()), 1)
         summed = 0.0
         for part in batch.parts(self._setting.micro_batch_size):
-            ids, labels, drawn = (each.to(device_of(self._model)) for each in part)
+            ids, labels, drawn, _ = (each.to(device_of(self._model)) for each in part)
             loss = sampler_matched_loss(
                 self._logits(ids)[:, :-1], labels[:, 1:], [decoding], drawn[:, 1:], num_items=total
             )

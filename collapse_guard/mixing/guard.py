@@ -11,6 +11,7 @@ from collapse_guard.arguments import whole_number
 from collapse_guard.audit.audit import audit_rows
 from collapse_guard.audit.report import AuditReport
 from collapse_guard.errors import bad_argument
+from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.mixing.build import build_plan
@@ -170,17 +171,17 @@ class MixGuard(Dataset[Any]):
         """
         return decodings_of(self._sources)
 
-    def set_decoding(self, name: str, decoding: Decoding) -> None:
+    def set_decoding(self, name: str, found: Decoding | DecodingSearch) -> None:
         """Say what was found for a source with `decoding="find"`; rows stay as they are.
 
         Args:
             name: Of the source.
-            decoding: As `find_decoding` found it.
+            found: What `find_decoding` returns, or the decoding alone.
 
         Raises:
             ArgumentError: No such source waits for its decoding.
         """
-        self._sources = with_found(self._sources, name, decoding)
+        self._sources = with_found(self._sources, name, found)
 
     def __len__(self) -> int:
         """Number of slots, over all epochs: a whole number of blocks."""

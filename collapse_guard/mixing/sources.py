@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import TAKEN_OUT, Marks, with_decodings
@@ -145,11 +146,13 @@ def decodings_of(sources: Sequence[Source]) -> tuple[Decoding, ...]:
     return Marks(sources).decodings
 
 
-def with_found(sources: Sequence[Source], name: str, decoding: Any) -> tuple[Source, ...]:
-    """The sources, with the decoding that was found for one of them.
+def with_found(
+    sources: Sequence[Source], name: str, found: Decoding | DecodingSearch
+) -> tuple[Source, ...]:
+    """The sources, with what was found for one of them.
 
     Raises:
-        ArgumentError: No such source waits for its decoding, or it is no `Decoding`.
+        ArgumentError: No such source waits for its decoding, or it is none that was found.
     """
     waiting = [source.name for source in sources if source.decoding == "find"]
     if name not in waiting:
@@ -159,13 +162,17 @@ def with_found(sources: Sequence[Source], name: str, decoding: Any) -> tuple[Sou
             given=name,
             hint='say decoding="find" where the source is made',
         )
-    if not isinstance(decoding, Decoding):
+    if not isinstance(found, Decoding | DecodingSearch):
         raise bad_argument(
-            "decoding",
-            expected="a Decoding",
-            given=decoding,
-            hint="give the `decoding` of what find_decoding returns",
+            "found",
+            expected="a Decoding, or a DecodingSearch",
+            given=found,
+            hint="give what find_decoding returns",
         )
+    decoding, told = (
+        (found, None) if isinstance(found, Decoding) else (found.decoding, found.to_dict())
+    )
     return tuple(
-        replace(source, decoding=decoding) if source.name == name else source for source in sources
+        replace(source, decoding=decoding, found_by=told) if source.name == name else source
+        for source in sources
     )

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from collapse_guard.arguments import whole_number
 from collapse_guard.distributed import launched_rank
 from collapse_guard.errors import MixOrderError, bad_argument
+from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
@@ -149,9 +150,9 @@ class MixStream(IterableDataset[Any]):
         """What marks in labels mean, as of `MixGuard`."""
         return decodings_of(self._sources)
 
-    def set_decoding(self, name: str, decoding: Decoding) -> None:
+    def set_decoding(self, name: str, found: Decoding | DecodingSearch) -> None:
         """Say what was found for a source with `decoding="find"`, as of `MixGuard`."""
-        self._sources = with_found(self._sources, name, decoding)
+        self._sources = with_found(self._sources, name, found)
 
     def __len__(self) -> int:
         """Number of slots, of this process where the stream is sharded.

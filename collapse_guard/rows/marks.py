@@ -24,7 +24,7 @@ from collapse_guard.rows.token_batch import TokenBatch, Tokens
 TAKEN_OUT = (DRAWN_MASK_COLUMN, *DECODING_COLUMNS)
 """What labels are marked by, and what no model has a use for afterwards."""
 
-_LOSS_MASKS = ("completion_mask", "assistant_masks")
+LOSS_MASKS = ("completion_mask", "assistant_masks")
 """Columns of TRL and transformers: the tokens that count, which collators make labels of."""
 
 _Ids = npt.NDArray[np.int64]
@@ -169,7 +169,7 @@ class Marks:
                 given=row,
                 hint="tokenize the rows of all sources",
             )
-        labels = _marked(row, self._number(row, source))
+        labels = marked_labels(row, self._number(row, source))
         kept = {name: value for name, value in row.items() if name not in TAKEN_OUT}
         return {**kept, "labels": _like(row["input_ids"], labels)}
 
@@ -192,26 +192,35 @@ class Marks:
 
 def _each_row(columns: Mapping[str, Tokens], numbers: _Ids) -> Tokens:
     """The labels of whole columns: a matrix where all of them are."""
-    masks = [
-        name for name in (DRAWN_MASK_COLUMN, *_LOSS_MASKS, "attention_mask") if name in columns
-    ]
+    masks = [name for name in (DRAWN_MASK_COLUMN, *LOSS_MASKS, "attention_mask") if name in columns]
     needed = [name for name in ("input_ids", "labels", *masks) if name in columns]
     if all(isinstance(columns[name], np.ndarray) for name in needed):
-        return _marked({name: columns[name] for name in needed}, numbers[:, None])
+        return marked_labels({name: columns[name] for name in needed}, numbers[:, None])
     return [
-        _marked({name: columns[name][place] for name in needed}, int(number))
+        marked_labels({name: columns[name][place] for name in needed}, int(number))
         for place, number in enumerate(numbers)
     ]
 
 
-def _marked(row: Mapping[str, Any], number: _Ids | int) -> _Ids:
-    """The labels of a row, or of a matrix of them."""
+def marked_labels(row: Mapping[str, Any], number: _Ids | int) -> _Ids:
+    """The labels of a row, as `Marks` says.
+
+    Args:
+        row: Its columns, each of one value a token; or of several rows, as matrices.
+        number: Of the decoding that its tokens were drawn with; 0 for none.
+
+    Returns:
+        int64 of the shape of its `input_ids`.
+
+    Raises:
+        ArgumentError: A column of another length.
+    """
     ids = np.asarray(row["input_ids"], dtype=np.int64)
     if "labels" in row:
         labels = _as_long(row, "labels", ids)
     else:
         labels = ids
-        for name in ("attention_mask", *_LOSS_MASKS):
+        for name in ("attention_mask", *LOSS_MASKS):
             if row.get(name) is not None:
                 labels = np.where(_as_long(row, name, ids) == 0, IGNORED_LABEL, labels)
     if row.get(DRAWN_MASK_COLUMN) is not None:

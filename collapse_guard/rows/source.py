@@ -1,6 +1,6 @@
 """A source of rows as users describe it: the rows, where they come from, and how much of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
@@ -65,6 +65,7 @@ class Source:
             is to be found before the first step. None for the plain loss. The labels of such rows
             are marked with it, but for tokens whose `drawn_mask` is 0 (prompts, what a template
             adds, an appended end), whose loss is plain.
+        found_by: What told how the decoding was found, in plain JSON types, for the record only.
 
     Raises:
         ArgumentError: A value is out of range, or does not fit the others.
@@ -89,6 +90,7 @@ class Source:
     )
     when_dry: WhenDry = "error"
     decoding: DrawnWith | None = None
+    found_by: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -161,11 +163,15 @@ def told_decoding(source: Source) -> Any:
     """How a source's rows were drawn, in plain JSON types, for ledgers.
 
     Returns:
-        None for human rows; "unknown", or "to be found"; else the decoding, or a list of them.
+        None for human rows; "unknown", or "to be found"; else the decoding, or a list of them. A
+        decoding that was found has `found_by` besides, which tells how.
     """
     known = source.decoding
     if known is None:
         return "unknown" if source.kind == "synthetic" else None
     if isinstance(known, str):
         return "to be found" if known == "find" else known
-    return known.to_dict() if isinstance(known, Decoding) else [one.to_dict() for one in known]
+    if not isinstance(known, Decoding):
+        return [one.to_dict() for one in known]
+    told = known.to_dict()
+    return told if source.found_by is None else {**told, "found_by": dict(source.found_by)}

@@ -16,6 +16,7 @@ from collapse_guard import (
     Threshold,
     default_rules,
     distinct_n,
+    flattening_rules,
 )
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
@@ -31,6 +32,9 @@ from collapse_guard.mixing.reports.report import MixReport
 
 TEXTS_KEPT = 3
 _START = "start"
+
+ON_HUMAN_TEXT = (*default_rules(), *flattening_rules())
+"""The rules on the way: a decoding that is taken for colder than it was flattens the model."""
 
 ON_OWN_TEXT = tuple(rule for rule in default_rules(sampling=True) if rule not in default_rules())
 """The rules on what a model writes, which is looked at after each generation."""
@@ -132,7 +136,7 @@ class Laboratory:
         )
 
     def _monitor(
-        self, rules: Sequence[Threshold] | None = None, baseline: Baseline | None = None
+        self, rules: Sequence[Threshold] = ON_HUMAN_TEXT, baseline: Baseline | None = None
     ) -> CollapseMonitor:
         return CollapseMonitor(
             self._human.panel,

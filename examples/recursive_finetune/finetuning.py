@@ -79,7 +79,7 @@ def fine_tune(
         trainer.remove_callback(PrinterCallback)
         if processes.is_main:
             trainer.add_callback(_Bar())
-        with _matched_loss(trainer, mix):
+        with _matched_loss(trainer, mix, lesson):
             trainer.train()
     return cast(PreTrainedModel, adapted.merge_and_unload()), mix.report()
 
@@ -113,10 +113,13 @@ def _as_examples(rows: Rows | None) -> list[dict[str, Rows]] | None:
     return None if rows is None else [{"input_ids": row} for row in rows]
 
 
-def _matched_loss(trainer: Trainer, mix: MixGuard) -> AbstractContextManager[object]:
+def _matched_loss(
+    trainer: Trainer, mix: MixGuard, lesson: Lesson
+) -> AbstractContextManager[object]:
     if all(source.decoding is None for source in mix.sources):
         return nullcontext()
-    return match_sampler(trainer, mix)
+    held_out = None if lesson.held_out is None else list(lesson.held_out)
+    return match_sampler(trainer, mix, held_out=held_out)
 
 
 def _training_arguments(

@@ -104,7 +104,7 @@ def _ways(case: Case, ways: Sequence[str], processes: Processes) -> Iterable[dic
         model, mix = taught(student, case.rows, decoding, processes, held_out=held_out)
         told = mix.source("synthetic").decoding
         if isinstance(told, dict):
-            told = str(Decoding.from_dict({k: v for k, v in told.items() if k != "found"}))
+            told = str(Decoding.from_dict({k: v for k, v in told.items() if k != "found_by"}))
         yield {
             "way": way,
             "decoding": told if way != "plain" else "",

@@ -1,6 +1,6 @@
 """The sampler-matched loss for the trainers that people use, in one line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Self
@@ -9,7 +9,11 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.finder.search import DecodingSearch
+from collapse_guard.human_text.documents import Document
+from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.integrations.matching.causal_loss import MatchedCausalLoss
+from collapse_guard.integrations.matching.find_unknown import find_unknown
 from collapse_guard.integrations.matching.fused_head import (
     NoLaterHead,
     check_head,
@@ -41,10 +45,17 @@ class SamplerMatch:
 
     Attributes:
         loss: What takes the place of the model's own loss where labels are marked.
+        searches: What was found for sources whose decoding was not known, by their names.
     """
 
-    def __init__(self, loss: SamplerMatchedLoss, undo: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        loss: SamplerMatchedLoss,
+        undo: Sequence[Callable[[], None]],
+        searches: Mapping[str, DecodingSearch],
+    ) -> None:
         self.loss = loss
+        self.searches = dict(searches)
         self._undo = list(undo)
 
     def remove(self) -> None:
@@ -64,6 +75,8 @@ def match_sampler(
     decodings: Sequence[Decoding] | Marking,
     *,
     scale_by_temperature: bool = False,
+    held_out: Sequence[Document] | HeldOutPanel | None = None,
+    **search: Any,
 ) -> SamplerMatch:
     """Train on generated text under the law that it was drawn from: one line before training.
 
@@ -90,6 +103,11 @@ def match_sampler(
         decodings: What the marks mean: the `MixGuard` or `MixStream` that made them, or its
             decodings, of which a token marked i was drawn with the i-th, from 1.
         scale_by_temperature: As of `sampler_matched_loss`.
+        held_out: Human text of the domain of sources with `decoding="find"`, as token ids or as a
+            panel, that neither trains nor judges the model: their decodings are found by it now,
+            before any training, and told to the mixed stream. It takes the time of some hundred
+            training steps.
+        search: Further arguments of `find_decoding`, such as `steps` or `max_seconds`.
 
     Returns:
         What `.remove()` takes it off with; a context manager too.
@@ -111,6 +129,7 @@ def match_sampler(
         >>> model(input_ids=tokens, labels=labels).loss.backward()
         >>> match.remove()
     """
+    searches = find_unknown(target, decodings, held_out, **search)
     loss = SamplerMatchedLoss(decodings, scale_by_temperature=scale_by_temperature)
     if not loss.decodings:
         raise bad_argument(
@@ -147,7 +166,7 @@ def match_sampler(
     else:
         hook = NoLaterHead(model, matched)
         undo.append(model.base_model.register_forward_pre_hook(hook).remove)
-    return SamplerMatch(loss, undo)
+    return SamplerMatch(loss, undo, searches)
 
 
 def _in_place_of_own(model: PreTrainedModel, matched: MatchedCausalLoss) -> Callable[[], None]:

@@ -1,5 +1,6 @@
 """The code of the front page and of docs/, run as it stands there."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ class Tracker:
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     # What a page writes without saying where.
     monkeypatch.chdir(tmp_path)
+    answers = [{"prompt": text[:40], "answer": text[40:140]} for text in texts(48, seed=6)]
+    lines = "".join(json.dumps(answer) + "\n" for answer in answers)
+    (tmp_path / "answers.jsonl").write_text(lines, encoding="utf-8")
     return what_a_user_has(tmp_path)
 
 

@@ -58,7 +58,7 @@ def by_hand(of: Setting, decoding: Decoding, steps: int) -> torch.Tensor:
     optimizer = of.optimizer([model.table.weight])
     for batch in of.lesson[:steps]:
         terms = []
-        for ids, labels, drawn in zip(*batch, strict=True):
+        for ids, labels, drawn, _ in zip(*batch, strict=True):
             logits = model.table(ids)
             for place in range(1, len(ids)):
                 if labels[place] == -100:

@@ -1,5 +1,6 @@
 """Mixed streams that know how their rows were drawn."""
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -19,6 +20,7 @@ from collapse_guard import (
     SamplerMatchedLoss,
     Source,
 )
+from collapse_guard.finder.search import DecodingSearch, DecodingTrial
 from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing.reports.ledger import Shown, ledger_of
 from collapse_guard.model.marked_labels import unmark_labels
@@ -177,6 +179,29 @@ def test_only_a_decoding_can_have_been_found() -> None:
         stream.set_decoding("web", 0.8)  # type: ignore[arg-type]
     stream.set_decoding("web", NARROW)
     assert stream.decodings == (NARROW,)
+
+
+def test_the_ledger_tells_how_a_decoding_was_found() -> None:
+    search = DecodingSearch(
+        COOL,
+        (
+            DecodingTrial(COOL, 24, 4.5, 0.1, 0.0, (0.0, 0.0)),
+            DecodingTrial(Decoding(), 24, 4.6, 0.1, 0.1, (0.05, 0.15)),
+        ),
+        nll_before=4.7,
+        documents=30,
+        steps=48,
+        seconds=9.0,
+    )
+    sought = Source(SECOND, "web", "synthetic", decoding="find")
+    guard = MixGuard(HUMAN, sought, human_fraction=0.5, block_size=2)
+    guard.set_decoding("web", search)
+    assert guard.decodings == (COOL,)
+    told = guard.report().source("web").decoding
+    found_by = told.pop("found_by")
+    assert told == COOL.to_dict()
+    assert DecodingSearch.from_dict(found_by) == search
+    assert json.loads(json.dumps(found_by)) == found_by
 
 
 def test_other_columns_must_be_the_same_still() -> None:
