@@ -25,7 +25,7 @@ class Tracker:
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     # What a page writes without saying where.
     monkeypatch.chdir(tmp_path)
-    answers = [{"prompt": text[:40], "answer": text[40:140]} for text in texts(48, seed=6)]
+    answers = [{"prompt": text[:20], "answer": text[20:80]} for text in texts(48, seed=6)]
     lines = "".join(json.dumps(answer) + "\n" for answer in answers)
     (tmp_path / "answers.jsonl").write_text(lines, encoding="utf-8")
     return what_a_user_has(tmp_path)
