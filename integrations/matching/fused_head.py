@@ -167,8 +167,11 @@ def match_fused_head(model: PreTrainedModel, matched: MatchedCausalLoss) -> Call
         hidden, autocast = states[-1]
         if name == "labels":
             hidden, labels, drawn = hidden[:, :-1], labels[:, 1:], drawn[:, 1:]
+        there = drawn.to(hidden.device)
+        if not there.any():
+            # Only first tokens of rows were drawn, which nothing predicts.
+            return output
         with autocast:
-            there = drawn.to(hidden.device)
             found = _in_slices(self, matched.loss, hidden[there], labels[drawn])
         return _filled(self, output, drawn, found, kwargs.get("num_items_in_batch"))
 

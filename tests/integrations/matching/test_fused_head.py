@@ -12,7 +12,7 @@ from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from transformers import PreTrainedModel
 from trl.trainer.utils import add_fused_lm_head
 
-from collapse_guard import ArgumentError
+from collapse_guard import ArgumentError, mark_labels
 from collapse_guard.integrations.matching import fused_head
 from collapse_guard.integrations.matching.fused_head import has_fused_head, logits_of
 from collapse_guard.integrations.matching.match_sampler import match_sampler
@@ -150,6 +150,18 @@ def test_shifted_labels_and_a_given_number_of_items_are_heeded() -> None:
         other = model(**arguments, num_items_in_batch=1, fused_lm_head=True)
     torch.testing.assert_close(other.log_probs[:, :-1], found.log_probs)
     torch.testing.assert_close(other.loss, found.loss * found.label_mask.sum())
+
+
+def test_marks_of_tokens_that_nothing_predicts_do_not_count() -> None:
+    model = fused(tiny_llama())
+    plain = batch(marked=False)
+    first_column = torch.zeros_like(plain["labels"])
+    first_column[:, 0] = 1
+    first = plain | {"labels": mark_labels(plain["labels"], first_column)}
+    with match_sampler(model, DECODINGS):
+        found = model(**first, fused_lm_head=True)
+    expected = model(**plain, fused_lm_head=True)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_without_marks_the_output_is_trls_own() -> None:

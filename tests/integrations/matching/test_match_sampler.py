@@ -17,7 +17,15 @@ from transformers import (
     PreTrainedModel,
 )
 
-from collapse_guard import ArgumentError, Decoding, SamplerMatchedLoss, mark_labels, sample
+from collapse_guard import (
+    ArgumentError,
+    Decoding,
+    MixCollator,
+    MixGuard,
+    SamplerMatchedLoss,
+    mark_labels,
+    sample,
+)
 from collapse_guard.integrations.matching.match_sampler import match_sampler
 from tests.callbacks.lightning.runs import QUIET, make_trainer as make_lightning
 from tests.integrations.matching.runs import (
@@ -34,7 +42,7 @@ from tests.integrations.matching.runs import (
     tiny_tokenizer,
 )
 from tests.processes import on_launched_processes
-from tests.tiny import tiny_gpt2, tiny_llama
+from tests.tiny import VOCAB, tiny_gpt2, tiny_llama
 
 pytestmark = QUIET
 
@@ -154,6 +162,31 @@ def test_two_processes_take_the_step_of_one(tmp_path: Path, kind: str) -> None:
     loss, gradients = first
     found = {name: torch.tensor(gradient) for name, gradient in gradients.items()}
     assert_same_step((loss, found), expected_step(tiny_llama(), ragged_rows()))
+
+
+def test_the_order_of_a_mixed_stream_is_not_disturbed(tmp_path: Path) -> None:
+    human, written = (
+        [
+            {"input_ids": row.tolist(), "labels": mark_labels(row, mark).tolist()}
+            for row in torch.randint(
+                2, VOCAB, (8, 10), generator=torch.Generator().manual_seed(mark)
+            )
+        ]
+        for mark in (0, 1)
+    )
+    trainer = make_trainer(
+        tmp_path,
+        tiny_llama(),
+        human,
+        train_sampling_strategy="sequential",
+        max_steps=2,
+        data_collator=MixCollator(),
+    )
+    trainer.train_dataset = MixGuard(human, written, human_fraction=0.5, block_size=4)
+    match_sampler(trainer, [COLD])
+    # A stream that had been read before would refuse to begin anew.
+    trainer.train()
+    assert trainer.state.global_step == 2
 
 
 # A step of a loop, or of Lightning
