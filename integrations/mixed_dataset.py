@@ -10,7 +10,6 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
-from collapse_guard.mixing.sources import marks_of
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
 
 require("datasets", "huggingface")
@@ -46,10 +45,16 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     """
 
     @classmethod
-    def of(cls, rows: datasets.Dataset) -> Self:
-        """A data set of which row i belongs into slot i."""
+    def of(cls, rows: datasets.Dataset, marks: Marks | None = None) -> Self:
+        """A data set of which row i belongs into slot i.
+
+        Args:
+            rows: The rows.
+            marks: What has marked their labels; None where they are not marked.
+        """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
+        mixed._marks = marks
         return mixed
 
     def __getitems__(self, keys: list[int]) -> list[Any]:
@@ -57,9 +62,12 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean.
         """
         if len(keys):
             self._order.check(keys)
+            if self._marks is not None:
+                self._marks.check_known()
         rows: list[Any] = super().__getitems__(keys)
         return rows
 
@@ -98,7 +106,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "pack the human and the synthetic rows each by themselves before they are mixed, "
                 "and set packing=False."
             )
-        return type(self).of(rows)
+        return type(self).of(rows, self._marks)
 
 
 def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
@@ -140,7 +148,7 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
     sources = [source.rows for source in guard.sources]
     features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
     parts = [_as_dataset(rows, features) for rows in sources]
-    marks = marks_of(guard.sources)
+    marks = guard.marks
     if marks is not None:
         parts = [_marked(part, marks, number) for number, part in enumerate(parts)]
     starts = np.cumsum([0, *map(len, parts[:-1])])
@@ -149,7 +157,7 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         slots = np.arange(start, min(start + _SLOTS_AT_A_TIME, len(guard)))
         located = guard.locate(slots)
         numbers[slots] = starts[located.source] + located.row
-    return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers))
+    return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers), marks)
 
 
 def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:

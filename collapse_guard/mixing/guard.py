@@ -25,6 +25,7 @@ from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.stratify import stratify
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.batch_reader import BatchReader
+from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
 
@@ -169,7 +170,15 @@ class MixGuard(Dataset[Any]):
         Raises:
             ArgumentError: One is still to be found.
         """
-        return decodings_of(self._sources)
+        decodings = decodings_of(self._sources)
+        if self._marks is not None:
+            self._marks.is_known = True
+        return decodings
+
+    @property
+    def marks(self) -> Marks | None:
+        """What marks the labels of rows; None where no source says how it was drawn."""
+        return self._marks
 
     def set_decoding(self, name: str, found: Decoding | DecodingSearch) -> None:
         """Say what was found for a source with `decoding="find"`; rows stay as they are.
@@ -202,9 +211,12 @@ class MixGuard(Dataset[Any]):
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean.
         """
         if not len(slots):
             return []
+        if self._marks is not None:
+            self._marks.check_known()
         if min(slots) < 0 or max(slots) >= self._num_slots:
             raise IndexError(f"slots {list(slots)} are not all from 0 to {self._num_slots - 1}")
         self._order.check(slots)

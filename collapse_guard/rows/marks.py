@@ -94,6 +94,9 @@ class Marks:
     Args:
         sources: In their order, as `with_decodings` gives them.
 
+    Attributes:
+        is_known: Whether somebody has asked what the marks mean: whoever takes the loss must.
+
     Example:
         >>> source = Source([], "old model", "synthetic", decoding=Decoding(temperature=0.8))
         >>> rows = [{"input_ids": [4, 7, 9], "drawn_mask": [0, 1, 1]}]
@@ -123,6 +126,7 @@ class Marks:
                 self._among[-1] = {one: first + place for place, one in enumerate(listed)}
                 self._decodings += listed
         self._names = [source.name for source in sources]
+        self.is_known = False
 
     @property
     def decodings(self) -> tuple[Decoding, ...]:
@@ -140,6 +144,24 @@ class Marks:
                 "with find_decoding and tell set_decoding(name, found)",
             )
         return tuple(self._decodings)
+
+    def check_known(self) -> None:
+        """Refuse to hand rows to a training whose loss cannot know what their marks mean.
+
+        Cross-entropy fails on marked labels without saying why, and TRL's fused head does not even
+        fail.
+
+        Raises:
+            ArgumentError: Nobody has asked what they mean.
+        """
+        if not self.is_known:
+            raise bad_argument(
+                "decoding",
+                expected="a loss that is matched to it, before rows are read in batches",
+                given="marked labels, and nobody has asked what their marks mean",
+                hint="call match_sampler(trainer, mix) before training, or take the loss by "
+                "SamplerMatchedLoss(mix); or leave `decoding` out of the sources",
+            )
 
     def mark(self, rows: list[Any], sources: _Ids) -> list[Any]:
         """Rows with marked labels.

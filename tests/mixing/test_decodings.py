@@ -66,6 +66,7 @@ def test_batches_say_what_each_token_was_drawn_with(
     make: Callable[[Any], Any], workers: int
 ) -> None:
     guard = guard_of(make)
+    assert guard.decodings == (COOL, NARROW)
     loader = DataLoader(guard, batch_size=8, collate_fn=MixCollator(), num_workers=workers)
     seen = 0
     for batch in loader:
@@ -74,7 +75,6 @@ def test_batches_say_what_each_token_was_drawn_with(
             check({"input_ids": ids, "labels": labels})
             seen += 1
     assert seen == len(guard)
-    assert guard.decodings == (COOL, NARROW)
 
 
 def test_a_mix_of_which_nothing_is_known_is_as_it_was() -> None:
@@ -92,6 +92,21 @@ def test_a_mix_as_a_data_set_is_marked_too(make: Callable[[Any], Any]) -> None:
     assert list(mixed) == [guard[slot] for slot in range(len(guard))]
     for row in mixed:
         check(row)
+
+
+@pytest.mark.parametrize("make", [lambda guard: guard, as_hf_dataset])
+def test_batches_are_refused_until_a_loss_knows_what_marks_mean(make: Callable[[Any], Any]) -> None:
+    """TRL's fused head would take a wrong loss of marked labels, and say nothing."""
+    guard = guard_of()
+    rows = make(guard)
+    if rows is not guard:
+        # As TRL makes of it before it trains.
+        rows = rows.map(lambda row: row)
+    with pytest.raises(ArgumentError, match=r"call match_sampler\(trainer, mix\)"):
+        rows.__getitems__([0, 1])
+    assert len(rows[0]["labels"]) == 3
+    SamplerMatchedLoss(guard)
+    assert len(rows.__getitems__([0, 1])) == 2
 
 
 def test_marks_of_a_data_set_of_narrow_numbers_have_room() -> None:
