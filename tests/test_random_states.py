@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from collapse_guard.random_states import random_states, random_states_kept
+from collapse_guard.random_states import (
+    random_states,
+    random_states_kept,
+    seed_random_states,
+)
 
 DRAWS = [random.random, np.random.rand, lambda: torch.rand(1)]
 
@@ -29,3 +33,14 @@ def test_they_are_put_back_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), random_states_kept():
         seed_and_fail()
     assert random_states() == before
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_they_are_set_by_a_seed_as_each_of_them_is_by_itself(draw) -> None:
+    with random_states_kept():
+        seed_random_states(7)
+        ours = draw()
+        random.seed(7), np.random.seed(7), torch.manual_seed(7)
+        assert draw() == ours
+        seed_random_states(8)
+        assert draw() != ours
