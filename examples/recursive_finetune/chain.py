@@ -109,8 +109,8 @@ class Laboratory:
         )
         with self._precision():
             reading = self._final().start(model)
-        rows = self._write(model, generation=0)
-        result = self._result(0, reading, model, rows, watch, mix)
+        rows, free = self._write(model, generation=0)
+        result = self._result(0, reading, model, free, watch, mix)
         self._save(_START, ChainState([result], model, rows))
 
     def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
@@ -122,8 +122,8 @@ class Laboratory:
         with self._precision():
             last = watch.history[-1].step
             reading = self._final(self._baseline_with_own_text).look(model, last)
-        rows = self._write(model, generation)
-        result = self._result(generation, reading, model, rows, watch, mix)
+        rows, free = self._write(model, generation)
+        result = self._result(generation, reading, model, free, watch, mix)
         return ChainState([*state.history, result], model, rows)
 
     def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
@@ -169,26 +169,29 @@ class Laboratory:
             baseline=baseline,
         )
 
-    def _write(self, model: PreTrainedModel, generation: int) -> Rows:
-        return write_rows(
-            model,
-            self._settings,
-            self._processes,
-            start_token=separator(self._tokenizer),
-            seed=_seed(self._settings.seed, generation, 2),
-        )
+    def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
+        """The rows that the next generation may train on, and free-running ones to be read."""
+        start = np.full((self._settings.rows, 1), separator(self._tokenizer))
+        free = self._drawn(model, start, _seed(self._settings.seed, generation, 2))
+        if not self._settings.prompt:
+            return free, free
+        prompts = self._human.prompts[generation]
+        return self._drawn(model, prompts, _seed(self._settings.seed, generation, 3)), free
+
+    def _drawn(self, model: PreTrainedModel, prompts: Rows, seed: int) -> Rows:
+        return write_rows(model, self._settings, self._processes, prompts=prompts, seed=seed)
 
     def _result(
         self,
         generation: int,
         reading: Look,
         model: PreTrainedModel,
-        rows: Rows,
+        free: Rows,
         watch: CollapseMonitor,
         mix: MixReport,
     ) -> GenerationResult:
         # Without the start token, which is the same in every row.
-        written = rows[:, 1:]
+        written = free[:, 1:]
         return GenerationResult(
             generation=generation,
             readings=dict(reading),
@@ -198,7 +201,7 @@ class Laboratory:
             human_share=mix.human_share,
             texts=self._tokenizer.batch_decode(written[:TEXTS_KEPT]),
             looks=[LookResult.of(look) for look in watch.history],
-            own_entropy=own_entropy(model, rows, self._settings),
+            own_entropy=own_entropy(model, free, self._settings),
             decoding=next((s.decoding for s in mix.sources if s.kind == "synthetic"), None),
         )
 

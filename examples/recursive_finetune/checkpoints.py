@@ -26,7 +26,7 @@ class ChainState:
     Attributes:
         history: Results of every generation so far, the start first.
         model: The model of the last of them.
-        rows: What that model wrote.
+        rows: What that model wrote for the next one, with the prompts that it wrote on.
     """
 
     history: Sequence[GenerationResult]

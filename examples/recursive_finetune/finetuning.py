@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+import numpy as np
 from peft import LoraConfig, get_peft_model
 from transformers import (
     PreTrainedModel,
@@ -28,6 +29,8 @@ from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, R
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.integrations.matching.match_sampler import match_sampler
 from collapse_guard.mixing.reports.report import MixReport
+from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
+from collapse_guard.model.inputs import IGNORED_LABEL
 
 
 def fine_tune(
@@ -88,8 +91,8 @@ def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
     """The training rows of a generation: equally many in every regime."""
     recipe = regime.recipe(lesson, settings)
     return MixGuard(
-        _as_examples(recipe.human),
-        _written(recipe),
+        _as_examples(recipe.human, settings.prompt),
+        _written(recipe, settings.prompt),
         human_fraction=recipe.human_fraction,
         boost=recipe.boost,
         block_size=settings.batch_size,
@@ -102,15 +105,25 @@ def _tell_nobody(alert: Alert) -> None:
     """Alerts are in the results already."""
 
 
-def _written(recipe: Recipe) -> Source | None:
-    rows = _as_examples(recipe.synthetic)
+def _written(recipe: Recipe, prompt: int) -> Source | None:
+    rows = _as_examples(recipe.synthetic, prompt)
     if rows is None:
         return None
+    if prompt and recipe.decoding is not None:
+        drawn = (np.arange(rows[0]["input_ids"].size) >= prompt).astype(np.int64)
+        rows = [{**row, DRAWN_MASK_COLUMN: drawn} for row in rows]
     return Source(rows, "synthetic", "synthetic", decoding=recipe.decoding)
 
 
-def _as_examples(rows: Rows | None) -> list[dict[str, Rows]] | None:
-    return None if rows is None else [{"input_ids": row} for row in rows]
+def _as_examples(rows: Rows | None, prompt: int) -> list[dict[str, Rows]] | None:
+    """Rows whose loss is on what follows the prompt, human ones too: a person's answer counts."""
+    if rows is None:
+        return None
+    if not prompt:
+        return [{"input_ids": row} for row in rows]
+    labels = rows.copy()
+    labels[:, :prompt] = IGNORED_LABEL
+    return [{"input_ids": r, "labels": answer} for r, answer in zip(rows, labels, strict=True)]
 
 
 def _matched_loss(

@@ -27,6 +27,10 @@ class HumanText:
         rows: int64 of shape (1 + generations, rows, window), fresh ones for every fine-tuning as
             long as there are any. Then they come again, in the same order: no fine-tuning has one
             twice, and none comes a third time before all have come twice.
+        prompts: int64 of shape (1 + generations, rows, prompt), what each generation writes on: the
+            beginnings of the rows that the next one may train on, and that it has not been trained
+            on itself as long as rows are fresh, so that it cannot know how people went on. The next
+            one may see a prompt with the answer of a person and with that of a model.
         num_rows: How many different ones there are to train on.
         held_out: int64 of shape (n, window), up to 96 rows that no fine-tuning is on, by which the
             decoding of a text is found.
@@ -35,6 +39,7 @@ class HumanText:
     """
 
     rows: Rows
+    prompts: Rows
     num_rows: int
     held_out: Rows
     reference: HumanReference
@@ -69,7 +74,9 @@ def prepare_human_text(
     fresh = training if settings.model is None else seen
     rows = rows_of(fresh, settings.window, separator(tokenizer))
     fine_tunings = 1 + settings.generations
-    needed = fine_tunings * settings.rows
+    # The last generation too writes on prompts of rows that come after its own.
+    sets = fine_tunings + (settings.prompt > 0)
+    needed = sets * settings.rows
     if len(rows) < settings.rows:
         raise bad_argument(
             "rows",
@@ -82,8 +89,10 @@ def prepare_human_text(
     at_most = max(len(rows) - _HELD_OUT_ROWS, settings.rows)
     num_rows = max(needed, at_most) if needed <= len(rows) else at_most
     used = rows[np.resize(order[:num_rows], needed)]
+    used = used.reshape(sets, settings.rows, settings.window)
     return HumanText(
-        used.reshape(fine_tunings, settings.rows, settings.window),
+        used[:fine_tunings],
+        used[-fine_tunings:, :, : settings.prompt],
         num_rows,
         rows[order[num_rows:]],
         reference,

@@ -46,7 +46,8 @@ class GenerationResult:
         generation: 0 is the model fine-tuned on human text, where every chain starts.
         readings: Teacher-forced readings on the held-out windows, by name.
         standard_errors: Their standard errors over documents; NaN where there is none.
-        distinct_2: Of the rows that this model writes, all of them: a fixed number of tokens.
+        distinct_2: Of free-running rows of this model, as many as a generation trains on at most:
+            a fixed number of tokens. Without prompts they are what the next one trains on.
         decoding: With what the synthetic rows that it trained on were taken to be drawn: the
             decoding in plain JSON types, "unknown" with the plain loss, None where there were none.
         own_entropy: Mean entropy of what this model predicts along these rows, in nats; NaN in
@@ -54,7 +55,7 @@ class GenerationResult:
         alerts: What the callback raised during this generation's training, and then what the look
             at its own writing raised when it was done.
         human_share: Share of human rows among those trained on.
-        texts: What this model writes, the first few rows in words.
+        texts: What this model writes by itself, the first few of these rows in words.
         looks: Those of the callback during this generation's training, the first one before it.
     """
 

@@ -19,6 +19,8 @@ _NOT_PART_OF_THE_EXPERIMENT = {
     "device_batch_size",
 }
 
+_SHORTEST_ANSWER = 8
+
 
 def option(default: Any, help: str) -> Any:
     """A field of `Settings` with the help text that the command line shows."""
@@ -74,6 +76,11 @@ class Settings:
         None, "write with tokens of at least this share of the likeliest one's probability only"
     )
     sampling_batch_size: int = option(64, "rows written at once")
+    prompt: int = option(
+        0,
+        "tokens of a human row that stand before what a generation writes; the loss is on what "
+        "follows them alone, in human rows too (0: it writes by itself, and whole rows count)",
+    )
     own_texts: int = option(
         64, "texts that each generation writes besides, for readings of its own writing"
     )
@@ -120,6 +127,14 @@ class Settings:
                 expected=f"passes x rows to be a multiple of the batch size {self.batch_size}",
                 given=f"{self.passes} x {self.rows}",
                 hint="every regime must train on exactly as many tokens",
+            )
+        if not 0 <= self.prompt <= self.window - _SHORTEST_ANSWER:
+            raise bad_argument(
+                "prompt",
+                expected=f"0, or a prompt that leaves at least {_SHORTEST_ANSWER} of the window's "
+                f"{self.window} tokens",
+                given=self.prompt,
+                hint="shorten it, or widen --window",
             )
         _ = self.decoding  # so that a wrong one is told before anything is trained
 

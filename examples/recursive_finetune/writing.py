@@ -14,15 +14,23 @@ from collapse_guard.model.undisturbed import undisturbed
 
 
 def write_rows(
-    model: nn.Module, settings: Settings, processes: Processes, *, start_token: int, seed: int
+    model: nn.Module, settings: Settings, processes: Processes, *, prompts: Rows, seed: int
 ) -> Rows:
-    """Draw a generation's rows, free running from the token that stands before every document.
+    """Draw a generation's rows.
 
     Whole batches are dealt to the processes, so that batches, and with them the text, are the same
     on any number of them.
 
+    Args:
+        model: It writes.
+        settings: Of the run.
+        processes: Of the run.
+        prompts: int64 of shape (rows, P), what each row begins with: beginnings of human rows, or
+            for free running the one token that stands before every document.
+        seed: Of what is drawn.
+
     Returns:
-        int64 of shape (rows, window), the start token first; the same on every process.
+        int64 of shape (rows, window), the prompts first; the same on every process.
     """
     batches = processes.deal(range(0, settings.rows, settings.sampling_batch_size))
     bar = progress_bar("writing", batches, shown=processes.is_main)
@@ -34,8 +42,10 @@ def write_rows(
                     model,
                     num_sequences=min(settings.sampling_batch_size, settings.rows - first),
                     first_sequence=first,
-                    length=settings.window - 1,
-                    prompt_ids=torch.tensor([start_token]),
+                    length=settings.window - prompts.shape[1],
+                    prompt_ids=torch.from_numpy(
+                        prompts[first : first + settings.sampling_batch_size]
+                    ),
                     decoding=settings.decoding,
                     batch_size=settings.sampling_batch_size,
                     seed=seed,
@@ -44,7 +54,7 @@ def write_rows(
             for first in bar
         ]
     drawn = np.concatenate([rows for _, rows in sorted(processes.gather(mine), key=_first)])
-    return np.pad(drawn, ((0, 0), (1, 0)), constant_values=start_token)
+    return np.concatenate([prompts, drawn], axis=1)
 
 
 def own_entropy(model: nn.Module, rows: Rows, settings: Settings) -> float:

@@ -55,12 +55,19 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--base-steps", "0"], "`base_steps` expected at least 1"),
         (["--temperature", "0"], "`temperature` expected a number above 0"),
         (["--min-p", "2"], "`min_p` expected a share of at least 0"),
+        (["--prompt", "-1"], "`prompt` expected 0, or a prompt that leaves at least 8"),
+        (["--prompt", "121"], "leaves at least 8 of the window's 128 tokens"),
         (["--rows", "9", "--passes", "1"], "multiple of the batch size 16"),
     ],
 )
 def test_settings_that_cannot_work_are_named(arguments: list[str], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         parse(arguments)
+
+
+def test_a_prompt_may_leave_eight_tokens() -> None:
+    assert parse(["--prompt", "120"]).prompt == 120
+    assert parse(["--preset", "smoke", "--prompt", "24"]).prompt == 24
 
 
 def test_where_and_how_long_is_no_part_of_the_experiment() -> None:

@@ -84,6 +84,27 @@ def test_every_fine_tuning_gets_fresh_human_rows() -> None:
     assert len(human.panel) == 10
 
 
+def test_a_generation_writes_on_beginnings_of_rows_that_it_has_not_been_trained_on() -> None:
+    corpus = small_corpus()
+    tokenizer = train_tokenizer(corpus.pretraining, 280)
+    plain, prompted = (
+        prepare_human_text(small_settings(window=12, prompt=prompt), corpus, tokenizer)
+        for prompt in (0, 4)
+    )
+    assert np.array_equal(plain.rows, prompted.rows)
+    assert prompted.prompts.shape == (3, 16, 4)
+    for writer in (0, 1):
+        assert np.array_equal(prompted.prompts[writer], plain.rows[writer + 1, :, :4])
+    remaining = rows_of(encode(tokenizer, corpus.training), 12, separator(tokenizer)).tolist()
+    for row in prompted.rows.reshape(-1, 12).tolist():
+        remaining.remove(row)
+    # The last generation's too are of rows that nothing has been trained on, nor is found by.
+    for prompt in prompted.prompts[2].tolist():
+        remaining.remove(next(row for row in remaining if row[:4] == prompt))
+    for row in prompted.held_out.tolist():
+        remaining.remove(row)
+
+
 def test_windows_are_spread_over_whole_articles() -> None:
     long, short = text(20, words=2_000), [text(seed, words=30) for seed in range(21, 30)]
     corpus = replace(small_corpus(), held_out=(long, *short))
@@ -148,6 +169,26 @@ def test_a_matched_regime_marks_what_the_model_drew() -> None:
         assert (plain[slot]["input_ids"] == marked[slot]["input_ids"]).all()
         drawn = marked[slot]["labels"] >> 20
         assert (drawn == (plain[slot]["input_ids"] == 2)).all()
+
+
+@pytest.mark.parametrize("regime", ["human", "replace", "mixguard", "guarded", "matched"])
+def test_the_loss_is_on_what_follows_the_prompt(regime: str) -> None:
+    settings = small_settings(window=12, prompt=3)
+    human, synthetic = np.full((16, 12), 1), np.full((16, 12), 2)
+    reference = HumanReference.from_token_ids(human, vocab_size=4)
+    lesson = Lesson(human, synthetic, reference, seed=5)
+    mix, before = (
+        mix_rows(lesson, REGIMES[regime], chosen)
+        for chosen in (settings, replace(settings, prompt=0))
+    )
+    is_matched = regime in ("guarded", "matched")
+    for slot in range(len(mix)):
+        row = mix[slot]
+        assert row.keys() == {"input_ids", "labels"}
+        assert (row["input_ids"] == before[slot]["input_ids"]).all()
+        token = row["input_ids"][0]
+        answer = token | 1 << 20 if is_matched and token == 2 else token
+        assert row["labels"].tolist() == [-100] * 3 + [answer] * 9
 
 
 @pytest.mark.parametrize(
