@@ -23,7 +23,7 @@ from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, C
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
 from collapse_guard.examples.recursive_finetune.human_text import HumanText, Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
+from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson, Regime
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import separator
@@ -104,9 +104,7 @@ class Laboratory:
         # The start is measured against itself, so the monitor that watches it tells nothing.
         watch = self._monitor(rules=())
         lesson = self._lesson(0, synthetic=None)
-        model, mix = fine_tune(
-            model, lesson, REGIMES["human"], watch, self._settings, self._processes
-        )
+        model, mix = self._fine_tune(model, lesson, REGIMES["human"], watch)
         with self._precision():
             reading = self._final().start(model)
         rows, free = self._write(model, generation=0)
@@ -116,15 +114,20 @@ class Laboratory:
     def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
         watch = self._monitor(baseline=self._baseline)
         lesson = self._lesson(generation, synthetic=state.rows)
-        model, mix = fine_tune(
-            state.model, lesson, REGIMES[regime], watch, self._settings, self._processes
-        )
+        model, mix = self._fine_tune(state.model, lesson, REGIMES[regime], watch)
         with self._precision():
             last = watch.history[-1].step
             reading = self._final(self._baseline_with_own_text).look(model, last)
         rows, free = self._write(model, generation)
         result = self._result(generation, reading, model, free, watch, mix)
         return ChainState([*state.history, result], model, rows)
+
+    def _fine_tune(
+        self, model: PreTrainedModel, lesson: Lesson, regime: Regime, watch: CollapseMonitor
+    ) -> tuple[PreTrainedModel, MixReport]:
+        return fine_tune(
+            model, lesson, regime, watch, self._settings, self._processes, self._tokenizer
+        )
 
     def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
         return Lesson(

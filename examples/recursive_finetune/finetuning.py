@@ -1,4 +1,4 @@
-"""One generation's training: LoRA through the Hugging Face Trainer, watched, and merged."""
+"""One generation's training: LoRA through the Trainer or the SFTTrainer, watched, and merged."""
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -27,6 +28,7 @@ from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
 from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, Regime
 from collapse_guard.examples.recursive_finetune.settings import Settings
+from collapse_guard.examples.recursive_finetune.sft import make_sft_trainer
 from collapse_guard.integrations.matching.match_sampler import match_sampler
 from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
@@ -40,6 +42,7 @@ def fine_tune(
     monitor: CollapseMonitor,
     settings: Settings,
     processes: Processes,
+    tokenizer: PreTrainedTokenizerBase,
 ) -> tuple[PreTrainedModel, MixReport]:
     """Train a model for one generation and merge what it learned into its weights.
 
@@ -50,6 +53,7 @@ def fine_tune(
         monitor: Looks at the model on the way, and keeps the alerts.
         settings: Of the run.
         processes: Of the run.
+        tokenizer: Of the model.
 
     Returns:
         The trained model, and what it was shown.
@@ -66,12 +70,8 @@ def fine_tune(
     adapted = get_peft_model(model, adapters)
     mix = mix_rows(lesson, regime, settings)
     with TemporaryDirectory() as unused:
-        trainer = Trainer(
-            model=adapted,
-            args=_training_arguments(settings, processes, Path(unused), lesson.seed),
-            train_dataset=mix,
-            data_collator=MixCollator(labels=True),
-        )
+        arguments = training_arguments(settings, processes, Path(unused), lesson.seed)
+        trainer = make_trainer(settings.trainer, adapted, mix, arguments, tokenizer)
         # "raise", since results without the alerts would be wrong.
         callback = CollapseGuardCallback(
             monitor,
@@ -84,7 +84,10 @@ def fine_tune(
             trainer.add_callback(_Bar())
         with _matched_loss(trainer, mix, lesson):
             trainer.train()
-    return cast(PreTrainedModel, adapted.merge_and_unload()), mix.report()
+    merged = cast(PreTrainedModel, adapted.merge_and_unload())
+    # What an SFTTrainer leaves calls the forward that it found: each generation would add one.
+    merged.__dict__.pop("forward", None)
+    return merged, mix.report()
 
 
 def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
@@ -98,6 +101,35 @@ def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
         block_size=settings.batch_size,
         length=settings.passes * settings.rows,
         seed=lesson.seed,
+    )
+
+
+def make_trainer(
+    name: str,
+    model: PeftModel,
+    mix: MixGuard,
+    arguments: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+) -> Trainer:
+    """A trainer of a mix, in its order, with the loss on its `labels`, or on whole rows.
+
+    Args:
+        name: "hf", or "sft" for TRL's.
+        model: With its adapters.
+        mix: The rows, all of one length.
+        arguments: As `training_arguments` makes them.
+        tokenizer: Of the model.
+
+    Raises:
+        MissingExtraError: TRL is not installed.
+    """
+    if name == "sft":
+        return make_sft_trainer(model, mix, arguments, tokenizer)
+    return Trainer(
+        model=model,
+        args=TrainingArguments(**arguments),
+        train_dataset=mix,
+        data_collator=MixCollator(labels=True),
     )
 
 
@@ -135,9 +167,20 @@ def _matched_loss(
     return match_sampler(trainer, mix, held_out=held_out)
 
 
-def _training_arguments(
+def training_arguments(
     settings: Settings, processes: Processes, folder: Path, seed: int
-) -> TrainingArguments:
+) -> dict[str, Any]:
+    """The arguments of a generation's training, for `TrainingArguments` and what extends them.
+
+    Args:
+        settings: Of the run.
+        processes: Of the run.
+        folder: The trainer's.
+        seed: Of everything random in it.
+
+    Raises:
+        ArgumentError: A step's rows cannot be shared out evenly.
+    """
     on_device = settings.device_batch_size or settings.batch_size // processes.count
     accumulation, left_over = divmod(settings.batch_size, on_device * processes.count)
     if left_over or not accumulation:
@@ -147,24 +190,24 @@ def _training_arguments(
             given=settings.batch_size,
             hint="change --batch-size or --device-batch-size, or the number of processes",
         )
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,
-        per_device_train_batch_size=on_device,
-        gradient_accumulation_steps=accumulation,
+    return {
+        "output_dir": str(folder),
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": on_device,
+        "gradient_accumulation_steps": accumulation,
         # MixGuard's order is the plan: shuffling it would break the floor of human rows.
-        train_sampling_strategy="sequential",
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="linear",
-        weight_decay=0.0,
-        bf16=settings.bf16,
-        use_cpu=processes.device.type == "cpu",
-        seed=seed,
-        report_to="none",
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
-    )
+        "train_sampling_strategy": "sequential",
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "linear",
+        "weight_decay": 0.0,
+        "bf16": settings.bf16,
+        "use_cpu": processes.device.type == "cpu",
+        "seed": seed,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+    }
 
 
 class _Bar(TrainerCallback):

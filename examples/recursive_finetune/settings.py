@@ -8,6 +8,7 @@ from typing import Any
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.recursive_finetune.regimes import HEADLINE, REGIMES
+from collapse_guard.extras import require
 from collapse_guard.model.decoding import Decoding
 
 # What may differ between a run and its continuation in the same folder.
@@ -19,6 +20,7 @@ _NOT_PART_OF_THE_EXPERIMENT = {
     "device_batch_size",
 }
 
+TRAINERS = ("hf", "sft")
 _SHORTEST_ANSWER = 8
 
 
@@ -30,7 +32,12 @@ def option(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """A run of the example. Raises ArgumentError at construction for values that cannot work."""
+    """A run of the example.
+
+    Raises:
+        ArgumentError: At construction, for values that cannot work.
+        MissingExtraError: TRL is to train, and is not installed.
+    """
 
     preset: str = option("laptop", "name of the stated configuration that the rest starts from")
     output_dir: str = option(
@@ -85,6 +92,10 @@ class Settings:
         64, "texts that each generation writes besides, for readings of its own writing"
     )
 
+    trainer: str = option(
+        "hf",
+        "what fine-tunes: hf, the Hugging Face Trainer, or sft, TRL's SFTTrainer, which needs trl",
+    )
     passes: int = option(2, "a generation trains on passes x rows rows, in every regime")
     batch_size: int = option(16, "rows of a training step, over all devices")
     device_batch_size: int | None = option(
@@ -111,6 +122,15 @@ class Settings:
                 given=self.regimes,
                 hint="name one or more",
             )
+        if self.trainer not in TRAINERS:
+            raise bad_argument(
+                "trainer",
+                expected=f"one of {', '.join(TRAINERS)}",
+                given=self.trainer,
+                hint="choose",
+            )
+        if self.trainer == "sft":
+            require("trl", "dev")
         at_least_1 = (
             "generations window panel_windows vocab_size hidden_size num_layers base_steps "
             "base_batch_size rows sampling_batch_size passes batch_size lora_rank every_n_steps "

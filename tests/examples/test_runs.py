@@ -9,8 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
+from collapse_guard import distinct_n, sample
+from collapse_guard.examples.recursive_finetune.base_model import prepare_base_model
+from collapse_guard.examples.recursive_finetune.corpus import load_corpus
+from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
+from collapse_guard.examples.recursive_finetune.presets import parse
+from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from tests.packaging.layout import ROOT
 from tests.processes import free_port
@@ -163,3 +172,48 @@ def test_two_processes_find_what_one_finds(
         for ours, theirs in zip(one[name], two[name], strict=True):
             assert theirs["perplexity"] == pytest.approx(ours["perplexity"], rel=1e-3)
             assert theirs["tail_retention"] == pytest.approx(ours["tail_retention"], rel=1e-2)
+
+
+def test_generations_write_on_human_prompts_and_are_read_without(
+    tmp_path: Path,
+    human_text: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = ("--prompt", "8", "--trainer", "sft", "--regimes", "mixguard", "guarded")
+    printed = finish([*command(tmp_path, human_text), *options], environment)
+    assert "guarded   2/2" in printed
+    chains = read(tmp_path)["regimes"]
+    assert [result["human_share"] for result in chains["guarded"]] == [1.0, 3 / 8, 3 / 8]
+    decodings = [chain[-1]["decoding"] for chain in chains.values()]
+    assert decodings == ["unknown", decodings[1]]
+    assert decodings[1]["temperature"] == 0.8
+
+    monkeypatch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
+    settings = parse([*command(tmp_path, human_text)[3:], *options])
+    corpus, processes = load_corpus(str(human_text)), Processes(cpu=True)
+    base = prepare_base_model(settings, corpus, processes)
+    assert base.from_cache
+    last = tmp_path / "state" / "guarded" / "0002"
+    model, rows = AutoModelForCausalLM.from_pretrained(last / "model"), np.load(last / "rows.npy")
+    prompts = prepare_human_text(settings, corpus, base.tokenizer).prompts[2]
+    assert rows.shape == (16, 32)
+    assert np.array_equal(rows[:, :8], prompts)
+    answers, free = (
+        sample(
+            model,
+            num_sequences=16,
+            length=settings.window - prompt.shape[-1],
+            prompt_ids=prompt,
+            decoding=settings.decoding,
+            seed=int(np.random.SeedSequence((0, 2, key)).generate_state(1)[0]),
+        ).numpy()
+        for prompt, key in (
+            (torch.from_numpy(prompts), 3),
+            (torch.tensor([base.tokenizer.bos_token_id]), 2),
+        )
+    )
+    assert np.array_equal(rows[:, 8:], answers)
+    result = chains["guarded"][2]
+    assert result["texts"] == base.tokenizer.batch_decode(free[:3])
+    assert result["distinct_2"] == distinct_n(free, 2, budget=free.size)

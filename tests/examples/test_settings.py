@@ -1,11 +1,12 @@
 """Settings, presets and the command line."""
 
 import json
+import sys
 from dataclasses import fields
 
 import pytest
 
-from collapse_guard.errors import ArgumentError
+from collapse_guard.errors import ArgumentError, MissingExtraError
 from collapse_guard.examples.recursive_finetune.presets import PRESETS, parse
 from collapse_guard.examples.recursive_finetune.settings import Settings, digest, subset
 from collapse_guard.model.decoding import Decoding
@@ -55,6 +56,7 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--base-steps", "0"], "`base_steps` expected at least 1"),
         (["--temperature", "0"], "`temperature` expected a number above 0"),
         (["--min-p", "2"], "`min_p` expected a share of at least 0"),
+        (["--trainer", "axolotl"], "`trainer` expected one of hf, sft"),
         (["--prompt", "-1"], "`prompt` expected 0, or a prompt that leaves at least 8"),
         (["--prompt", "121"], "leaves at least 8 of the window's 128 tokens"),
         (["--rows", "9", "--passes", "1"], "multiple of the batch size 16"),
@@ -68,6 +70,13 @@ def test_settings_that_cannot_work_are_named(arguments: list[str], message: str)
 def test_a_prompt_may_leave_eight_tokens() -> None:
     assert parse(["--prompt", "120"]).prompt == 120
     assert parse(["--preset", "smoke", "--prompt", "24"]).prompt == 24
+
+
+def test_a_trainer_that_is_not_installed_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trl", None)
+    assert parse([]).trainer == "hf"
+    with pytest.raises(MissingExtraError, match="trl is needed here and is not installed"):
+        parse(["--trainer", "sft"])
 
 
 def test_where_and_how_long_is_no_part_of_the_experiment() -> None:
