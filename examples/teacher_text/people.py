@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, distinct_n
@@ -54,13 +55,9 @@ class Person:
     ) -> Rows:
         """Rows that it writes, at temperature 1 unless `decoding` says otherwise."""
         drawn = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, **decoding}
-        return write_rows(
-            model,
-            replace(self.settings, **drawn),
-            processes,
-            start_token=separator(self.tokenizer),
-            seed=seed,
-        )
+        start = np.full((self.settings.rows, 1), separator(self.tokenizer))
+        settings = replace(self.settings, **drawn)
+        return write_rows(model, settings, processes, prompts=start, seed=seed)
 
     def reread(self, texts: Sequence[str]) -> Rows:
         """Texts in its own tokens, as the rows that it is trained on."""
@@ -103,7 +100,9 @@ def taught(
     settings = replace(person.settings, rows=len(rows))
     lesson = Lesson(rows, rows, person.human.reference, settings.seed, held_out)
     watch = _monitor(person, None)
-    return fine_tune(person.model(processes), lesson, regime, watch, settings, processes)
+    return fine_tune(
+        person.model(processes), lesson, regime, watch, settings, processes, person.tokenizer
+    )
 
 
 def start_of(person: Person, human: HumanText, processes: Processes) -> Baseline:
