@@ -3,7 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from collapse_guard import CollapseMonitor, ReadingKind, default_rules
+from collapse_guard import (
+    CollapseMonitor,
+    ReadingKind,
+    Threshold,
+    default_rules,
+    flattening_rules,
+)
 from collapse_guard.callbacks.records import record_keys
 from collapse_guard.readings.contextual_tail import contextual_reading
 from collapse_guard.readings.frequency_bands import band_readings, frequency_bands
@@ -84,13 +90,10 @@ def by_hand_table() -> str:
     )
 
 
-def rules_table() -> str:
+def rules_table(rules: Iterable[Threshold]) -> str:
     return table(
         ("rule", "severity", "what the reading is"),
-        (
-            (f"`{rule}`", rule.severity, READINGS[rule.reading].meaning)
-            for rule in default_rules(sampling=True)
-        ),
+        ((f"`{rule}`", rule.severity, READINGS[rule.reading].meaning) for rule in rules),
     )
 
 
@@ -101,7 +104,8 @@ TABLES = {
     "sampling": lambda: readings_table("sampling"),
     "logged keys": keys_table,
     "by hand": by_hand_table,
-    "default rules": rules_table,
+    "default rules": lambda: rules_table(default_rules(sampling=True)),
+    "flattening rules": lambda: rules_table(flattening_rules()),
 }
 """What makes each table, by the name that a page calls it by."""
 
