@@ -13,10 +13,12 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel, T5Config, T5ForConditionalGeneration
 
+from collapse_guard import MixGuard, Source
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError
 from collapse_guard.integrations.writing import write
 from collapse_guard.model.decoding import PLAIN, VLLM_ORDER, Decoding
 from collapse_guard.model.decoding_columns import decoding_from_columns
+from collapse_guard.model.marked_labels import unmark_labels
 from collapse_guard.model.sample import sample
 from collapse_guard.model.sampled_logprob import sampled_logprob
 from tests.integrations.test_prompts import make_tokenizer
@@ -236,3 +238,23 @@ def test_models_and_ids_that_do_not_belong_are_refused(model: PreTrainedModel) -
     model.generation_config.bos_token_id = model.generation_config.eos_token_id = None
     with pytest.raises(ArgumentError, match="`prompts` expected a prompt, since the model"):
         some_rows(model, prompts=3)
+
+
+def test_a_mix_knows_of_written_rows_how_each_token_was_drawn(
+    model: PreTrainedModel, tmp_path: Path
+) -> None:
+    """From the model that writes, through a file, to the labels that a loss is matched by."""
+    cool, cut = (
+        some_rows(model, decoding=decoding) for decoding in (DECODING, Decoding(min_p=0.1))
+    )
+    datasets.concatenate_datasets([cool, cut]).save_to_disk(str(tmp_path))
+    kept = datasets.load_from_disk(str(tmp_path))
+    source = Source(kept, "model", "synthetic", decoding="columns")
+    mix = MixGuard(None, source, human_fraction=0, block_size=1)
+    assert mix.decodings == (DECODING, Decoding(min_p=0.1))
+    for slot, number in enumerate(mix.locate(range(len(mix))).row.tolist()):
+        row = mix[slot]
+        tokens, drawn_with = unmark_labels(torch.tensor(row["labels"]))
+        assert tokens.tolist() == row["input_ids"] == kept[number]["input_ids"]
+        mark = 1 if number < len(cool) else 2
+        assert drawn_with.tolist() == [mark * drawn for drawn in kept[number]["drawn_mask"]]
