@@ -59,8 +59,12 @@ def find_decoding(
     modes, random states. No loader of the run is read. On several processes all do the same.
 
     It does not tell human text from text that was drawn at temperature 1: both are best trained on
-    with the plain loss. Intervals are for one comparison each, and the best of many is likelier
-    than one alone to seem better than plain text by chance.
+    with the plain loss. Intervals are over human documents and for one comparison each: that the
+    best of many seems better than plain text by chance, and what chance there is in the rows, which
+    are the same for all, they do not say. A sampler that cuts moves fewer weights than others:
+    where a model learns its rows by heart (few rows, many passes, a high rate), human text suffers
+    less from it, whatever the rows were drawn with. So let `steps` x `batch_size` be about the
+    number of rows, and two times that at most.
 
     Args:
         model: A causal language model, on any device. With LoRA or the like only what requires

@@ -13,7 +13,7 @@ from collapse_guard.finder.rounds import Rounds, steps_between
 from collapse_guard.model.decoding import PLAIN, Decoding
 
 FEWEST = 3
-"""Candidates, plain text aside, that are tried in any case and that any round leaves."""
+"""Candidates that any round leaves; with plain text beside them, those tried in any case."""
 
 SHORTEST = 4
 """Steps to which a limit of time may bring the longest trials down."""
