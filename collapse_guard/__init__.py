@@ -50,7 +50,10 @@ if TYPE_CHECKING:
     from collapse_guard.mixing.stream import MixStream as MixStream
     from collapse_guard.model.decoding import Decoding as Decoding
     from collapse_guard.model.logprobs import token_logprobs as token_logprobs
-    from collapse_guard.model.marked_labels import mark_labels as mark_labels
+    from collapse_guard.model.marked_labels import (
+        mark_labels as mark_labels,
+        unmark_labels as unmark_labels,
+    )
     from collapse_guard.model.matched_loss import (
         SamplerMatchedLoss as SamplerMatchedLoss,
         sampler_matched_loss as sampler_matched_loss,
@@ -118,6 +121,7 @@ _HOME = {
     "sample": "model.sample",
     "sampler_matched_loss": "model.matched_loss",
     "token_logprobs": "model.logprobs",
+    "unmark_labels": "model.marked_labels",
 }
 
 __all__ = [
@@ -167,6 +171,7 @@ __all__ = [
     "sample",
     "sampler_matched_loss",
     "token_logprobs",
+    "unmark_labels",
 ]
 
 

@@ -18,7 +18,7 @@ from collapse_guard.rows.row_source import Rows
 def find_decoding_for(
     target: Any,
     rows: Rows,
-    human: Sequence[Document] | HeldOutPanel,
+    held_out: Sequence[Document] | HeldOutPanel,
     *,
     model: Callable[[Any], torch.nn.Module] | None = None,
     **settings: Any,
@@ -31,6 +31,8 @@ def find_decoding_for(
       makes it, with its groups for weight decay, at its peak learning rate; the rows of a process's
       batch, accumulation and all, `per_device_train_batch_size` of them at once; `max_grad_norm`;
       and autocast to bfloat16. Under fp16 trials compute in float32, as nothing scales their loss.
+      Gradient checkpointing is not used, and logits are made whole: where memory is short, give
+      a smaller `micro_batch_size`.
     * Of a Lightning module: the model inside of it; the one optimizer that `configure_optimizers`
       makes, at the highest rate that its groups name (`max_lr` or `initial_lr`, where a schedule
       has noted one); and the clipping and the precision of its trainer, where it has one.
@@ -38,7 +40,7 @@ def find_decoding_for(
     Args:
         target: A `Trainer`, or a `LightningModule`.
         rows: The synthetic rows, as in `find_decoding`.
-        human: Held-out human documents as token ids, or a panel that does not judge the run.
+        held_out: Human documents as token ids, or a panel that does not judge the run.
         model: Gets the language model out of a Lightning module; found where it is obvious.
         settings: Arguments of `find_decoding`, which go before those of the target.
 
@@ -49,7 +51,7 @@ def find_decoding_for(
     Example:
         ```python
         trainer = Trainer(model, arguments, train_dataset=rows)
-        search = find_decoding_for(trainer, rows, human_documents, progress=print)
+        search = find_decoding_for(trainer, rows, held_out, progress=print)
         mix = MixGuard(human_rows, Source(rows, "web", "synthetic", decoding=search.decoding))
         ```
     """
@@ -66,9 +68,9 @@ def find_decoding_for(
             "target",
             expected="a Hugging Face Trainer or a LightningModule",
             given=type(target).__name__,
-            hint="call collapse_guard.finder.find.find_decoding with the settings of your loop",
+            hint="call collapse_guard.find_decoding with the settings of your loop",
         )
-    return find_decoding(found, rows, human, **{**own, **settings})
+    return find_decoding(found, rows, held_out, **{**own, **settings})
 
 
 def _of_trainer(trainer: Any) -> tuple[torch.nn.Module, dict[str, Any]]:

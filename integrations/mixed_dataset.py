@@ -44,6 +44,9 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     `concatenate_datasets`.
     """
 
+    marks: Marks | None = None
+    """What has marked the labels of rows; None where they are not marked."""
+
     @classmethod
     def of(cls, rows: datasets.Dataset, marks: Marks | None = None) -> Self:
         """A data set of which row i belongs into slot i.
@@ -54,7 +57,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
-        mixed._marks = marks
+        mixed.marks = marks
         return mixed
 
     def __getitems__(self, keys: list[int]) -> list[Any]:
@@ -66,8 +69,8 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
         """
         if len(keys):
             self._order.check(keys)
-            if self._marks is not None:
-                self._marks.check_known()
+            if self.marks is not None:
+                self.marks.check_known()
         rows: list[Any] = super().__getitems__(keys)
         return rows
 
@@ -106,7 +109,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "pack the human and the synthetic rows each by themselves before they are mixed, "
                 "and set packing=False."
             )
-        return type(self).of(rows, self._marks)
+        return type(self).of(rows, self.marks)
 
 
 def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
@@ -145,12 +148,12 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         >>> as_hf_dataset(guard)["text"][:] == [guard[slot]["text"] for slot in range(4)]
         True
     """
-    sources = [source.rows for source in guard.sources]
-    features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
-    parts = [_as_dataset(rows, features) for rows in sources]
+    sources: list[Any] = [source.rows for source in guard.sources]
     marks = guard.marks
     if marks is not None:
-        parts = [_marked(part, marks, number) for number, part in enumerate(parts)]
+        sources = [_marked(rows, marks, number) for number, rows in enumerate(sources)]
+    features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
+    parts = [_as_dataset(rows, features) for rows in sources]
     starts = np.cumsum([0, *map(len, parts[:-1])])
     numbers = np.empty(len(guard), dtype=np.int64)
     for start in range(0, len(guard), _SLOTS_AT_A_TIME):
@@ -171,15 +174,14 @@ def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:
             given=listed[0],
             hint="make each row a mapping from column to value",
         )
-    if features is not None:
-        # Those that labels are marked by need not be in all sources.
-        gone = [name for name in TAKEN_OUT if name not in listed[0]]
-        features = datasets.Features({n: f for n, f in features.items() if n not in gone})
     return datasets.Dataset.from_list([dict(row) for row in listed], features=features)
 
 
-def _marked(rows: datasets.Dataset, marks: Marks, source: int) -> datasets.Dataset:
+def _marked(rows: Any, marks: Marks, source: int) -> Any:
     """The rows of a source with marked labels, and without the columns that they came from."""
+    if not isinstance(rows, datasets.Dataset):
+        listed = [rows[number] for number in range(len(rows))]
+        return marks.mark(listed, np.full(len(listed), source))
 
     def mark(batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         count = len(batch["input_ids"])
@@ -187,10 +189,14 @@ def _marked(rows: datasets.Dataset, marks: Marks, source: int) -> datasets.Datas
         marked = marks.mark(read, np.full(count, source))
         return {name: [row[name] for row in marked] for name in marked[0]}
 
+    plain = rows.with_format(None)
     gone = [name for name in TAKEN_OUT if name in rows.column_names]
     features = datasets.Features({n: f for n, f in rows.features.items() if n not in gone})
+    first = marks.mark([plain[0]], np.array([source]))[0]
     # Marks stand above the 20th bit: more than one of them would be too much for 32.
-    features["labels"] = datasets.Sequence(datasets.Value("int64"))
-    plain = rows.with_format(None)
+    added = {name: datasets.List(datasets.Value("int64")) for name in first}
+    features = datasets.Features(
+        {n: features.get(n, added[n]) for n in first} | {"labels": added["labels"]}
+    )
     marked = plain.map(mark, batched=True, remove_columns=gone, features=features)
     return marked.with_format(rows.format["type"])

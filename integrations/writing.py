@@ -24,7 +24,8 @@ import datasets  # noqa: E402
 from tqdm.auto import tqdm  # noqa: E402
 
 _FEATURES = {
-    "input_ids": datasets.Sequence(datasets.Value("int64")),
+    # As transformers' tokenizers leave them in a data set, with which these rows are to be mixed.
+    "input_ids": datasets.Sequence(datasets.Value("int32")),
     DRAWN_MASK_COLUMN: datasets.Sequence(datasets.Value("int8")),
     "temperature": datasets.Value("float64"),
     "top_k": datasets.Value("int64"),
@@ -79,7 +80,7 @@ def write(
     Returns:
         A data set of one row for each prompt, in their order, with the columns
 
-        - `input_ids`: the prompt and what was written, int64;
+        - `input_ids`: the prompt and what was written, int32;
         - `drawn_mask`: of the same length, 0 for the prompt and 1 for each token that was drawn;
         - `temperature`, `top_k`, `top_p`, `min_p`, `cut_order`: the decoding, None where there is
           no such cut. `collapse_guard.model.decoding_columns` reads them back.

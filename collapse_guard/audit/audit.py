@@ -13,8 +13,9 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.rows.column import Column, encoder
+from collapse_guard.rows.marks import MAY_DIFFER
 from collapse_guard.rows.row_source import Rows, RowSource
-from collapse_guard.rows.schema import find_differences
+from collapse_guard.rows.schema import ColumnDifference, find_differences
 from collapse_guard.rows.source import Kind
 
 
@@ -132,20 +133,30 @@ def audit_rows(
         shared=tuple(shared),
         leaked=None if leaked is None else tuple(part for part in leaked if len(part.rows)),
         empty=tuple(part for part in empty if len(part.rows)),
-        differences=tuple(find_differences({source.name: source for source in opened})),
-        retokenized=_retokenized(sources, columns, tokenizer),
+        differences=_differences(sources, opened),
+        retokenized=_retokenized(sources, opened, tokenizer),
     )
 
 
+def _differences(
+    sources: Sequence[LabelledRows], opened: Sequence[RowSource]
+) -> tuple[ColumnDifference, ...]:
+    found = find_differences({source.name: source for source in opened})
+    if all(getattr(source, "decoding", None) is None for source in sources):
+        return tuple(found)
+    # A mix whose labels are marked takes them out, or has them in all rows.
+    return tuple(difference for difference in found if difference.column not in MAY_DIFFER)
+
+
 def _retokenized(
-    sources: Sequence[LabelledRows], columns: Sequence[Column], tokenizer: Tokenizer | None
+    sources: Sequence[LabelledRows], opened: Sequence[RowSource], tokenizer: Tokenizer | None
 ) -> tuple[RetokenizedRows, ...]:
     if tokenizer is None:
         return ()
     # What is to be found is found for the ids as they are.
     known = [getattr(source, "decoding", None) not in (None, "find") for source in sources]
     found = [
-        find_retokenized(column, tokenizer) if is_known else None
-        for column, is_known in zip(columns, known, strict=True)
+        find_retokenized(rows, tokenizer) if is_known else None
+        for rows, is_known in zip(opened, known, strict=True)
     ]
     return tuple(rows for rows in found if rows is not None)

@@ -123,8 +123,8 @@ class AuditReport:
             lines.append(f"column {difference.column!r} differs: {types}")
         for anew in self.retokenized:
             lines.append(
-                f"{anew.source}: tokenized anew, it seems: each of {anew.rows:,} rows is just what "
-                f"the tokenizer makes of its text, so that its decoding does not fit these ids; "
+                f"{anew.source}: tokenized anew, it seems: {anew.rows:,} rows are just what the "
+                f"tokenizer makes of their text, so that its decoding does not fit these ids; "
                 f'decoding="find" finds what does'
             )
         if self.near is None:

@@ -28,7 +28,7 @@ from collapse_guard.rows.row_source import Rows
 def find_decoding(
     model: torch.nn.Module,
     rows: Rows,
-    human: Sequence[Document] | HeldOutPanel,
+    held_out: Sequence[Document] | HeldOutPanel,
     *,
     optimizer: MakeOptimizer,
     candidates: Sequence[Decoding] | None = None,
@@ -73,7 +73,7 @@ def find_decoding(
             `attention_mask`, 0 on padding; and with `drawn_mask`, 1 for tokens that the sampler
             drew and 0 for prompts and for what was appended, which get the plain loss. A list, or
             a Hugging Face data set. At most `steps` x `batch_size` of them are read.
-        human: Held-out human documents of the rows' domain, as token ids; 100 or more tell most.
+        held_out: Human documents of the rows' domain, as token ids; 100 or more tell most.
             Documents longer than the longest row are cut into windows of that length. Or a panel,
             which must be none that judges the run.
         optimizer: Makes an optimizer of a list of parameters, a fresh one for each trial:
@@ -114,11 +114,12 @@ def find_decoding(
         >>> model = GPT2LMHeadModel(config)
         >>> start = torch.tensor([0])
         >>> written = sample(model, num_sequences=8, length=15, seed=0, prompt_ids=start)
-        >>> human = torch.randint(50, (4, 15), generator=torch.Generator().manual_seed(0)).tolist()
+        >>> chance = torch.Generator().manual_seed(0)
+        >>> held_out = torch.randint(50, (4, 15), generator=chance).tolist()
         >>> search = find_decoding(
         ...     model,
         ...     [{"input_ids": row} for row in written.tolist()],
-        ...     human,
+        ...     held_out,
         ...     optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-3),
         ...     candidates=[Decoding(0.8), Decoding(top_k=20)],
         ...     steps=2,
@@ -143,11 +144,11 @@ def find_decoding(
     whole_number("seed", seed, least=0, hint="0 is fine")
     tried = checked_candidates(candidates)
     lesson = make_lesson(rows, steps=steps, batch_size=batch_size, seed=seed)
-    held_out = hold_out(human, window=_check_rows(model, lesson), max_windows=max_windows)
-    refuse_trained(held_out, [ids for batch in lesson for ids in batch.texts()])
+    scored = hold_out(held_out, window=_check_rows(model, lesson), max_windows=max_windows)
+    refuse_trained(scored, [ids for batch in lesson for ids in batch.texts()])
     if judge is not None:
-        refuse_panel(held_out, judge)
-    setting = Setting(lesson, held_out, optimizer, at_once, max_grad_norm, seed)
+        refuse_panel(scored, judge)
+    setting = Setting(lesson, scored, optimizer, at_once, max_grad_norm, seed)
     with held(model) as start:
         trials = Trials(model, start, setting, candidates=len(tried))
         rounds = Rounds(
@@ -157,7 +158,7 @@ def find_decoding(
             max_seconds=max_seconds,
             progress=progress,
         )
-        before = held_out.mean(held_out.losses(model, batch_size=at_once))
+        before = scored.mean(scored.losses(model, batch_size=at_once))
         refine(rounds, halve(rounds, tried, steps=steps))
     if not trials.goes_on and len(rounds.budgets) > 1:
         rounds.notes.append(
@@ -168,7 +169,7 @@ def find_decoding(
         decoding=best,
         trials=trials_of(rounds.losses, best),
         nll_before=before.value,
-        documents=held_out.num_documents,
+        documents=scored.num_documents,
         steps=trials.steps,
         seconds=rounds.seconds,
         notes=tuple(rounds.notes),

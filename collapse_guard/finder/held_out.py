@@ -108,7 +108,7 @@ def hold_out(
     held = _of_panel(human) if isinstance(human, HeldOutPanel) else _of_documents(human, window)
     if held is None or held.num_documents < 2:
         raise PanelError(
-            "`human` has fewer than 2 different documents of at least 2 tokens: what a trial is "
+            "`held_out` has fewer than 2 different documents of at least 2 tokens: what a trial is "
             "worth is told by how documents differ; give more, or split long ones at their "
             "natural borders."
         )
@@ -156,7 +156,7 @@ def _refuse_shared(
     leaks = sum(each.share >= LEAK_SHARE for each in found)
     if leaks:
         raise PanelError(
-            f"`human` and `{argument}` share text ({leaks} of {len(found)} windows stand in the "
+            f"`held_out` and `{argument}` share text ({leaks} of {len(found)} windows stand in the "
             f"other): a sampler is to be chosen on human text that neither trains the run nor "
             f"judges it; give other held-out documents of the same domain."
         )
@@ -170,7 +170,7 @@ def _of_panel(panel: HeldOutPanel) -> HeldOut:
 
 
 def _of_documents(documents: Sequence[Document], window: int) -> HeldOut | None:
-    check_documents("human", documents)
+    check_documents("held_out", documents)
     ids = [each for block in document_blocks(documents) for each in block.split()]
     long = {number: each for number, each in enumerate(ids) if len(each) >= 2}
     different = first_copies(long, {number: each.tobytes() for number, each in long.items()})

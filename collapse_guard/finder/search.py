@@ -187,7 +187,7 @@ class DecodingSearch:
 
     def __str__(self) -> str:
         width = max(len(str(trial.decoding)) for trial in self.trials)
-        head = f"{'sampler':{width}}  steps  human NLL (s.e.)   above the best, 95%"
+        head = f"{'decoding':{width}}  steps  human NLL (s.e.)   above the best, 95%"
         lines = [head, *(_line(trial, self, width) for trial in self.trials)]
         cost = f"{self.steps} steps and {self.seconds:.1f} s in all; before: {self.nll_before:.4f}"
         return "\n".join([self.verdict, *lines, cost, *(f"- {note}" for note in self.notes)])

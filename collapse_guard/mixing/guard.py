@@ -152,7 +152,7 @@ class MixGuard(Dataset[Any]):
             seed=seed,
         )
         self._sources = mixed.sources
-        self._marks = marks_of(mixed.sources)
+        self._marks = marks_of(mixed.sources, mixed.rows)
         self._ahead = LookAhead(self._plan)
         self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
@@ -170,15 +170,17 @@ class MixGuard(Dataset[Any]):
         Raises:
             ArgumentError: One is still to be found.
         """
-        decodings = decodings_of(self._sources)
-        if self._marks is not None:
-            self._marks.is_known = True
-        return decodings
+        return decodings_of(self._sources)
 
     @property
     def marks(self) -> Marks | None:
         """What marks the labels of rows; None where no source says how it was drawn."""
         return self._marks
+
+    def count_losses(self, change: int) -> None:
+        """Keep count of the losses that know what marks mean; a `SamplerMatchedLoss` calls it."""
+        if self._marks is not None:
+            self._marks.losses += change
 
     def set_decoding(self, name: str, found: Decoding | DecodingSearch) -> None:
         """Say what was found for a source with `decoding="find"`; rows stay as they are.

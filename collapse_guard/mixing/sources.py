@@ -7,10 +7,11 @@ from typing import Any, cast, get_args
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.finder.search import DecodingSearch
+from collapse_guard.human_text.left_out import MASK_COLUMN
 from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
 from collapse_guard.model.decoding import Decoding
-from collapse_guard.rows.marks import TAKEN_OUT, Marks, with_decodings
-from collapse_guard.rows.row_source import Rows, RowSource
+from collapse_guard.rows.marks import MAY_DIFFER, Marks, with_decodings
+from collapse_guard.rows.row_source import Rows, RowSource, declared_columns
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Kind, Source
 
@@ -52,7 +53,7 @@ def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSour
     sources, keys = sources_with_slots(human, synthetic, stages)
     rows = tuple(RowSource(source.name, source.rows) for source in sources)
     check_same_columns(
-        [(source.name, source.columns()) for source in rows], but_for=taken_out(sources)
+        [(source.name, source.columns()) for source in rows], but_for=may_differ(sources)
     )
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     if stages is None:
@@ -122,9 +123,9 @@ def as_sources(given: Given, kind: Kind) -> tuple[Source, ...]:
     return sources
 
 
-def taken_out(sources: Sequence[Source]) -> Sequence[str]:
-    """Columns that no batch of a mix has, since its labels are marked by them."""
-    return TAKEN_OUT if are_marked(sources) else ()
+def may_differ(sources: Sequence[Source]) -> Sequence[str]:
+    """Columns that batches of a mix do not have, or have all alike, since its labels are marked."""
+    return MAY_DIFFER if are_marked(sources) else ()
 
 
 def are_marked(sources: Sequence[Source]) -> bool:
@@ -132,9 +133,19 @@ def are_marked(sources: Sequence[Source]) -> bool:
     return any(source.decoding is not None for source in sources)
 
 
-def marks_of(sources: Sequence[Source]) -> Marks | None:
-    """What marks the labels of a mix; None where nothing is known, and rows stay as they are."""
-    return Marks(sources) if are_marked(sources) else None
+def marks_of(sources: Sequence[Source], rows: Sequence[RowSource | Iterable[Any]]) -> Marks | None:
+    """What marks the labels of a mix; None where nothing is known, and rows stay as they are.
+
+    Args:
+        sources: As described.
+        rows: As opened.
+    """
+    if not are_marked(sources):
+        return None
+    columns = [
+        each.columns() if isinstance(each, RowSource) else declared_columns(each) for each in rows
+    ]
+    return Marks(sources, fills_mask=any(MASK_COLUMN in (own or ()) for own in columns))
 
 
 def decodings_of(sources: Sequence[Source]) -> tuple[Decoding, ...]:

@@ -1,5 +1,6 @@
 """The stream that users train on: the iterable twin of `MixGuard`, for sources without a length."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy, deepcopy
@@ -21,8 +22,11 @@ from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCur
 from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
 from collapse_guard.model.decoding import Decoding
+from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
+
+logger = logging.getLogger("collapse_guard")
 
 _VERSION = 1
 
@@ -125,6 +129,7 @@ class MixStream(IterableDataset[Any]):
             generation_decay=generation_decay,
         )
         self._sources = self._plan.sources
+        self._marks = marks_of(self._plan.sources, self._plan.rows)
         self._buffer = whole_number(
             "shuffle_buffer", shuffle_buffer, least=1, hint="give 1 for the stream's own order"
         )
@@ -149,6 +154,16 @@ class MixStream(IterableDataset[Any]):
     def decodings(self) -> tuple[Decoding, ...]:
         """What marks in labels mean, as of `MixGuard`."""
         return decodings_of(self._sources)
+
+    @property
+    def marks(self) -> Marks | None:
+        """What marks the labels of rows, as of `MixGuard`."""
+        return self._marks
+
+    def count_losses(self, change: int) -> None:
+        """Keep count of the losses that know what marks mean; a `SamplerMatchedLoss` calls it."""
+        if self._marks is not None:
+            self._marks.losses += change
 
     def set_decoding(self, name: str, found: Decoding | DecodingSearch) -> None:
         """Say what was found for a source with `decoding="find"`, as of `MixGuard`."""
@@ -188,7 +203,7 @@ class MixStream(IterableDataset[Any]):
             unit=self._unit,
             length=self._length,
             shown=shown,
-            marks=marks_of(self._sources),
+            marks=self._marks,
         )
         return self._rows(self._reader)
 
@@ -334,6 +349,12 @@ class MixStream(IterableDataset[Any]):
                 "every process would read the whole MixStream, so that its rows came twice: give "
                 "each process stream.shard(num_shards, index); or, where accelerate deals the rows "
                 "out with dispatch_batches=False, call stream.check_loader(loader)."
+            )
+        if self._marks is not None and not self._marks.losses:
+            logger.warning(
+                "the labels of this MixStream are marked with the decodings of its sources, and no "
+                "loss knows what the marks mean: call match_sampler(trainer, stream) before "
+                "training, or take the loss by SamplerMatchedLoss(stream)."
             )
         if reader.portions.readers > 1 and self._batch_size is None:
             raise MixOrderError(

@@ -103,6 +103,9 @@ class Marking(Protocol):
     def decodings(self) -> Sequence[Decoding]:
         """How marked tokens were drawn: the one marked i with the i-th of these, from 1."""
 
+    def count_losses(self, change: int) -> None:
+        """Keep count of the losses that know what the marks mean: one more, or one fewer."""
+
 
 class SamplerMatchedLoss:
     """The sampler-matched loss of labels that say themselves how each token was drawn.
@@ -137,11 +140,21 @@ class SamplerMatchedLoss:
     def __init__(
         self, decodings: Sequence[Decoding] | Marking, *, scale_by_temperature: bool = False
     ) -> None:
+        mix = None if isinstance(decodings, Sequence) else decodings
         known = decodings if isinstance(decodings, Sequence) else decodings.decodings
         self.decodings = tuple(known)
         for number, decoding in enumerate(self.decodings):
             check_matchable(decoding, f"decodings[{number}]")
         self.scale_by_temperature = scale_by_temperature
+        self._mix = mix
+        if mix is not None:
+            mix.count_losses(1)
+
+    def release(self) -> None:
+        """Say that this loss is taken no more: a mix then refuses to be trained on without one."""
+        mix, self._mix = self._mix, None
+        if mix is not None:
+            mix.count_losses(-1)
 
     def __call__(
         self,

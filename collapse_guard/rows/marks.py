@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.errors import bad_argument
+from collapse_guard.errors import ArgumentError, bad_argument
+from collapse_guard.human_text.left_out import MASK_COLUMN
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.decoding_columns import (
     DECODING_COLUMNS,
@@ -24,8 +25,11 @@ from collapse_guard.rows.token_batch import TokenBatch, Tokens
 TAKEN_OUT = (DRAWN_MASK_COLUMN, *DECODING_COLUMNS)
 """What labels are marked by, and what no model has a use for afterwards."""
 
+MAY_DIFFER = (*TAKEN_OUT, MASK_COLUMN)
+"""Columns that some sources of a marked mix may have and others not."""
+
 LOSS_MASKS = ("completion_mask", "assistant_masks")
-"""Columns of TRL and transformers: the tokens that count, which collators make labels of."""
+"""Columns of TRL and transformers that may say which tokens count, as the trainer is set."""
 
 _Ids = npt.NDArray[np.int64]
 
@@ -67,35 +71,48 @@ def with_decodings(source: Source, rows: RowSource | Iterable[Any]) -> Source:
             "trained; ids of text that is tokenized anew are not those that were drawn, and "
             'decoding="find" finds what serves them best',
         )
-    if source.decoding != "columns":
+    if source.decoding == "find" or isinstance(source.decoding, Decoding):
         return source
     if "temperature" not in columns:
-        raise bad_argument(
-            "decoding",
-            expected=f"rows of {source.name!r} with a column `temperature`",
-            given=sorted(columns),
-            hint="name the decoding itself, or add the column (1.0 for what was drawn as it is)",
-        )
+        raise _no_temperature(source.name, columns)
+    if source.decoding != "columns":
+        return source
     found: dict[Decoding, None] = {}
     named = [name for name in DECODING_COLUMNS if name in columns]
     for _, read in rows.narrowed(named, in_numpy=False).batches():
         found |= dict.fromkeys(filter(None, map(decoding_from_columns, read)))
+    if not found:
+        raise bad_argument(
+            "decoding",
+            expected=f"a temperature in some row of {source.name!r}",
+            given="None in all of them",
+            hint='leave decoding out for the plain loss, or say "find"',
+        )
     return replace(source, decoding=tuple(found))
+
+
+def _no_temperature(name: str, columns: Iterable[str]) -> ArgumentError:
+    return bad_argument(
+        "decoding",
+        expected=f"rows of {name!r} with a column `temperature`, to say which of several it is",
+        given=sorted(columns),
+        hint="name the one Decoding itself, or add the column (1.0 for what was drawn as it is)",
+    )
 
 
 class Marks:
     """Marks the labels of rows with the number of each token's decoding.
 
-    A row without `labels` gets them: its `input_ids`, and -100 where an `attention_mask`, a
-    `completion_mask` or an `assistant_masks` is 0, as collators make them. Then each label of a
-    source with a decoding is marked, but for those whose `drawn_mask` is 0. Columns that are of no
-    use afterwards are taken out.
+    A row without `labels` gets them: its `input_ids`, and -100 where an `attention_mask` is 0. Then
+    each label of a source with a decoding is marked, but for those whose `drawn_mask` is 0. Columns
+    that are of no use afterwards are taken out.
 
     Args:
         sources: In their order, as `with_decodings` gives them.
+        fills_mask: Whether rows without an `attention_mask` get one of ones, since others have one.
 
     Attributes:
-        is_known: Whether somebody has asked what the marks mean: whoever takes the loss must.
+        losses: How many losses know what the marks mean at present.
 
     Example:
         >>> source = Source([], "old model", "synthetic", decoding=Decoding(temperature=0.8))
@@ -104,7 +121,8 @@ class Marks:
         [{'input_ids': [4, 7, 9], 'labels': [4, 1048583, 1048585]}]
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], *, fills_mask: bool = False) -> None:
+        self._fills_mask = fills_mask
         self._first: list[int] = []
         self._among: list[dict[Decoding, int] | None] = []
         self._unknown: list[str] = []
@@ -126,7 +144,7 @@ class Marks:
                 self._among[-1] = {one: first + place for place, one in enumerate(listed)}
                 self._decodings += listed
         self._names = [source.name for source in sources]
-        self.is_known = False
+        self.losses = 0
 
     @property
     def decodings(self) -> tuple[Decoding, ...]:
@@ -152,13 +170,13 @@ class Marks:
         fail.
 
         Raises:
-            ArgumentError: Nobody has asked what they mean.
+            ArgumentError: No loss knows what they mean.
         """
-        if not self.is_known:
+        if not self.losses:
             raise bad_argument(
                 "decoding",
                 expected="a loss that is matched to it, before rows are read in batches",
-                given="marked labels, and nobody has asked what their marks mean",
+                given="marked labels, and no loss that knows what their marks mean",
                 hint="call match_sampler(trainer, mix) before training, or take the loss by "
                 "SamplerMatchedLoss(mix); or leave `decoding` out of the sources",
             )
@@ -191,14 +209,19 @@ class Marks:
                 given=row,
                 hint="tokenize the rows of all sources",
             )
+        ids = row["input_ids"]
         labels = marked_labels(row, self._number(row, source))
         kept = {name: value for name, value in row.items() if name not in TAKEN_OUT}
-        return {**kept, "labels": _like(row["input_ids"], labels)}
+        if self._fills_mask and kept.get(MASK_COLUMN) is None:
+            kept[MASK_COLUMN] = _like(ids, np.ones_like(labels))
+        return {**kept, "labels": _like(ids, labels)}
 
     def _number(self, row: Mapping[str, Any], source: int) -> int:
         among = self._among[source]
         if among is None:
             return self._first[source]
+        if "temperature" not in row:
+            raise _no_temperature(self._names[source], row)
         decoding = decoding_from_columns(row)
         if decoding is None:
             return 0
@@ -214,8 +237,8 @@ class Marks:
 
 def _each_row(columns: Mapping[str, Tokens], numbers: _Ids) -> Tokens:
     """The labels of whole columns: a matrix where all of them are."""
-    masks = [name for name in (DRAWN_MASK_COLUMN, *LOSS_MASKS, "attention_mask") if name in columns]
-    needed = [name for name in ("input_ids", "labels", *masks) if name in columns]
+    read = ("input_ids", "labels", DRAWN_MASK_COLUMN, MASK_COLUMN, *LOSS_MASKS)
+    needed = [name for name in read if name in columns]
     if all(isinstance(columns[name], np.ndarray) for name in needed):
         return marked_labels({name: columns[name] for name in needed}, numbers[:, None])
     return [
@@ -235,31 +258,48 @@ def marked_labels(row: Mapping[str, Any], number: _Ids | int) -> _Ids:
         int64 of the shape of its `input_ids`.
 
     Raises:
-        ArgumentError: A column of another length.
+        ArgumentError: A column of another length or with other values, or one of `LOSS_MASKS`
+            without `labels`: whether it counts is for the trainer to say, which takes labels as
+            they are where there are some.
     """
-    ids = np.asarray(row["input_ids"], dtype=np.int64)
-    if "labels" in row:
-        labels = _as_long(row, "labels", ids)
+    ids = _whole(row, "input_ids", None)
+    if row.get("labels") is not None:
+        labels = _whole(row, "labels", ids)
     else:
-        labels = ids
-        for name in ("attention_mask", *LOSS_MASKS):
+        for name in LOSS_MASKS:
             if row.get(name) is not None:
-                labels = np.where(_as_long(row, name, ids) == 0, IGNORED_LABEL, labels)
+                raise bad_argument(
+                    "labels",
+                    expected=f"labels in rows with a `{name}`, as they are marked",
+                    given=sorted(row),
+                    hint="add labels: the input_ids, and -100 where a token is not to count",
+                )
+        labels = ids
+        if row.get(MASK_COLUMN) is not None:
+            labels = np.where(_whole(row, MASK_COLUMN, ids) == 0, IGNORED_LABEL, ids)
     if row.get(DRAWN_MASK_COLUMN) is not None:
-        number = np.where(_as_long(row, DRAWN_MASK_COLUMN, ids) == 0, 0, number)
+        number = np.where(_whole(row, DRAWN_MASK_COLUMN, ids) == 0, 0, number)
     return mark_labels(labels, np.asarray(number, dtype=np.int64))
 
 
-def _as_long(row: Mapping[str, Any], name: str, ids: _Ids) -> _Ids:
-    values = np.asarray(row[name], dtype=np.int64)
-    if values.shape != ids.shape:
+def _whole(row: Mapping[str, Any], name: str, ids: _Ids | None) -> _Ids:
+    """A column of whole numbers, as many as there are tokens."""
+    values = np.asarray(row[name])
+    if values.size and values.dtype.kind not in "iub":
+        raise bad_argument(
+            name,
+            expected="whole numbers, one for each token of a row",
+            given=row[name],
+            hint="leave the column out of rows that have nothing to say in it",
+        )
+    if ids is not None and values.shape != ids.shape:
         raise bad_argument(
             name,
             expected=f"{ids.shape[-1]} values, one for each of the row's `input_ids`",
             given=f"{values.shape[-1] if values.ndim else 'a single one'}",
             hint="make both from the same text",
         )
-    return values
+    return values.astype(np.int64)
 
 
 def _like(ids: Any, labels: _Ids) -> Any:

@@ -132,7 +132,7 @@ def check_same_columns(
             name,
             expected=f"column {column!r} of the {first} rows' type {ours[column]}",
             given=theirs[column],
-            hint=f"{name}.cast({first}.features) gives both the same types",
+            hint=f"{name}.cast_column({column!r}, {first}.features[{column!r}]) changes it",
         )
 
 

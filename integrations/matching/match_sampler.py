@@ -28,7 +28,13 @@ from collapse_guard.integrations.matching.models import (
     try_loss,
 )
 from collapse_guard.integrations.matching.seen_marks import SeenMarks
-from collapse_guard.integrations.matching.trainers import check_collator, check_settings
+from collapse_guard.integrations.matching.trainers import (
+    check_collator,
+    check_evaluation,
+    check_settings,
+)
+from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.forward import device_of
 from collapse_guard.model.matched_loss import Marking, SamplerMatchedLoss
@@ -62,6 +68,7 @@ class SamplerMatch:
         """Put the model back as it was; calling this again does nothing."""
         while self._undo:
             self._undo.pop()()
+        self.loss.release()
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +97,11 @@ def match_sampler(
     TRL's `SFTTrainer` never makes all logits. Nor does this there: the terms of matched tokens are
     computed from slices of the last hidden state, and computed again in the backward pass.
 
-    A loss that is not matched cannot be taken of marked labels. Without this line plain
-    cross-entropy fails on them with an index error, and TRL's fused head *computes a wrong loss
-    without a word*.
+    A loss that is not matched cannot be taken of marked labels: without this line a `MixGuard`
+    refuses to be trained on, and so it does after `.remove()`. What a Trainer hands on besides the
+    loss, to `compute_metrics` or from `predict`, has marked labels too;
+    `collapse_guard.unmark_labels` takes them apart. So evaluate on rows of a source without a
+    decoding, human ones best of all.
 
     Args:
         target: A Hugging Face `Trainer`, TRL's `SFTTrainer` (after it was made), a transformers
@@ -115,7 +124,8 @@ def match_sampler(
     Raises:
         ArgumentError: At once, where the loss could not be matched: label smoothing,
             `compute_loss_func`, Liger's fused linear cross-entropy, a loss of another kind, an
-            encoder-decoder, a model that is matched already, a collator that makes labels anew.
+            encoder-decoder, a model that is matched already, a collator that makes labels anew, or
+            rows to evaluate on that another mixed stream has marked.
             In training, for a mark that no decoding belongs to.
 
     Example:
@@ -129,9 +139,7 @@ def match_sampler(
         >>> model(input_ids=tokens, labels=labels).loss.backward()
         >>> match.remove()
     """
-    searches = find_unknown(target, decodings, held_out, **search)
-    loss = SamplerMatchedLoss(decodings, scale_by_temperature=scale_by_temperature)
-    if not loss.decodings:
+    if _are_none(decodings):
         raise bad_argument(
             "decodings",
             expected="at least one decoding",
@@ -159,6 +167,10 @@ def match_sampler(
         check_head(model, logits, autocast)
     if isinstance(target, Trainer):
         check_collator(target)
+        check_evaluation(target, decodings)
+    # Last of all that may fail: it takes long, and tells the mixed stream what it found.
+    searches = find_unknown(target, decodings, held_out, **search)
+    loss = SamplerMatchedLoss(decodings, scale_by_temperature=scale_by_temperature)
     matched = MatchedCausalLoss(own, loss, SeenMarks())
     undo = [_in_place_of_own(model, matched)]
     if is_fused:
@@ -167,6 +179,15 @@ def match_sampler(
         hook = NoLaterHead(model, matched)
         undo.append(model.base_model.register_forward_pre_hook(hook).remove)
     return SamplerMatch(loss, undo, searches)
+
+
+def _are_none(decodings: Sequence[Decoding] | Marking) -> bool:
+    if isinstance(decodings, Sequence):
+        return not decodings
+    if isinstance(decodings, MixGuard | MixStream):
+        # Whose decodings may have to be found yet.
+        return decodings.marks is None
+    return not decodings.decodings
 
 
 def _in_place_of_own(model: PreTrainedModel, matched: MatchedCausalLoss) -> Callable[[], None]:

@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.marked_labels import are_marked
 from collapse_guard.random_states import random_states_kept
+from collapse_guard.rows.marks import Marks
+from collapse_guard.rows.row_source import can_be_read_by_number
 
 require("transformers", "huggingface")
 
@@ -63,7 +67,8 @@ def check_settings(trainer: Trainer) -> None:
 def check_collator(trainer: Trainer) -> None:
     """Refuse a Trainer whose collator loses the marks of a row that has some.
 
-    One row goes through the collator, with the random states kept. Streams are not looked into.
+    One row goes through the collator, with the random states kept. Of a stream it is the first row
+    of a source whose labels are marked; other streams are not looked into.
 
     Raises:
         ArgumentError: The marks are gone; names collators that keep them.
@@ -88,6 +93,9 @@ def check_collator(trainer: Trainer) -> None:
 
 def _marked_rows(rows: Any) -> Iterator[Mapping[str, Any]]:
     """Rows with marked labels, of those that are looked at."""
+    if isinstance(rows, MixStream):
+        yield from _marked_rows_of_stream(rows)
+        return
     if isinstance(rows, torch.utils.data.IterableDataset) or not hasattr(rows, "__len__"):
         return
     count = len(rows)
@@ -98,3 +106,33 @@ def _marked_rows(rows: Any) -> Iterator[Mapping[str, Any]]:
         labels = row.get("labels") if isinstance(row, Mapping) else None
         if labels is not None and are_marked(torch.as_tensor(labels)):
             yield row
+
+
+def _marked_rows_of_stream(stream: MixStream) -> Iterator[Mapping[str, Any]]:
+    for number, source in enumerate(stream.sources):
+        rows: Any = source.rows
+        if stream.marks is not None and source.decoding is not None:
+            first = rows[0] if can_be_read_by_number(rows) else next(iter(rows), None)
+            if first is not None:
+                yield stream.marks.mark([first], np.array([number]))[0]
+
+
+def check_evaluation(trainer: Trainer, decodings: Any) -> None:
+    """Refuse to evaluate on rows whose marks mean something else than those that are trained on.
+
+    Raises:
+        ArgumentError: They come from another mixed stream, whose decodings are not the same.
+    """
+    given = trainer.eval_dataset
+    for rows in given.values() if isinstance(given, dict) else [given]:
+        marks = getattr(rows, "marks", None)
+        if not isinstance(marks, Marks) or marks is getattr(decodings, "marks", None):
+            continue
+        raise bad_argument(
+            "trainer.eval_dataset",
+            expected="rows that are not marked, or are of the mixed stream that is trained on",
+            given="rows of a mixed stream of its own, whose marks would be read as those of the "
+            "training rows",
+            hint="leave `decoding` out of the sources that are evaluated on, human ones best of "
+            "all",
+        )

@@ -37,13 +37,13 @@ def search(model: torch.nn.Module | None = None, **settings: Any) -> DecodingSea
     model = learnt_chain() if model is None else model
     usual = {
         "rows": written_rows(learnt_chain(), Decoding(temperature=0.7), count=64),
-        "human": human_documents(40, seed=9),
+        "held_out": human_documents(40, seed=9),
         "optimizer": descent,
         "steps": 4,
         "batch_size": 8,
     }
     usual.update(settings)
-    return find_decoding(model, usual.pop("rows"), usual.pop("human"), **usual)
+    return find_decoding(model, usual.pop("rows"), usual.pop("held_out"), **usual)
 
 
 def human_rows(count: int, seed: int) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_a_temperature_is_found(drawn: Decoding | None, expected: float) -> None
     rows = human_rows(400, 5) if drawn is None else written_rows(learnt_chain(), drawn, count=400)
     found = search(
         rows=rows,
-        human=human_documents(200, seed=9),
+        held_out=human_documents(200, seed=9),
         candidates=TEMPERATURES,
         steps=24,
         batch_size=16,
@@ -159,7 +159,7 @@ def test_a_limit_of_time_leaves_candidates_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("collapse_guard.finder.find.perf_counter", lambda: now)
     model = learnt_chain()
     model.register_forward_hook(tick)
-    settings: dict[str, Any] = {"human": human_documents(8, seed=9), "steps": 8}
+    settings: dict[str, Any] = {"held_out": human_documents(8, seed=9), "steps": 8}
     whole = search(model, **settings)
     assert whole.notes == ()
     found = search(model, max_seconds=whole.seconds / 2, **settings)
@@ -181,11 +181,11 @@ def test_a_limit_of_time_leaves_candidates_out(monkeypatch: pytest.MonkeyPatch) 
         ({"max_seconds": 0}, ArgumentError, "`max_seconds`"),
         ({"candidates": []}, ArgumentError, "`candidates`"),
         ({"rows": [{"input_ids": [1]}]}, ArgumentError, "rows of at least 2 tokens"),
-        ({"human": [[1, 2, 3]]}, PanelError, "fewer than 2 different documents"),
+        ({"held_out": [[1, 2, 3]]}, PanelError, "fewer than 2 different documents"),
         ({"rows": [{"input_ids": [1, TYPES]}]}, TokenizerMismatchError, "`rows`"),
-        ({"human": [[1, TYPES], [2, 3]]}, TokenizerMismatchError, f"token id {TYPES}"),
-        ({"human": human_documents(4, seed=7)}, PanelError, "`human` and `rows` share text"),
-        ({"human": human_documents(3, seed=8)}, PanelError, "`human` and `judge` share text"),
+        ({"held_out": [[1, TYPES], [2, 3]]}, TokenizerMismatchError, f"token id {TYPES}"),
+        ({"held_out": human_documents(4, seed=7)}, PanelError, "`held_out` and `rows` share text"),
+        ({"held_out": human_documents(3, seed=8)}, PanelError, "`held_out` and `judge` share text"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_trained(
@@ -197,7 +197,7 @@ def test_what_cannot_work_is_refused_before_anything_is_trained(
     model = Named()
     with pytest.raises(error, match=message):
         search(model, rows=rows, judge=judge, **settings)
-    assert model.passes == 0 or "human" in settings
+    assert model.passes == 0 or "held_out" in settings
 
 
 class Named(Chain):

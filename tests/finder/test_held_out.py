@@ -109,7 +109,7 @@ def test_text_of_the_judge_is_refused_however_it_is_cut() -> None:
     check(others)
     pieces = [documents[0][16:80], documents[1][:40]]
     for shared in ([documents[0]], pieces, [np.concatenate([others[0], documents[0][:64]])]):
-        with pytest.raises(PanelError, match="`human` and `judge` share text"):
+        with pytest.raises(PanelError, match="`held_out` and `judge` share text"):
             check(others + shared)
     with pytest.raises(PanelError, match="`judge`"):
         check(judge)
@@ -118,5 +118,5 @@ def test_text_of_the_judge_is_refused_however_it_is_cut() -> None:
 def test_text_that_is_trained_on_is_refused() -> None:
     held = hold_out(human_documents(6, length=64), window=32, max_windows=None)
     refuse_trained(held, human_documents(6, length=64, seed=8))
-    with pytest.raises(PanelError, match="`human` and `rows` share text"):
+    with pytest.raises(PanelError, match="`held_out` and `rows` share text"):
         refuse_trained(held, [*human_documents(6, seed=8), held.documents()[3]])

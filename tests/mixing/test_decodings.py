@@ -66,7 +66,7 @@ def test_batches_say_what_each_token_was_drawn_with(
     make: Callable[[Any], Any], workers: int
 ) -> None:
     guard = guard_of(make)
-    assert guard.decodings == (COOL, NARROW)
+    assert SamplerMatchedLoss(guard).decodings == (COOL, NARROW)
     loader = DataLoader(guard, batch_size=8, collate_fn=MixCollator(), num_workers=workers)
     seen = 0
     for batch in loader:
@@ -105,8 +105,52 @@ def test_batches_are_refused_until_a_loss_knows_what_marks_mean(make: Callable[[
     with pytest.raises(ArgumentError, match=r"call match_sampler\(trainer, mix\)"):
         rows.__getitems__([0, 1])
     assert len(rows[0]["labels"]) == 3
-    SamplerMatchedLoss(guard)
+    # To look at them is not to take a loss by them.
+    assert guard.decodings == (COOL, NARROW)
+    with pytest.raises(ArgumentError):
+        rows.__getitems__([0, 1])
+    first, second = SamplerMatchedLoss(guard), SamplerMatchedLoss(guard)
     assert len(rows.__getitems__([0, 1])) == 2
+    first.release()
+    first.release()
+    assert len(rows.__getitems__([2, 3])) == 2
+    second.release()
+    with pytest.raises(ArgumentError):
+        rows.__getitems__([4, 5])
+
+
+def test_a_stream_that_no_loss_knows_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    stream = MixStream(**sources(), human_fraction=0.25, block_size=8)
+    next(iter(stream))
+    assert "no loss knows what the marks mean" in caplog.text
+    caplog.clear()
+    SamplerMatchedLoss(stream)
+    next(iter(stream))
+    assert not caplog.text
+
+
+def test_a_data_set_and_a_list_make_one_data_set() -> None:
+    """People's rows out of a tokenizer, and a list of answers with what was drawn of them."""
+    human = datasets.Dataset.from_list(
+        [{"input_ids": [1, n], "attention_mask": [1, 1]} for n in range(6)]
+    ).cast_column("input_ids", datasets.List(datasets.Value("int32")))
+    # The first row says nothing of what was drawn: all of it.
+    answers: list[Any] = [{"input_ids": [2, n]} for n in range(6)]
+    answers[1:] = [{**row, "drawn_mask": [0, 1]} for row in answers[1:]]
+    guard = MixGuard(
+        human,
+        Source(answers, "answers", "synthetic", decoding=COOL),
+        human_fraction=0.5,
+        block_size=2,
+    )
+    mixed = as_hf_dataset(guard)
+    assert list(mixed) == [guard[slot] for slot in range(len(guard))]
+    for row in mixed:
+        _, drawn_with = unmark_labels(torch.tensor(row["labels"]))
+        kind, number = row["input_ids"]
+        expected = [0, 0] if kind == 1 else [int(number == 0), 1]
+        assert drawn_with.tolist() == expected
+        assert row["attention_mask"] == [1, 1]
 
 
 def test_marks_of_a_data_set_of_narrow_numbers_have_room() -> None:
@@ -227,6 +271,10 @@ def test_other_columns_must_be_the_same_still() -> None:
             human_fraction=0.5,
             block_size=2,
         )
+
+
+def test_a_check_does_not_complain_of_what_the_mix_takes_out() -> None:
+    assert "differs" not in str(guard_of().check(near=None))
 
 
 def test_a_mask_that_nothing_reads_is_a_column_like_others() -> None:

@@ -1,5 +1,6 @@
 """Labels that are marked as rows are read, whatever the rows are made of."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from collapse_guard.errors import ArgumentError
 from collapse_guard.model.decoding import VLLM_ORDER, Decoding
 from collapse_guard.model.marked_labels import mark_labels, unmark_labels
 from collapse_guard.rows.batch_reader import BatchReader
-from collapse_guard.rows.marks import TAKEN_OUT, Marks, with_decodings
+from collapse_guard.rows.marks import LOSS_MASKS, TAKEN_OUT, Marks, with_decodings
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.source import Source
 
@@ -93,13 +94,36 @@ def test_labels_that_are_there_stay_and_what_is_ignored_stays_so(
     assert parts(row) == ([-100, -100, 3, 7], [0, 0, 1, 1])
 
 
-@pytest.mark.parametrize("mask", ["attention_mask", "completion_mask", "assistant_masks"])
 @EACH_CONTAINER
-def test_labels_are_made_as_collators_make_them(make: Callable[[Any], Any], mask: str) -> None:
-    rows = [{"input_ids": [5, 9, 3, 0], mask: [0, 1, 1, 0]}]
+def test_labels_are_made_as_collators_make_them(make: Callable[[Any], Any]) -> None:
+    rows = [{"input_ids": [5, 9, 3, 0], "attention_mask": [0, 1, 1, 0]}]
     (row,) = read([source_of(make(rows), COOL)], [0], [0])
     assert parts(row) == ([-100, 9, 3, -100], [0, 1, 1, 0])
-    assert set(row) == {"input_ids", mask, "labels"}
+    assert set(row) == {"input_ids", "attention_mask", "labels"}
+
+
+@pytest.mark.parametrize("mask", LOSS_MASKS)
+@EACH_CONTAINER
+def test_a_mask_that_a_trainer_may_heed_or_not_asks_for_labels(
+    make: Callable[[Any], Any], mask: str
+) -> None:
+    rows = [{"input_ids": [5, 9], mask: [0, 1]}]
+    with pytest.raises(ArgumentError, match=f"`labels` expected labels in rows with a `{mask}`"):
+        read([source_of(make(rows), COOL)], [0], [0])
+    with_labels = [{**rows[0], "labels": [-100, 9]}]
+    (row,) = read([source_of(make(with_labels), COOL)], [0], [0])
+    assert parts(row) == ([-100, 9], [0, 1])
+
+
+@EACH_CONTAINER
+def test_rows_without_an_attention_mask_get_one_where_others_have_one(
+    make: Callable[[Any], Any],
+) -> None:
+    marks = Marks([source_of([], COOL)], fills_mask=True)
+    rows = [make([{"input_ids": [5, 9]}])[0], make([{"input_ids": [5], "attention_mask": [0]}])[0]]
+    filled, kept = marks.mark(rows, np.zeros(2, dtype=np.int64))
+    assert [list(map(int, row["attention_mask"])) for row in (filled, kept)] == [[1, 1], [0]]
+    assert type(filled["attention_mask"]) is type(filled["input_ids"])
 
 
 @EACH_CONTAINER
@@ -163,10 +187,36 @@ def test_a_stream_must_list_what_its_columns_may_say() -> None:
         with_decodings(source_of([], "columns"), iter([]))
 
 
-def test_columns_without_a_temperature_are_refused() -> None:
-    source = source_of([{"input_ids": [1], "top_p": 0.9}], "columns")
-    with pytest.raises(ArgumentError, match="`temperature`"):
+@pytest.mark.parametrize("decoding", ["columns", [COOL], [COOL, NARROW]])
+def test_columns_without_a_temperature_are_refused(decoding: Any) -> None:
+    """Which of several it is must be said, or all rows would have the plain loss unawares."""
+    source = source_of([{"input_ids": [1], "top_p": 0.9}], decoding)
+    with pytest.raises(ArgumentError, match="a column `temperature`"):
         with_decodings(source, RowSource("model", source.rows))
+
+
+def test_a_row_of_a_stream_without_a_temperature_is_refused() -> None:
+    marks = Marks([source_of([], [COOL, NARROW])])
+    with pytest.raises(ArgumentError, match="a column `temperature`"):
+        marks.mark([{"input_ids": [1, 2]}], np.array([0]))
+
+
+def test_columns_that_say_nothing_in_any_row_are_refused() -> None:
+    source = source_of([{"input_ids": [1], "temperature": None}], "columns")
+    with pytest.raises(ArgumentError, match="a temperature in some row of 'model'"):
+        with_decodings(source, RowSource("model", source.rows))
+
+
+@pytest.mark.parametrize("mask", [[0.0, 0.9], [0.0, math.nan]])
+def test_masks_of_other_numbers_are_refused(mask: list[float]) -> None:
+    rows = [{"input_ids": [1, 2], "drawn_mask": mask}]
+    with pytest.raises(ArgumentError, match="`drawn_mask` expected whole numbers"):
+        Marks([source_of(rows, COOL)]).mark(rows, np.array([0]))
+
+
+def test_columns_of_none_are_as_if_they_were_not_there() -> None:
+    rows = [{"input_ids": [1, 2], "labels": None, "drawn_mask": None}]
+    assert parts(Marks([source_of(rows, COOL)]).mark(rows, np.array([0]))[0]) == ([1, 2], [1, 1])
 
 
 def test_a_mask_of_another_length_is_refused() -> None:

@@ -10,7 +10,7 @@ from collapse_guard.mixing.floor import Era, Stages, floor_segments, human_stage
 from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
-from collapse_guard.mixing.sources import sources_with_slots, taken_out
+from collapse_guard.mixing.sources import may_differ, sources_with_slots
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
@@ -170,7 +170,7 @@ def _check_columns(sources: Sequence[Source], rows: Sequence[RowSource | Iterabl
     names = [source.name for source in sources]
     check_same_columns(
         [each for each in zip(names, columns, strict=True) if each[1] is not None],
-        but_for=taken_out(sources),
+        but_for=may_differ(sources),
     )
 
 

@@ -112,3 +112,16 @@ def test_rows_that_can_only_be_gone_through_are_refused() -> None:
 
 def test_decodings_that_are_listed_have_nothing_to_find() -> None:
     assert find_unknown(None, [Decoding(temperature=0.5)], None) == {}
+
+
+def test_nothing_is_searched_where_the_loss_could_not_be_matched(tmp_path: Path) -> None:
+    """The search takes long, and tells the mix what it found: it comes after all that may fail."""
+    model = tiny_gpt2()
+    mix = mix_of(model)
+    trainer = trainer_of(model, mix, tmp_path)
+    trainer.data_collator = lambda rows: {
+        "input_ids": torch.tensor([row["input_ids"] for row in rows])
+    }
+    with pytest.raises(ArgumentError, match="a collator that keeps the `labels`"):
+        match_sampler(trainer, mix, held_out=random_ids(8, 2).tolist(), steps=2)
+    assert mix.sources[-1].decoding == "find"

@@ -402,8 +402,18 @@ def test_nothing_to_match_is_refused() -> None:
 def test_decodings_may_come_from_what_marks_labels() -> None:
     class Mix:
         decodings = (COLD,)
+        losses = 0
 
-    assert match_sampler(tiny_llama(), Mix()).loss.decodings == (COLD,)
+        def count_losses(self, change: int) -> None:
+            self.losses += change
+
+    mix = Mix()
+    match = match_sampler(tiny_llama(), mix)
+    assert match.loss.decodings == (COLD,)
+    assert mix.losses == 1
+    match.remove()
+    match.remove()
+    assert mix.losses == 0
 
 
 def test_a_mark_without_a_decoding_is_refused_in_training() -> None:

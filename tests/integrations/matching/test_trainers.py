@@ -10,8 +10,12 @@ import pytest
 import torch
 from transformers import DataCollatorForLanguageModeling, Trainer, default_data_collator
 
-from collapse_guard import ArgumentError, MixCollator
-from collapse_guard.integrations.matching.trainers import check_collator, check_settings
+from collapse_guard import ArgumentError, Decoding, MixCollator, MixStream, Source
+from collapse_guard.integrations.matching.trainers import (
+    check_collator,
+    check_evaluation,
+    check_settings,
+)
 from collapse_guard.random_states import random_states
 from tests.integrations.matching.runs import make_trainer, ragged_rows, tiny_tokenizer
 from tests.tiny import tiny_llama
@@ -139,3 +143,35 @@ class Stream(torch.utils.data.IterableDataset):
 )
 def test_what_shows_no_marked_row_is_left_to_the_training(tmp_path: Path, rows: Any) -> None:
     checked(lambda rows: SimpleNamespace(), rows, folder=tmp_path)
+
+
+def marked_stream() -> MixStream:
+    human = [{"input_ids": [1, n, 3]} for n in range(8)]
+    written = Source(
+        [{"input_ids": [2, n, 3]} for n in range(8)],
+        "written",
+        "synthetic",
+        decoding=Decoding(temperature=0.8),
+    )
+    return MixStream(human, written, human_fraction=0.5, block_size=2)
+
+
+def test_a_stream_s_collator_is_asked_too(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    arguments = {"folder": tmp_path, "max_steps": 1}
+    forgetful = DataCollatorForLanguageModeling(tokenizer, mlm=False)
+    with pytest.raises(ArgumentError, match=r"trainer\.data_collator"):
+        checked(forgetful, marked_stream(), **arguments)
+    checked(MixCollator(), marked_stream(), **arguments)
+
+
+def test_rows_to_evaluate_on_that_another_mix_has_marked_are_refused(tmp_path: Path) -> None:
+    """Their marks would be read as those of the training rows: a wrong loss without a word."""
+    other, mix, another = trainer(tmp_path), marked_stream(), marked_stream()
+    for fine in (None, ROWS, mix, {"human": ROWS}):
+        other.eval_dataset = fine
+        check_evaluation(other, mix)
+    for wrong in (another, {"human": ROWS, "mixed": another}):
+        other.eval_dataset = wrong
+        with pytest.raises(ArgumentError, match=r"trainer\.eval_dataset"):
+            check_evaluation(other, mix)
