@@ -5,12 +5,10 @@ token's law: *sampling distribution replay*, or *keep sampling mask* (DeepSeek-V
 2512.02556, section 3.1; vLLM's `return_sampling_mask`, SGLang's likewise). With that, the law needs
 no cut to be found again.
 
-It is not needed: with the drawn token kept, the cut found anew from the student's own logits was no
-worse in any measurement (perplexity 108.7 against 109.4 after five generations of top-p 0.9, and
-107.4 against 108.4 of top-k 50), since a recorded set lets the logits outside of it drift. It costs
-no storage, and no slower generator. So trainers' adapters find it anew, by `sampled_logprob`; take
-this for rows whose cuts were recorded and whose decoding is not known, or to agree with a trainer
-that replays them.
+Most do not need it: with the drawn token kept, a cut that is found anew from the student's own
+logits serves (the recursive example keeps its tail so), and costs no storage and no slower
+generator. So trainers' adapters find it anew, by `sampled_logprob`; take this for rows whose cuts
+were recorded and whose decoding is not known, or to agree with a trainer that replays them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
