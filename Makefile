@@ -47,7 +47,7 @@ $(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
 	@touch $@
 
 demo: $(INSTALLED) ## See a model collapse, and be kept from it, on real text and offline
-	@echo "==> Pre-training a small model and fine-tuning it on its own text: 3 to 5 minutes on two cores."
+	@echo "==> Pre-training a small model and fine-tuning it on its own text: about 5 minutes on two cores."
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset laptop --output-dir $(DEMO_DIR)
 
 # Never made anew: `new_folder` gives it its name when it is complete.
