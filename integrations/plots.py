@@ -25,6 +25,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 _Z = 1.96
 _PANEL_INCHES = (3.4, 2.5)
+_NAMES_ACROSS = {1: 1, 2: 2, 3: 4}
 _INK, _FAINT = "#333333", "#DDDDDD"
 _STYLE: dict[str, Any] = {
     "font.size": 9.0,
@@ -106,7 +107,9 @@ def plot_readings(
             axes.set_title((titles or {}).get(name, name))
             axes.set_xlabel(step)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(runs), frameon=False)
+        # More names side by side than this run out of a figure of so many panels.
+        across = min(len(runs), _NAMES_ACROSS[min(columns, len(wanted), 3)])
+        figure.legend(handles, labels, loc="outside upper left", ncols=across, frameon=False)
     return figure
 
 
