@@ -5,6 +5,7 @@ REAL_DIR ?= runs/demo-real
 WIKITEXT ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
+GPU_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -23,7 +24,7 @@ MODEL_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/collapse_guard/smollm2
 MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real test lint bench wheel-env quick-starts clean
+.PHONY: help demo demo-real test lint bench gpu-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +80,13 @@ lint: $(INSTALLED) ## Check style, types and the direction of imports
 bench: $(INSTALLED) ## Measure what the package costs on this machine
 	@echo "==> Measuring."
 	@$(BIN)/python -m pytest -m benchmark --capture=no tests/benchmarks $(PYTEST_ARGS)
+
+# Without an environment the machine's own Python does, since one with a GPU often has no network.
+GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
+
+gpu-check: ## Check what only a GPU can show, in 8 minutes; GPU_CHECK_ARGS=--small tries it on any machine
+	@echo "==> Checking what only a GPU can show: at most 8 minutes on one of 80 GB, where there is one."
+	@$(GPU_PYTHON) -m tests.gpu_check $(GPU_CHECK_ARGS)
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

@@ -1,50 +1,17 @@
 """Cuts against the warpers of transformers, bit by bit, ties and all orders included."""
 
 from collections.abc import Iterator
-from itertools import permutations
 from unittest.mock import patch
 
 import pytest
 import torch
 from hypothesis import given, strategies as st
-from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import TopPLogitsWarper
 
 from collapse_guard.model import cuts
 from collapse_guard.model.cuts import cut, is_kept
 from collapse_guard.model.decoding import TRANSFORMERS_ORDER, VLLM_ORDER, Decoding
-
-ORDERS = list(permutations(TRANSFORMERS_ORDER))
-
-WARPERS = {"top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper, "min_p": MinPLogitsWarper}
-
-UNSTABLE_SORT = torch.sort
-
-
-def stable_sort(rows: torch.Tensor, descending: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    return UNSTABLE_SORT(rows, stable=True, descending=descending)
-
-
-def by_warpers(scaled: torch.Tensor, decoding: Decoding) -> torch.Tensor:
-    """Which types are left after the warpers of transformers, one after the other."""
-    scores = scaled
-    # Torch's sort is stable on GPUs at the size of vocabularies, but not on every CPU.
-    with patch("torch.sort", stable_sort):
-        for name in decoding.order:
-            value = getattr(decoding, name)
-            if value is not None:
-                scores = WARPERS[name](value)(None, scores)
-    return ~scores.isneginf()
-
-
-def ours(scaled: torch.Tensor, decoding: Decoding) -> torch.Tensor:
-    kept = cut(scaled, decoding)
-    return is_kept(scaled, kept.lowest, kept.ties)
-
-
-def logits(seed: int, rows: int, vocabulary: int, *, grain: float, spread: float) -> torch.Tensor:
-    """Normal logits; `grain` above 0 rounds them to its multiples, so that many tie."""
-    drawn = spread * torch.randn(rows, vocabulary, generator=torch.Generator().manual_seed(seed))
-    return (drawn / grain).round() * grain if grain else drawn
+from tests.model.warpers import ORDERS, by_warpers, logits, ours
 
 
 @pytest.fixture(params=["as set", "a few columns"], autouse=True)
