@@ -63,7 +63,7 @@ $(MODEL): | $(INSTALLED)
 demo-real: ## The same with a pretrained model: make demo-real WIKITEXT=path/to/wiki.valid.tokens
 	@test -f "$(WIKITEXT)" || { echo "WIKITEXT=\"$(WIKITEXT)\" is no file; name one of WikiText-2: make demo-real WIKITEXT=path/to/wiki.valid.tokens"; exit 1; }
 	@$(MAKE) --no-print-directory --silent $(INSTALLED) $(MODEL)
-	@echo "==> Fine-tuning SmolLM2-135M on its own text: about 15 minutes on two cores."
+	@echo "==> Fine-tuning SmolLM2-135M on its own text: half an hour on two cores, and it goes on where it was stopped."
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset smollm2-wikitext2 --model $(MODEL) --dataset "$(WIKITEXT)" --output-dir $(REAL_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
