@@ -27,7 +27,7 @@ def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
 
     Returns:
         Python floats, which every tracker and checkpoint takes, by the keys above without the name.
-        What is not a number is left out.
+        What is not a number is left out: a value that a look could not compute is missing.
     """
     values: dict[str, float] = dict(reading)
     for kind in monitor.readings:

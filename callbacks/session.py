@@ -1,7 +1,6 @@
 """What watching a run comes to, in every framework and in none: look, log, tell, act, resume."""
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -14,7 +13,8 @@ from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.arguments import whole_number
 from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
 from collapse_guard.callbacks.arguments import check_monitor, check_name
-from collapse_guard.callbacks.records import record_keys, record_of
+from collapse_guard.callbacks.starts import Starts
+from collapse_guard.callbacks.values import LoggedValues
 from collapse_guard.distributed import is_first_process
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import FailureGuard, OnError
@@ -43,9 +43,17 @@ class WatchSession:
     process makes them, and all take the same decisions.
 
     The monitor looks at the whole panel at the start, at the end and when `look` is called, and in
-    between at as much as its pace allows. A look at the whole panel, and one that raises an alert,
-    is logged when it is taken; of smaller ones the latest, every `log_every_n_steps` steps. What is
-    logged, under which keys, says `collapse_guard.callbacks.records`.
+    between at as much as its pace allows. What is logged is logged when the look is taken, at its
+    own step, so that a tracker's steps never go back: each look at the whole panel, each that
+    raises an alert, and of smaller ones the first in every `log_every_n_steps` steps. What is
+    logged, under which keys, says `collapse_guard.callbacks.records`. What a look could not compute
+    is missing there, and everywhere, and never NaN.
+
+    Each call of `start` begins a run with a start, alerts, pace and history of its own, also where
+    it goes on training the model of the run before, which is told in the log. Two things are kept
+    from before: the state of a run that is resumed (`load_state_dict`), and a start that the user
+    gave the monitor (`baseline=`, or `CollapseMonitor.start` called by hand), with which every run
+    is compared.
 
     What fails in here is reported to the logger `collapse_guard`, once for each kind of failure,
     and training goes on, exactly as without the session: same weights, random states and data.
@@ -61,7 +69,7 @@ class WatchSession:
     | a function | called with the alert on every process; may return one of the words above |
 
     Args:
-        monitor: The monitor to ask. One that has been started keeps its start (a chain of runs is
+        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
             measured against its first model this way); any other starts when the session does.
         on_alert: What an alert makes the run do: see above.
         sink: Called with each alert, on the first process.
@@ -70,17 +78,17 @@ class WatchSession:
         name: The part of the logged keys that tells two sessions apart.
         log: Called with a record and its step, on every process, such as `accelerator.log`.
         save: Called with the step at which an alert asks for a checkpoint, on every process.
-        log_every_n_steps: How often small looks are logged: 1 for each of them, None for when
-            `flush` is called.
+        log_every_n_steps: How often small looks are logged: 1 for each of them, None for one after
+            each call of `log_next`.
         prefix: What logged keys begin with, before the name.
         stop: Called when an alert stops the run, on every process.
-        on_change: Called whenever `latest` and `state_dict` tell of another look, or of another
-            record that is logged.
+        on_change: Called whenever `values` or `state_dict` have changed.
 
     Attributes:
         monitor: As given.
         name: As given.
         log_every_n_steps: As given; may be set between two steps.
+        values: What the run's looks have read, by logged key, and what they could not.
         should_stop: Whether an alert has asked that training stop.
 
     Raises:
@@ -126,19 +134,18 @@ class WatchSession:
             raise _no_save()
         self._sink = sink
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
-        self._prefix = f"{prefix}{name}/"
+        self._starts = Starts(monitor)
+        self.values = LoggedValues(monitor, f"{prefix}{name}/")
         self._log, self._save, self._stop, self._on_change = log, save, stop, on_change
-        self._latest: dict[str, float] = {}
-        self._unlogged: tuple[int, dict[str, float]] | None = None
-        self._full: dict[str, float] = {}
-        self._step, self._full_step = 0, -1
+        self._logs_next = True
+        self._step = 0
         self._has_begun, self._is_resumed = False, False
         self._stop_reading: Callable[[], None] | None = None
 
     @property
     def latest(self) -> Mapping[str, float]:
-        """The latest value of each logged key, NaN where there is none; empty before `start`."""
-        return self._latest
+        """The last value that could be had of each logged key; a key without one is absent."""
+        return self.values.latest
 
     def start(
         self, model: torch.nn.Module, step: int = 0, *, optimizer: object | None = None
@@ -151,26 +158,40 @@ class WatchSession:
             optimizer: Where it is a schedule-free one, the averaged weights are looked at, which
                 are what it trains; no other makes a difference.
         """
-        self._has_begun, self.should_stop = True, False
-        self._step, self._full_step, self._full = step, -1, {}
+        is_another = self._has_begun and self._step > 0
+        had_begun, self._has_begun = self._has_begun, True
+        self._step, self.should_stop = step, False
+        self.values.forget_full()
         if self._is_resumed:
             self._is_resumed = False
             self._tell_change()
             return
-        # A value that a framework looks for and does not find may end the run; one that is not a
-        # number is missing for a reason that was reported.
-        self._latest, self._unlogged = self._nothing(), None
-        if self.monitor.started:
+        self.values.clear()
+        self._logs_next = True
+        given = self._starts.given
+        if is_another:
+            self._failures.forget()
+            logger.warning(
+                "another run begins at step %d and resumes none: it is compared with %s, and its "
+                "alerts, pace and history are its own.",
+                step,
+                "the model as it is now" if given is None else "the start that was given",
+            )
+        if given is not None:
+            if had_begun or len(self.monitor.history) > 1:
+                with self.contained("beginning a run"):
+                    self.monitor.begin(given)
             self.monitor.pause()
             self._ask(self.monitor.look, model, step, optimizer)
             return
-        if step:
+        if step and not is_another:
             logger.warning(
                 "the checkpoint holds no usable state of this monitor: the readings compare with "
                 "the model at step %d, where it joined.",
                 step,
             )
         self._ask(self.monitor.start, model, step, optimizer)
+        self._starts.took()
 
     def step(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
         """Look at what the pace allows after an optimizer step; a step told twice is one.
@@ -187,10 +208,10 @@ class WatchSession:
         # A start that failed was told. One that was never asked for is yet to be missed.
         if step != before and (self.monitor.started or not self._has_begun):
             self._step = step
-            self._ask(self.monitor.observe, model, step, optimizer)
             every = self.log_every_n_steps
             if every and step // every > before // every:
-                self.flush()
+                self.log_next()
+            self._ask(self.monitor.observe, model, step, optimizer)
         return self.should_stop
 
     def look(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
@@ -204,7 +225,7 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        if self.monitor.started and self._full_step != step:
+        if self.monitor.started and not self.values.has_full(step):
             self._ask(self.monitor.look, model, step, optimizer)
         return self.should_stop
 
@@ -220,7 +241,7 @@ class WatchSession:
             optimizer: As in `start`.
         """
         if model is None:
-            self._full_step = -1
+            self.values.forget_full()
         else:
             self.look(model, step, optimizer=optimizer)
         self.monitor.pause()
@@ -245,19 +266,18 @@ class WatchSession:
             with self.contained("reading human rows off the training"):
                 self._stop_reading = watch(self.monitor.prequential)
 
-    def flush(self) -> None:
-        """Log the latest small look, where it has not been logged yet."""
-        if self._unlogged is not None:
-            with self.contained("logging a reading"):
-                self._log_unlogged()
+    def log_next(self) -> None:
+        """Have the next small look logged, when it is taken."""
+        if not self._logs_next:
+            self._logs_next = True
             self._tell_change()
 
     def metrics(self, step: int) -> dict[str, float]:
         """What the look at the whole panel read at this step, by logged key.
 
-        Every key is there: a value that could not be had is NaN, which is never the best one.
+        A value that could not be had is missing.
         """
-        return self._nothing() | (self._full if self._full_step == step else {})
+        return self.values.full(step)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types; empty before there is a start."""
@@ -265,8 +285,8 @@ class WatchSession:
             return {}
         return {
             "monitor": self.monitor.state_dict(),
-            "latest": dict(self._latest),
-            "unlogged": None if self._unlogged is None else list(self._unlogged),
+            "latest": dict(self.latest),
+            "logs_next": self._logs_next,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -274,9 +294,12 @@ class WatchSession:
         if not state:
             return
         with self.contained("resuming the monitor"):
+            # Asked for now: another start takes its place.
+            _ = self._starts.given
             self.monitor.load_state_dict(state["monitor"])
-            self._latest, unlogged = dict(state["latest"]), state["unlogged"]
-            self._unlogged = None if unlogged is None else (unlogged[0], unlogged[1])
+            self._starts.took()
+            self.values.load(state["latest"])
+            self._logs_next = bool(state.get("logs_next", True))
             self._is_resumed = True
 
     def contained(self, task: str) -> AbstractContextManager[None]:
@@ -302,6 +325,8 @@ class WatchSession:
             look = ask(model, step)
             if not look:
                 return
+        if look is None:
+            self.values.lose()
         alerts: tuple[Alert, ...] = ()
         if look is not None:
             alerts = look.alerts
@@ -316,21 +341,12 @@ class WatchSession:
         self._act(alerts, step)
 
     def _take_in(self, look: Look) -> None:
-        values = record_of(look, self.monitor)
-        record = {f"{self._prefix}{name}": value for name, value in values.items()}
-        if look.is_full:
-            self._full, self._full_step = record, look.step
-        self._latest = {**self._latest, **record}
-        self._unlogged = look.step, record
-        if look.is_full or look.alerts:
-            self._log_unlogged()
-
-    def _log_unlogged(self) -> None:
-        # Taken before it is passed on: what logs it may flush in turn.
-        unlogged, self._unlogged = self._unlogged, None
-        if unlogged is not None and self._log is not None:
-            step, record = unlogged
-            self._log(dict(record), step)
+        record = self.values.take_in(look)
+        is_logged = look.is_full or bool(look.alerts) or self._logs_next
+        if is_logged and not look.is_full:
+            self._logs_next = False
+        if is_logged and self._log is not None:
+            self._log(record, look.step)
 
     def _tell_change(self) -> None:
         if self._on_change is not None:
@@ -352,10 +368,6 @@ class WatchSession:
             if self._stop is not None:
                 with self.contained("stopping on an alert"):
                     self._stop()
-
-    def _nothing(self) -> dict[str, float]:
-        keys = (f"{self._prefix}{name}" for name in record_keys(self.monitor))
-        return dict.fromkeys(keys, math.nan)
 
 
 def _no_save() -> Exception:

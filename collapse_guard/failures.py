@@ -31,6 +31,10 @@ class FailureGuard:
         self.on_error = on_error
         self._told: set[tuple[str, type[Exception]]] = set()
 
+    def forget(self) -> None:
+        """Tell of each kind of failure anew: another run begins."""
+        self._told.clear()
+
     @contextmanager
     def contained(self, task: str) -> Iterator[None]:
         """Run a block so that an error in it ends the block, not the training.

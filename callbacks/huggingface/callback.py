@@ -1,10 +1,16 @@
 """The Hugging Face Trainer's callback: a translation between the Trainer and a session."""
 
+import logging
 from functools import partial
 from typing import Any
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.callbacks.actions import OnAlert
+from collapse_guard.callbacks.huggingface.evaluation import (
+    MissingMetric,
+    best_model_key,
+    sums_all_metrics,
+)
 from collapse_guard.callbacks.huggingface.failures import TrainerFailures
 from collapse_guard.callbacks.huggingface.passes import watch_passes
 from collapse_guard.callbacks.huggingface.records import (
@@ -14,6 +20,7 @@ from collapse_guard.callbacks.huggingface.records import (
 )
 from collapse_guard.callbacks.huggingface.saving import SaveOnce
 from collapse_guard.callbacks.huggingface.state import CheckpointedState
+from collapse_guard.callbacks.huggingface.trainers import JoinedTrainers
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.extras import require
 from collapse_guard.failures import OnError
@@ -30,6 +37,8 @@ from transformers import (  # noqa: E402
     TrainingArguments as Args,
 )
 
+logger = logging.getLogger("collapse_guard")
+
 
 class CollapseGuardCallback(TrainerCallback):
     """Watches a model while a `Trainer`, or one of TRL's, trains it: readings, alerts, actions.
@@ -37,20 +46,31 @@ class CollapseGuardCallback(TrainerCallback):
     The monitor is asked after every optimizer step, and looks at as much as its pace allows; at the
     start, at each evaluation and after the last step it looks at the whole panel. Looks become
     records of their own in `state.log_history`, and in every tracker that the run reports to; the
-    run's own records stay as they are without the callback. A look at the whole panel is logged
-    when it is taken, the latest of the small ones when the run itself logs (`logging_steps`), and
-    any that raises an alert at once. The logged keys are those of
-    `collapse_guard.callbacks.records` with `eval_` before them, as in
+    run's own records stay as they are without the callback. What is logged is logged when the look
+    is taken, at its own step: each look at the whole panel, each that raises an alert, and of small
+    ones the first after each time that the run itself logs its loss (`logging_steps`). The logged
+    keys are those of `collapse_guard.callbacks.records` with `eval_` before them, as in
     `eval_collapse/tail_retention`.
 
     The same values, of the whole panel, are put into the metrics of each evaluation, so that
     `metric_for_best_model="eval_collapse/tail_retention"` and an `EarlyStoppingCallback` can use
-    them. There a value that could not be had is NaN, which never is the best one.
+    them. A value that could not be had is missing there: the stopper lets it pass, and the best
+    model is another. A callback that is not attached must put in NaN, for the Trainer would miss
+    the metric: a stopper that is listed after it counts that as no improvement. A search of
+    hyperparameters that is told no objective, and takes the sum of all metrics, gets none of ours
+    but `metric_for_best_model`; a callback that is not attached takes every search for such a one.
 
     Training goes on exactly as without the callback: same weights, random states and data. What
     fails inside it is reported to the logger `collapse_guard`, once for each kind of failure, and
-    training goes on. A resumed run goes on with the start, pace and alarms of the run that it
-    resumes. With a schedule-free optimizer the averaged weights are looked at. A trainer whose
+    training goes on.
+
+    Each call of `train` is a run with a start, alerts, pace and history of its own, also with the
+    same callback: a trial of `hyperparameter_search`, another model or trainer, or more training of
+    the same model, which is then compared with itself as it was when that call began. The log says
+    so. To compare with the first model throughout, give `CollapseMonitor(baseline=)`. A resumed run
+    (`resume_from_checkpoint`) goes on with the start, pace and alerts of the run that it resumes.
+
+    With a schedule-free optimizer the averaged weights are looked at. A trainer whose
     `train_dataset` is a `MixGuard` is held to its order before the first batch, and the monitor's
     prequential reader, where it has one, reads along.
 
@@ -68,7 +88,7 @@ class CollapseGuardCallback(TrainerCallback):
     checkpoint may push this one out where `save_total_limit` is set.
 
     Args:
-        monitor: The monitor to ask. One that has been started keeps its start (a chain of runs is
+        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
             measured against its first model this way); any other starts when training does.
         on_alert: What an alert makes the run do: see above.
         sink: Called with each alert, on the main process.
@@ -118,9 +138,12 @@ class CollapseGuardCallback(TrainerCallback):
         self.monitor, self.name = monitor, name
         self._state = CheckpointedState(name)
         self._saving = SaveOnce()
+        self._missing = MissingMetric(f"eval_{name}/")
+        self._joined = JoinedTrainers()
         self._trainer: Trainer | None = None
         self._event: TrainerEvent
-        self._has_begun, self._is_training = False, False
+        self._run: State | None = None
+        self._is_training, self._told = False, set[str]()
 
     def attach(self, trainer: Trainer) -> "CollapseGuardCallback":
         """Join a trainer, first among its callbacks, and find its trackers.
@@ -147,7 +170,8 @@ class CollapseGuardCallback(TrainerCallback):
                 raise self._state.name_is_taken()
         # First, so that an EarlyStoppingCallback finds our metrics wherever it stands.
         callbacks.insert(0, self)
-        self._trainer = trainer
+        self._missing.stand_last(trainer)
+        self._joined.join(trainer)
         return self
 
     def on_train_begin(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
@@ -161,9 +185,12 @@ class CollapseGuardCallback(TrainerCallback):
         self._state.refuse_another(state)
         if self._trainer is None:
             tell_of_missed_trackers(event)
-        elif isinstance(self._trainer.train_dataset, MixGuard):
-            self._trainer.train_dataset.check_loader(kwargs["train_dataloader"])
-        self._has_begun, self._is_training = True, True
+        else:
+            # Callbacks may have been added since.
+            self._missing.stand_last(self._trainer)
+            if isinstance(self._trainer.train_dataset, MixGuard):
+                self._trainer.train_dataset.check_loader(kwargs["train_dataloader"])
+        self._run, self._is_training = state, True
         self._saving.forget()
         if state.global_step:
             self.session.load_state_dict(self._state.of(state))
@@ -180,21 +207,22 @@ class CollapseGuardCallback(TrainerCallback):
         self._state.keep_timing(state, self.monitor)
 
     def on_log(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
-        """Log the latest small look with what the run logs."""
-        self._at(args, state, control, kwargs)
-        self.session.flush()
+        """Log the next small look too, when the run has logged its loss."""
+        if "loss" in (kwargs.get("logs") or {}):
+            self._at(args, state, control, kwargs)
+            self.session.log_next()
 
     def on_evaluate(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Put the readings into the metrics, from which the best model is chosen."""
         event = self._at(args, state, control, kwargs)
-        # One that could not start must not make a start of a model that is trained already; an
-        # evaluation before the training sees the model that the run starts from.
-        is_later = self._has_begun or self.monitor.started
-        look = self.session.look if is_later else self.session.start
+        # One that could not start must not make a start of a model that is trained already. Another
+        # state is another run's, or none's: its model is not compared with that of this one.
+        look = self.session.look if state is self._run else self.session.start
+        self._run = state
         look(event.model, event.step, optimizer=event.optimizer)
         self._saving.insist(event)
         if kwargs.get("metrics") is not None:
-            kwargs["metrics"].update(self.session.metrics(event.step))
+            self._offer(kwargs["metrics"], event)
 
     def on_prediction_step(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Take note that the time until the next step is no training."""
@@ -220,8 +248,32 @@ class CollapseGuardCallback(TrainerCallback):
 
     def _at(self, args: Args, state: State, control: Control, others: Any) -> TrainerEvent:
         self._event = TrainerEvent(args, state, control, others)
+        self._trainer = self._joined.of(state)
         self._failures.finds_batch_size = args.auto_find_batch_size
         return self._event
+
+    def _offer(self, metrics: dict[str, float], event: TrainerEvent) -> None:
+        readings = self.session.metrics(event.step)
+        if sums_all_metrics(self._trainer, event.state):
+            self._tell("readings are no part of this search's objective: give compute_objective=.")
+            best = best_model_key(event.args)
+            readings = {key: value for key, value in readings.items() if key == best}
+        metrics.update(readings)
+        if (
+            self._trainer is None
+            and self._is_training
+            and self._missing.is_due(event.args, metrics)
+        ):
+            self._tell(
+                "a look could not give the metric of the best model, and an early stopping counts "
+                "that as no improvement: attach(trainer) keeps it from that."
+            )
+            self._missing.fill_in(event.args, metrics)
+
+    def _tell(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            logger.warning(message)
 
     def _log(self, record: dict[str, float], step: int) -> None:
         log_record(record, self._event, self._trainer)

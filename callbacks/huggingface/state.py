@@ -19,9 +19,8 @@ class CheckpointedState:
     it does ask, would have it replace the user's callback when it resumes, and fail on checkpoints
     from before there was a callback.
 
-    What is kept is `monitor`, the monitor's state, and `unlogged`, the record that waits to be
-    logged, or None. The Trainer logs it at whichever step it has come to, so that its own step is
-    not kept.
+    What is kept is `monitor`, the monitor's state, and `logs_next`, whether the next small look is
+    logged. What was read last is not: the Trainer asks for it at the steps of evaluations alone.
 
     Args:
         name: What tells two callbacks apart.
@@ -35,23 +34,12 @@ class CheckpointedState:
     def of(self, state: TrainerState) -> dict[str, Any]:
         """What was kept, as a session loads it; empty where nothing was."""
         kept = _states(state).get(self._key)
-        if kept is None:
-            return {}
-        unlogged = kept.get("unlogged")
-        return {
-            **kept,
-            "latest": {},
-            "unlogged": None if unlogged is None else [state.global_step, unlogged],
-        }
+        return {} if kept is None else {**kept, "latest": {}}
 
     def keep(self, state: TrainerState, session: Mapping[str, Any]) -> None:
         """Keep all that a session tells, after a look, or after something was logged."""
         if session:
-            unlogged = session["unlogged"]
-            _states(state)[self._key] = {
-                "monitor": session["monitor"],
-                "unlogged": None if unlogged is None else unlogged[1],
-            }
+            _states(state)[self._key] = {part: session[part] for part in ("monitor", "logs_next")}
 
     def keep_timing(self, state: TrainerState, monitor: CollapseMonitor) -> None:
         """Keep what has changed after a step without a look, which costs next to nothing."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.callbacks.actions import OnAlert
+from collapse_guard.callbacks.lightning.missing import offered, spare_stoppers
 from collapse_guard.callbacks.lightning.model import (
     AsInTraining,
     Forward,
@@ -39,19 +41,28 @@ class CollapseGuard(Callback):
     The monitor is asked after every optimizer step, and looks at as much as its pace allows; at the
     start, at each validation and after the last step it looks at the whole panel. Looks go to every
     logger at the `global_step` that they were taken at (Lightning names its own records by the step
-    before); the run's own records stay as they are without the callback. A look at the whole panel
-    is logged when it is taken, the latest of the small ones every `log_every_n_steps` of the
-    Trainer, and any that raises an alert at once. The logged keys are those of
+    before); the run's own records stay as they are without the callback. What is logged is logged
+    when the look is taken: each look at the whole panel, each that raises an alert, and of small
+    ones the first in every `log_every_n_steps` of the Trainer. The logged keys are those of
     `collapse_guard.callbacks.records`, as in `collapse/tail_retention`.
 
-    The latest value of each is in `trainer.callback_metrics` from the first step on, so that
-    `EarlyStopping(monitor="collapse/tail_retention", mode="max")` and `ModelCheckpoint` work,
-    wherever they stand among the callbacks. There a value that could not be had is NaN.
+    The last value that could be had of each is in `trainer.callback_metrics` from the first step
+    on, so that `EarlyStopping(monitor="collapse/tail_retention", mode="max")` and `ModelCheckpoint`
+    work, wherever they stand among the callbacks. Where the last look could not give a value, an
+    `EarlyStopping` passes over its check, and a `ModelCheckpoint` finds NaN, which it never takes
+    for the best.
 
     Training goes on exactly as without the callback: same weights, random states and data. What
     fails inside it is reported to the logger `collapse_guard`, once for each kind of failure, and
-    training goes on. A resumed run goes on with the start, pace and alarms of the run that it
-    resumes. With a schedule-free optimizer the averaged weights are looked at. A loader that reads
+    training goes on.
+
+    Each call of `fit` is a run with a start, alerts, pace and history of its own, also with the
+    same callback: with another module or trainer, or where it goes on training the same module,
+    which is then compared with itself as it was when that call began. The log says so. To compare
+    with the first model throughout, give `CollapseMonitor(baseline=)`. A resumed run (`ckpt_path`)
+    goes on with the start, pace and alerts of the run that it resumes.
+
+    With a schedule-free optimizer the averaged weights are looked at. A loader that reads
     a `MixGuard` is held to its order before the first batch, and the monitor's prequential reader,
     where it has one, reads along.
 
@@ -69,7 +80,7 @@ class CollapseGuard(Callback):
     to be the root of `fully_shard`; `FSDPStrategy` is refused.
 
     Args:
-        monitor: The monitor to ask. One that has been started keeps its start (a chain of runs is
+        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
             measured against its first model this way); any other starts when training does.
         model: Gets the causal language model out of the LightningModule. Where left out, that is
             the only attribute with parameters, or the only transformers model among several.
@@ -126,6 +137,7 @@ class CollapseGuard(Callback):
         # Any, for what its connectors set on it, of which its class knows nothing.
         self._trainer: Any = None
         self._fits = True
+        self._undo: Callable[[], None] | None = None
 
     @property
     def state_key(self) -> str:
@@ -168,6 +180,7 @@ class CollapseGuard(Callback):
         for loader in CombinedLoader(trainer.train_dataloader).flattened:
             if isinstance(mix := getattr(loader, "dataset", None), MixGuard):
                 mix.check_loader(loader)
+        self._undo = spare_stoppers(self.session, trainer)
         self.session.log_every_n_steps = self._trainer.log_every_n_steps or None
         if self._model is not None:
             self.session.start(self._model, trainer.global_step, optimizer=_optimizer(trainer))
@@ -210,6 +223,8 @@ class CollapseGuard(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let go of the model."""
         self.session.close()
+        if self._undo is not None:
+            self._undo()
         self._model, self._trainer = None, None
 
     def _log(self, record: dict[str, float], step: int) -> None:
@@ -233,8 +248,10 @@ class CollapseGuard(Callback):
         """Put values where EarlyStopping, ModelCheckpoint and schedulers look for them."""
         # Not by `pl_module.log`, which some hooks forbid, which repeats a value at later steps, and
         # which averages over an epoch what has been read at one step.
-        latest = {key: torch.tensor(value) for key, value in self.session.latest.items()}
-        self._trainer.callback_metrics.update(latest)
+        values = offered(self.session, self._trainer)
+        self._trainer.callback_metrics.update(
+            {key: torch.tensor(value) for key, value in values.items()}
+        )
 
 
 def _optimizer(trainer: Trainer) -> object | None:

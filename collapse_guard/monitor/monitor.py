@@ -150,7 +150,7 @@ class CollapseMonitor:
 
     @property
     def history(self) -> list[Look]:
-        """Every look at the whole panel since this monitor was made, or its run started."""
+        """Every look at the whole panel since the run was started or resumed."""
         return self._run.history
 
     @property
@@ -195,6 +195,17 @@ class CollapseMonitor:
             reading = self._see_all(model, step, self._take_start)
         run.clock.leave()
         return run.keep(_look(reading))
+
+    def begin(self, baseline: Baseline) -> None:
+        """Forget any earlier run, and compare the next one with this start, instead of `start`.
+
+        Args:
+            baseline: As at construction.
+
+        Raises:
+            ArgumentError: It is of another panel, or of other readings.
+        """
+        self._run.begin(baseline)
 
     def observe(
         self, model: torch.nn.Module, step: int, *, optimizer: torch.optim.Optimizer | None = None
@@ -302,10 +313,8 @@ class CollapseMonitor:
         return self._judged(self._take(self._cheap, evidence))
 
     def _full_look(self, model: torch.nn.Module, step: int) -> Look:
-        return self._run.keep(self._judged(self._see_all(model, step, self._take_all)))
-
-    def _take_all(self, evidence: Evidence) -> Reading:
-        return self._take(self._run.kinds, evidence)
+        take = partial(self._take, self._run.kinds)
+        return self._run.keep(self._judged(self._see_all(model, step, take)))
 
     def _take_start(self, evidence: Evidence) -> Reading:
         kinds, start = self._run.kinds, baseline_of(evidence.panel, evidence.whole)

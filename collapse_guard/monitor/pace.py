@@ -117,7 +117,8 @@ class EveryNStepsSchedule:
         """Nothing to note."""
 
     def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
-        """Nothing to learn."""
+        """Count from this step on: a run may start at any."""
+        self._step = step
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing to keep."""

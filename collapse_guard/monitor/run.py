@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,10 +57,20 @@ class Run:
     vocab_size: int | None = None
     history: list[Look] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """Forget any earlier run."""
+    def __post_init__(self) -> None:
+        self._fresh_pace = deepcopy(self.schedule.state_dict())
+
+    def begin(self, start: Baseline | None = None) -> None:
+        """Forget any earlier run, and compare the next with this start, or with one to be taken.
+
+        Raises:
+            ArgumentError: The start is one of another panel, or of other readings.
+        """
+        self.start = check_start(self._of_this_panel("baseline", start), self.kinds)
         self.alarms.clear()
         self.clock.restart()
+        self.schedule.load_state_dict(deepcopy(self._fresh_pace))
+        self.rotation = Rotation(self.panel)
         self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
         if self.prequential is not None:
             self.prequential.clear()
@@ -115,14 +126,9 @@ class Run:
                 hint="start the run anew, or resume it with the release that wrote the state",
             )
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
-        if start is not None and start.panel != self.panel.fingerprint:
-            raise bad_argument(
-                "state",
-                expected=f"one of a monitor of this panel ({self.panel.fingerprint})",
-                given=f"one of panel {start.panel}",
-                hint="resume with the same held-out documents, reference and window",
-            )
-        self.start = check_start(start, self.kinds)
+        self.start = check_start(self._of_this_panel("state", start), self.kinds)
+        # What was looked at before was another run's, or a part of this one that is run again.
+        self.history = []
         self.base = None if state["base"] is None else Baseline.from_dict(state["base"])
         self.at_whole = {}
         self.alarms.load_state_dict(state["alarms"])
@@ -131,6 +137,16 @@ class Run:
         self.clock.load_state_dict(state["stopwatch"])
         if self.prequential is not None and state["prequential"] is not None:
             self.prequential.load_state_dict(state["prequential"])
+
+    def _of_this_panel(self, name: str, start: Baseline | None) -> Baseline | None:
+        if start is not None and start.panel != self.panel.fingerprint:
+            raise bad_argument(
+                name,
+                expected=f"one of a monitor of this panel ({self.panel.fingerprint})",
+                given=f"one of panel {start.panel}",
+                hint="resume with the same held-out documents, reference and window",
+            )
+        return start
 
     def no_start(self) -> CollapseGuardError:
         """What a look without a start to compare with ends in."""

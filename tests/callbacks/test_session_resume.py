@@ -36,22 +36,26 @@ def test_a_resumed_run_goes_on_with_its_start() -> None:
         assert log.records[-1][1][key] == pytest.approx(logged.records[-1][1][key])
 
 
-def test_a_small_look_that_waits_to_be_logged_is_kept() -> None:
-    model, log = tiny_gpt2(), Log()
-    first = session_of(monitor_of({1: 2}), log_every_n_steps=4)
+@pytest.mark.parametrize("stopped", [1, 3, 4, 5])
+def test_a_resumed_run_logs_the_small_looks_that_an_undisturbed_one_logs(stopped: int) -> None:
+    model, looks = tiny_gpt2(), {1: 2, 2: 2, 5: 2, 6: 2, 9: 2}
+    first_log, log = Log(), Log()
+
+    def session(log: Log) -> WatchSession:
+        return session_of(monitor_of(looks), log=log, log_every_n_steps=4)
+
+    first = session(first_log)
     first.start(model)
-    first.step(model, 1)
-    state = json.loads(json.dumps(first.state_dict()))
-    step, record = state["unlogged"]
-    assert (step, record["collapse/alerts"]) == (1, 0)
-    later = session_of(monitor_of({}), log=log, log_every_n_steps=4)
-    later.load_state_dict(state)
-    later.start(model, 1)
+    for step in range(1, stopped + 1):
+        first.step(model, step)
+    later = session(log)
+    later.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    later.start(model, stopped)
     # What is known is known at once.
     assert later.latest == first.latest
-    for step in (2, 3, 4):
+    for step in range(stopped + 1, 10):
         later.step(model, step)
-    assert log.records == [(1, record)]
+    assert first_log.steps + log.steps == [0, 1, 5, 9]
 
 
 def test_accelerate_keeps_it_in_its_checkpoints(tmp_path: Path) -> None:

@@ -14,27 +14,18 @@ from tests.tiny import tiny_gpt2, tiny_panel
 SESSION = {
     "monitor": {"pace": 1, "baseline": 2},
     "latest": {"eval_collapse/alerts": 0.0},
-    "unlogged": [5, {"eval_collapse/alerts": 1.0}],
+    "logs_next": False,
 }
 KEY = "collapse_guard/collapse"
 
 
-def test_what_is_kept_is_the_monitor_and_the_record_that_waits() -> None:
+def test_what_is_kept_is_the_monitor_and_whether_the_next_look_is_logged() -> None:
     state, kept = TrainerState(global_step=6), CheckpointedState("collapse")
     assert kept.of(state) == {}
     kept.keep(state, SESSION)
-    assert state.stateful_callbacks[KEY] == {
-        "monitor": SESSION["monitor"],
-        "unlogged": {"eval_collapse/alerts": 1.0},
-    }
-    # A record is logged at the step at which the Trainer logs next.
-    assert kept.of(state) == {
-        "monitor": SESSION["monitor"],
-        "latest": {},
-        "unlogged": [6, {"eval_collapse/alerts": 1.0}],
-    }
-    kept.keep(state, {**SESSION, "unlogged": None})
-    assert kept.of(state)["unlogged"] is None
+    parts = {"monitor": SESSION["monitor"], "logs_next": False}
+    assert state.stateful_callbacks[KEY] == parts
+    assert kept.of(state) == {**parts, "latest": {}}
     assert CheckpointedState("code").of(state) == {}
 
 
@@ -75,18 +66,18 @@ def test_a_checkpoint_of_before_there_were_sessions_is_gone_on_with(tmp_path: Pa
     trainer = make_trainer(tmp_path, save_strategy="steps", save_steps=8, max_steps=8)
     first = guarded(windows={8: 2}).attach(trainer)
     trainer.train()
-    # As it was written then: nothing but these two, the record by its keys.
+    # As it was written then: nothing but these two, the record waiting to be logged.
     path = tmp_path / "checkpoint-8" / "trainer_state.json"
     told = json.loads(path.read_text())
-    record = {"eval_collapse/tail_retention": 0.25, "eval_collapse/alerts": 0.0}
     told["stateful_callbacks"][KEY] = {
         "monitor": json.loads(json.dumps(first.monitor.state_dict())),
-        "unlogged": record,
+        "unlogged": {"eval_collapse/tail_retention": 0.25, "eval_collapse/alerts": 0.0},
     }
     path.write_text(json.dumps(told))
     resumed = make_trainer(tmp_path / "resumed", logging_steps=3)
     callback = guarded(windows={}).attach(resumed)
     resumed.train(resume_from_checkpoint=str(path.parent))
     assert callback.monitor.baseline == first.monitor.baseline
-    waited = [r for r in readings_in(resumed.state.log_history) if r["step"] == 9]
-    assert [{key: each[key] for key in record} for each in waited] == [record]
+    # Nobody knows any more at which step the record that waited was read: it is not logged.
+    assert [r["step"] for r in readings_in(resumed.state.log_history)][-1] == 16
+    assert all(r["step"] != 9 for r in readings_in(resumed.state.log_history))

@@ -66,12 +66,12 @@ def test_the_runs_own_records_stay_as_they_are(tmp_path: Path) -> None:
     assert own_records(guarded(every(1))) == own_records() != []
 
 
-def test_small_looks_are_logged_when_the_run_logs(tmp_path: Path) -> None:
+def test_small_looks_are_logged_as_often_as_the_run_logs(tmp_path: Path) -> None:
     recorder, guard = Recorder(), guarded(small_looks([]))
     trainer = make_trainer(tmp_path, guard, logger=recorder)
     fit(trainer)
     steps = [step for step, _ in recorder.of("collapse/tail_retention")]
-    assert steps == [0, 3, 6, 9, 12, 15, 16]
+    assert steps == [0, 1, 3, 6, 9, 12, 15, 16]
     # As often as the run's own records, which Lightning counts from 0.
     assert [step + 1 for step, _ in recorder.of("loss")] == [3, 6, 9, 12, 15]
     assert [step for step, _ in recorder.of("collapse/perplexity")] == [0, 16]
@@ -97,8 +97,8 @@ def test_a_small_look_that_alerts_is_logged_at_once(tmp_path: Path) -> None:
     guard = guarded(small_looks([rule]), sink=alerts.append)
     fit(make_trainer(tmp_path, guard, logger=recorder, log_every_n_steps=1_000))
     (alert,) = alerts
-    assert [step for step, _ in recorder.of("collapse/tail_logprob")] == [0, 7, 16]
-    assert recorder.of("collapse/tail_logprob")[1] == (alert.step, alert.value)
+    assert [step for step, _ in recorder.of("collapse/tail_logprob")] == [0, 1, 7, 16]
+    assert recorder.of("collapse/tail_logprob")[2] == (alert.step, alert.value)
 
 
 def test_accumulated_batches_are_no_steps(tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Each run of a session is its own: start, alerts, pace, history."""
+
+import json
+from typing import Any
+
+import pytest
+
+from collapse_guard import Budget, CollapseMonitor, Threshold
+from tests.callbacks.loops import ALWAYS_BROKEN, STEPS, Log, monitor_of, session_of, train
+from tests.tiny import tiny_gpt2, tiny_panel
+
+BROKEN_ONCE = Threshold("perplexity", above=0.0, patience=2, alpha=None)
+
+
+def records_of(log: Log) -> list[tuple[int, dict[str, float]]]:
+    """But for times, which differ in every run."""
+    return [
+        (step, {key: value for key, value in record.items() if not key.endswith("/overhead")})
+        for step, record in log.records
+    ]
+
+
+def alone(seed: int, **arguments: Any) -> tuple[Log, CollapseMonitor]:
+    log, monitor = Log(), monitor_of(rules=[BROKEN_ONCE], **arguments)
+    train(session_of(monitor, log=log), model=tiny_gpt2(seed=seed))
+    return log, monitor
+
+
+def test_a_run_after_another_is_as_if_it_were_the_first(caplog: pytest.LogCaptureFixture) -> None:
+    log = Log()
+    session = session_of(monitor_of(rules=[BROKEN_ONCE]), log=log)
+    train(session, model=tiny_gpt2(seed=5))
+    assert caplog.text.count("another run begins") == 0
+    log.records.clear()
+    train(session, model=tiny_gpt2(seed=6))
+    expected, monitor = alone(6)
+    assert records_of(log) == records_of(expected)
+    assert session.monitor.history == monitor.history
+    assert session.monitor.alerts == monitor.alerts != []
+    assert session.monitor.baseline == monitor.baseline
+    assert caplog.text.count("compared with the model as it is now") == 1
+
+
+def test_more_training_of_the_same_model_is_compared_with_where_it_began() -> None:
+    session, model = session_of(), tiny_gpt2()
+    train(session, model=model)
+    first = session.monitor.baseline
+    train(session, model=model)
+    assert session.monitor.baseline != first
+    assert session.monitor.history[0]["tail_retention"] == 1.0
+    assert [look.step for look in session.monitor.history] == [0, 3, 6, 8]
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["started", "baseline"])
+def test_a_start_that_was_given_stays_and_all_else_is_new(
+    by_hand: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = CollapseMonitor(tiny_panel(), rules=[])
+    first.start(tiny_gpt2(seed=5))
+    given = {} if by_hand else {"baseline": first.baseline}
+    monitor = monitor_of(rules=[BROKEN_ONCE], **given)
+    if by_hand:
+        monitor.start(tiny_gpt2(seed=5))
+    session = session_of(monitor)
+    for seed in (6, 7):
+        train(session, model=tiny_gpt2(seed=seed))
+        assert monitor.baseline == first.baseline
+        _, expected = alone(seed, baseline=first.baseline)
+        assert monitor.history[-4:] == expected.history
+        assert monitor.alerts == expected.alerts != []
+    assert len(monitor.history) == 4
+    assert "compared with the start that was given" in caplog.text
+    # So with another session of the same monitor.
+    train(session_of(monitor), model=tiny_gpt2(seed=7))
+    assert monitor.history == expected.history
+    assert monitor.alerts == expected.alerts
+
+
+def test_the_pace_is_learnt_anew() -> None:
+    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=Budget(0.5))
+    fresh = json.dumps(monitor.state_dict()["pace"])
+    session = session_of(monitor)
+    train(session)
+    used = monitor.state_dict()
+    assert used["stopwatch"]["trained"] > 0
+    assert json.dumps(used["pace"]) != fresh
+    session.start(tiny_gpt2(seed=5))
+    again = monitor.state_dict()
+    assert again["stopwatch"]["trained"] == 0
+    assert again["pace"]["step"] == 0
+    assert again["pace"]["step_seconds"] == []
+    assert again["pace"]["costs"] != used["pace"]["costs"]
+
+
+class FailsOnce(CollapseMonitor):
+    """Cannot look at one model."""
+
+    failing: object = None
+
+    def _look_at_all(self, model: Any, step: int) -> Any:
+        if model is self.failing:
+            raise ValueError("broken")
+        return super()._look_at_all(model, step)
+
+
+def test_a_run_that_cannot_start_is_not_compared_with_the_last(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monitor, bad = FailsOnce(tiny_panel(), rules=[ALWAYS_BROKEN]), tiny_gpt2(seed=5)
+    monitor.failing = bad
+    session = session_of(monitor, on_error="report")
+    for times in (1, 2):
+        train(session)
+        assert monitor.alerts
+        assert train(session, model=bad) == STEPS
+        assert not monitor.started
+        assert monitor.history == monitor.alerts == []
+        assert session.latest == {}
+        assert session.metrics(STEPS) == {}
+        # Told for each run that it befalls.
+        assert caplog.text.count("taking a reading failed") == times
+    train(session)
+    assert [look.step for look in monitor.history] == [0, 8]
+
+
+def test_after_a_run_that_was_resumed_the_next_takes_its_own_start() -> None:
+    first = session_of()
+    train(first, model=tiny_gpt2(seed=5), steps=4)
+    session = session_of()
+    session.load_state_dict(first.state_dict())
+    train(session, first=5)
+    assert session.monitor.baseline == first.monitor.baseline
+    assert [look.step for look in session.monitor.history] == [6, 8]
+    # Resumed once more, with what it has looked at since.
+    session.load_state_dict(first.state_dict())
+    train(session, first=5)
+    assert [look.step for look in session.monitor.history] == [6, 8]
+    train(session, model=tiny_gpt2(seed=6))
+    assert session.monitor.history == alone(6)[1].history

@@ -1,0 +1,41 @@
+"""Whose a monitor's start is."""
+
+import json
+
+from collapse_guard import CollapseMonitor
+from collapse_guard.callbacks.starts import Starts
+from tests.tiny import tiny_gpt2, tiny_panel
+
+
+def started(seed: int = 0) -> CollapseMonitor:
+    monitor = CollapseMonitor(tiny_panel(), rules=[])
+    monitor.start(tiny_gpt2(seed=seed))
+    return monitor
+
+
+def test_what_a_run_took_is_no_users_start() -> None:
+    monitor = CollapseMonitor(tiny_panel(), rules=[])
+    starts = Starts(monitor)
+    assert starts.given is None
+    monitor.start(tiny_gpt2())
+    starts.took()
+    assert starts.given is None
+
+
+def test_a_start_by_hand_and_one_at_construction_are_the_users() -> None:
+    by_hand = started()
+    at_construction = CollapseMonitor(tiny_panel(), rules=[], baseline=by_hand.baseline)
+    for monitor in (by_hand, at_construction):
+        assert Starts(monitor).given is by_hand.baseline
+
+
+def test_the_users_start_outlives_one_that_was_loaded() -> None:
+    monitor, other = started(), started(seed=5)
+    starts, mine = Starts(monitor), monitor.baseline
+    assert starts.given is mine
+    monitor.load_state_dict(json.loads(json.dumps(other.state_dict())))
+    starts.took()
+    assert starts.given is mine
+    # Until the user gives another.
+    monitor.start(tiny_gpt2(seed=5))
+    assert starts.given is monitor.baseline is not mine
