@@ -69,8 +69,9 @@ class WatchSession:
     | a function | called with the alert on every process; may return one of the words above |
 
     Args:
-        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
-            measured against its first model this way); any other starts when the session does.
+        monitor: The monitor to ask. One that was given a start, or was started by
+            hand or under another callback, keeps it (a chain of runs is measured against its first
+            model this way); any other starts when the session does.
         on_alert: What an alert makes the run do: see above.
         sink: Called with each alert, on the first process.
         on_error: `"report"` logs what fails in here, `"raise"` raises it. Or a guard of your own,
@@ -158,7 +159,10 @@ class WatchSession:
             optimizer: Where it is a schedule-free one, the averaged weights are looked at, which
                 are what it trains; no other makes a difference.
         """
-        is_another = self._has_begun and self._step > 0
+        given = self._starts.given
+        # Under another session, for instance.
+        is_used = given is not None and len(self.monitor.history) > 1
+        is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
         self._step, self.should_stop = step, False
         self.values.forget_full()
@@ -168,7 +172,6 @@ class WatchSession:
             return
         self.values.clear()
         self._logs_next = True
-        given = self._starts.given
         if is_another:
             self._failures.forget()
             logger.warning(
@@ -178,7 +181,7 @@ class WatchSession:
                 "the model as it is now" if given is None else "the start that was given",
             )
         if given is not None:
-            if had_begun or len(self.monitor.history) > 1:
+            if had_begun or is_used:
                 with self.contained("beginning a run"):
                     self.monitor.begin(given)
             self.monitor.pause()

@@ -20,6 +20,16 @@ def test_each_kind_of_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.records[0].exc_info is not None
 
 
+def test_another_run_is_told_anew(caplog: pytest.LogCaptureFixture) -> None:
+    failures = FailureGuard("report")
+    for _ in range(2):
+        for _ in range(2):
+            with failures.contained("looking"):
+                raise ValueError("a")
+        failures.forget()
+    assert len(caplog.records) == 2
+
+
 def test_failures_are_raised_where_wanted_and_interrupts_always() -> None:
     with pytest.raises(ValueError, match="a"), FailureGuard("raise").contained("looking"):
         raise ValueError("a")

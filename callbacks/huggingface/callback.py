@@ -88,8 +88,9 @@ class CollapseGuardCallback(TrainerCallback):
     checkpoint may push this one out where `save_total_limit` is set.
 
     Args:
-        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
-            measured against its first model this way); any other starts when training does.
+        monitor: The monitor to ask. One that was given a start, or was started by
+            hand or under another callback, keeps it (a chain of runs is measured against its first
+            model this way); any other starts when training does.
         on_alert: What an alert makes the run do: see above.
         sink: Called with each alert, on the main process.
         on_error: `"report"` logs what fails inside the callback, `"raise"` raises it.

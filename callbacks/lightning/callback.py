@@ -80,8 +80,9 @@ class CollapseGuard(Callback):
     to be the root of `fully_shard`; `FSDPStrategy` is refused.
 
     Args:
-        monitor: The monitor to ask. One that was given a start keeps it (a chain of runs is
-            measured against its first model this way); any other starts when training does.
+        monitor: The monitor to ask. One that was given a start, or was started by
+            hand or under another callback, keeps it (a chain of runs is measured against its first
+            model this way); any other starts when training does.
         model: Gets the causal language model out of the LightningModule. Where left out, that is
             the only attribute with parameters, or the only transformers model among several.
         forward: In place of `model`: a function of the LightningModule and of token ids, int64 of

@@ -71,9 +71,11 @@ def test_a_start_that_was_given_stays_and_all_else_is_new(
     assert len(monitor.history) == 4
     assert "compared with the start that was given" in caplog.text
     # So with another session of the same monitor.
+    caplog.clear()
     train(session_of(monitor), model=tiny_gpt2(seed=7))
     assert monitor.history == expected.history
     assert monitor.alerts == expected.alerts
+    assert caplog.text.count("compared with the start that was given") == 1
 
 
 def test_the_pace_is_learnt_anew() -> None:

@@ -220,3 +220,11 @@ def test_a_training_that_counts_its_steps_afresh_waits_no_longer() -> None:
     run(pace, [0.5] * 5_000, costs)
     again = run(pace, [0.5] * 5_000, costs)
     assert 0.9 * 0.01 < again.overhead < 1.1 * 0.01
+
+
+def test_every_n_steps_counts_from_where_a_run_starts() -> None:
+    schedule = EveryNSteps(10).schedule(num_windows=8, most=4)
+    for start in (0, 45, 0):
+        schedule.calibrate(start, 1.0, lambda windows: 1.0)
+        due = [step for step in range(start + 1, start + 12) if schedule.due(step, None)]
+        assert due == [start // 10 * 10 + 10]

@@ -71,6 +71,45 @@ def test_a_run_that_begins_again_forgets() -> None:
     assert mine.look(model, 1)["tail_retention"] == 1.0
 
 
+@pytest.mark.parametrize("keeps_start", [False, True])
+def test_a_run_that_begins_again_is_as_a_new_monitors(keeps_start: bool) -> None:
+    used, model = monitor(), tiny_gpt2()
+    used.start(model)
+    start = used.baseline
+    assert start is not None
+    for step, seed in enumerate((1, 2, 3), start=1):
+        perturb(model, 0.05, seed=seed)
+        used.look(model, step)
+    before = used.state_dict()
+    new = monitor(baseline=start) if keeps_start else monitor()
+    used._run.begin(start if keeps_start else None)
+    assert used.state_dict() == new.state_dict() != before
+    assert (used.history, used.alerts) == ([], [])
+    if keeps_start:
+        used.begin(start)
+        assert used.baseline is start
+        assert used.look(model, 0) == new.look(model, 0)
+
+
+def test_a_start_of_another_panel_is_refused_and_changes_nothing() -> None:
+    used, other = monitor(), CollapseMonitor(tiny_panel(documents=5), rules=[])
+    for each in (used, other):
+        each.start(tiny_gpt2())
+    before = used.state_dict()
+    assert other.baseline is not None
+    with pytest.raises(ArgumentError, match="`baseline` expected one of a monitor of this panel"):
+        used.begin(other.baseline)
+    assert used.state_dict() == before
+
+
+def test_a_state_brings_no_looks_of_another_run() -> None:
+    used = monitor()
+    used.start(tiny_gpt2())
+    used.look(tiny_gpt2(seed=5), 1)
+    used.load_state_dict(json.loads(json.dumps(used.state_dict())))
+    assert used.history == []
+
+
 def test_state_goes_on_after_json() -> None:
     rule = Threshold("tail_retention", below=0.999, patience=3, alpha=None)
     panel, model = tiny_panel(), tiny_gpt2()

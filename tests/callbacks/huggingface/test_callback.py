@@ -78,6 +78,20 @@ def test_small_looks_are_logged_as_often_as_the_run_logs_at_their_steps(tmp_path
     assert [reading.step for reading in callback.monitor.history] == [0, 4, 14, 16]
 
 
+def test_a_small_look_between_two_records_of_the_run_is_logged_at_its_step(tmp_path: Path) -> None:
+    tracker = Recorder()
+    trainer = make_trainer(tmp_path, callbacks=[tracker], logging_steps=10)
+    # Of two callbacks, neither takes the other's records for the run's own.
+    guarded(windows={7: 2, 9: 2, 12: 2}).attach(trainer)
+    guarded(windows={8: 2, 9: 2}, name="second").attach(trainer)
+    trainer.train()
+    for records in (trainer.state.log_history, tracker.records):
+        assert [record["step"] for record in readings_in(records)] == [0, 7, 12, 16]
+        assert [record["step"] for record in readings_in(records, "second")] == [0, 8, 16]
+    steps = [record["step"] for record in tracker.records]
+    assert steps == sorted(steps)
+
+
 def test_the_runs_own_records_stay_as_they_are(tmp_path: Path) -> None:
     plain_tracker, tracker = Recorder(), Recorder()
     plain = make_trainer(tmp_path / "plain", callbacks=[plain_tracker])

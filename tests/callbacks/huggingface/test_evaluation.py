@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import EarlyStoppingCallback, TrainingArguments
 
-from collapse_guard import CollapseMonitor, EveryNSteps, ScoringError
+from collapse_guard import ScoringError
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.callbacks.huggingface.evaluation import (
     MissingMetric,
     best_model_key,
     sums_all_metrics,
 )
+from tests.callbacks.failing_looks import failing
 from tests.callbacks.huggingface.runs import Recorder, fingerprint, make_trainer
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import tiny_gpt2
 
 KEY = "eval_collapse/tail_retention"
 FOLLOWED = {
@@ -27,35 +27,6 @@ FOLLOWED = {
     "load_best_model_at_end": True,
     "metric_for_best_model": KEY,
 }
-
-
-class FailsAt(CollapseMonitor):
-    """At some steps its model raises, or gives what is not a number."""
-
-    steps: tuple[int, ...] = ()
-    how = "raises"
-
-    def _look_at_all(self, model: torch.nn.Module, step: int) -> Any:
-        if step not in self.steps:
-            return super()._look_at_all(model, step)
-        if self.how == "raises":
-            raise ValueError("broken")
-
-        def spoilt(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
-            output.logits = output.logits * math.nan
-            return output
-
-        handle = model.register_forward_hook(spoilt, with_kwargs=True)
-        try:
-            return super()._look_at_all(model, step)
-        finally:
-            handle.remove()
-
-
-def failing(*steps: int, how: str = "raises") -> FailsAt:
-    monitor = FailsAt(tiny_panel(), rules=[], pace=EveryNSteps(1_000))
-    monitor.steps, monitor.how = steps, how
-    return monitor
 
 
 @pytest.mark.parametrize("how", ["raises", "gives NaN"])

@@ -34,6 +34,7 @@ from tests.callbacks.lightning.runs import (
     steps_looked_at,
 )
 from tests.looks import BANDED, ON_HUMAN_TEXT, PREQUENTIAL
+from tests.paces import Scripted
 from tests.tiny import tiny_gpt2, tiny_reference, zipf_documents
 
 pytestmark = QUIET
@@ -78,6 +79,13 @@ def test_small_looks_are_logged_as_often_as_the_run_logs(tmp_path: Path) -> None
     small = dict(recorder.records)[3]
     assert {f"collapse/{name}" for name in BANDED} < small.keys()
     assert small["collapse/overhead"] > 0
+
+
+def test_a_small_look_between_two_records_of_the_run_is_logged_at_its_step(tmp_path: Path) -> None:
+    recorder, guard = Recorder(), guarded(small_looks([]))
+    guard.monitor._run.schedule = Scripted({7: 2, 9: 2, 12: 2})
+    fit(make_trainer(tmp_path, guard, logger=recorder, log_every_n_steps=10))
+    assert [step for step, _ in recorder.of("collapse/tail_retention")] == [0, 7, 12, 16]
 
 
 def test_small_looks_are_offered_at_every_step(tmp_path: Path) -> None:

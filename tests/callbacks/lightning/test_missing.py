@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from collapse_guard.callbacks import WatchSession
 from collapse_guard.callbacks.lightning.missing import offered, spare_stoppers
-from tests.callbacks.huggingface.test_evaluation import failing
+from tests.callbacks.failing_looks import failing
 from tests.callbacks.lightning.runs import (
     QUIET,
     LanguageModule,
