@@ -1,8 +1,7 @@
 """The held-out human text that a model is looked at on."""
 
 import hashlib
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,12 +12,18 @@ import torch
 
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.documents import Document
-from collapse_guard.human_text.left_out import without_padding
+from collapse_guard.human_text.groups import group_numbers
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.human_text.repeats import SHINGLE_BITS, first_copies, refuse_leaks
+from collapse_guard.human_text.repeats import (
+    first_copies,
+    join_near_copies,
+    refuse_leaks,
+    shingle_length,
+)
 from collapse_guard.human_text.texts import check_documents, checked_texts, same_words
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
-from collapse_guard.human_text.windows import cut, long_enough, spread
+from collapse_guard.human_text.usable_documents import as_ids, usable_documents
+from collapse_guard.human_text.windows import Windows, cut_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +38,25 @@ class HeldOutPanel:
         reference: The human reference that says which tokens are head and tail.
         input_ids: int64 of shape (windows, tokens), on the CPU.
         document_ids: int64 of shape (windows,), from 0 to `num_documents` - 1: the document that
-            each window is from. Documents are the unit of all standard errors.
+            each window is from, the unit of all standard errors. Documents that were given and that
+            belong together (one of the `groups`, near copies) are one of these.
         positions: bool of shape (windows, tokens), the positions whose token is predicted.
+        source_ids: int64 of shape (windows,): the number, among those that were given, of the
+            document that each window is from; None where that is what `document_ids` says.
     """
 
     reference: HumanReference
     input_ids: torch.Tensor
     document_ids: torch.Tensor
     positions: torch.Tensor
+    source_ids: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.num_documents < 2:
+            alike = " (as many as are no near copies, and not of one group)"
             raise PanelError(
-                "the panel has fewer than 2 documents of full length: standard errors come from "
+                f"the panel has fewer than 2 documents of full length"
+                f"{alike if self.num_sources > 1 else ''}: standard errors come from "
                 "how documents differ; give more held-out documents, split long ones at their "
                 "natural borders, or use a shorter `window`."
             )
@@ -73,6 +84,7 @@ class HeldOutPanel:
         short: Literal["error", "drop"] = "error",
         max_windows: int | None = None,
         prefix: Sequence[int] = (),
+        groups: Iterable[Hashable] | None = None,
     ) -> "HeldOutPanel":
         """Cut tokenized documents into windows.
 
@@ -80,33 +92,40 @@ class HeldOutPanel:
             documents: Held-out human documents as token ids. A window never spans two of them,
                 and what is left over at a document's end is not used, nor is padding: two or more
                 of one special token of the reference at either end. Of documents with the same
-                windows the first counts, and that is told.
+                windows the first counts, and those that share most of their text count as one;
+                both is told.
             reference: The human reference; its tokenizer must have made the ids.
             window: Tokens per window, at least 2 (prefix not counted).
             training_documents: The human text that the model trains on, as token ids. When given,
                 a held-out document that stands in it, whole or nearly so, is refused.
             short: What to do with documents shorter than a window: refuse them or leave them out.
-            max_windows: Keep at most so many windows, spread evenly over the documents: all give
-                their first window before any gives its second.
+            max_windows: Keep at most so many windows, spread evenly over the documents (or over
+                their groups): all give their first window before any gives its second.
             prefix: Token ids before every window that are not looked at, such as the
                 beginning-of-sequence token without which Gemma models predict nothing sensible.
+            groups: A label of each document, in their order: give them when several documents are
+                of one article, author or source file, as where a data set has a paragraph a row,
+                since standard errors and alarms count what is not labelled as drawn independently.
+                Documents of one label count as one.
 
         Raises:
-            ArgumentError: An argument out of range, one text in place of many, or training
-                documents that hold nothing to look held-out ones up in.
+            ArgumentError: An argument out of range, one text in place of many, training documents
+                that hold nothing to look held-out ones up in, or labels that are missing or all
+                the same.
             TokenizerMismatchError: Token ids past the reference's vocabulary.
             PanelError: Documents shared with the training text, too short, fewer than two, or
                 without a tail token.
         """
         _check_settings(window, short, max_windows)
         check_documents("documents", documents)
-        held_out = {i: _as_ids(document, reference) for i, document in enumerate(documents)}
-        held_out = _usable(held_out, reference, window, short)
+        held_out = {i: as_ids(document, reference) for i, document in enumerate(documents)}
+        numbers = group_numbers(groups, len(held_out))
+        held_out = usable_documents(held_out, reference, window, drop_short=short == "drop")
         if training_documents is not None:
             check_documents("training_documents", training_documents)
-            shingle = _shingle(reference, window)
+            shingle = min(shingle_length(reference.entropy), window)
             refuse_leaks(held_out, "training_documents", training_documents, shingle)
-        return cls._of(held_out, reference, window, max_windows, prefix)
+        return cls._of(held_out, reference, window, max_windows, prefix, numbers)
 
     @classmethod
     def _of(
@@ -116,24 +135,22 @@ class HeldOutPanel:
         window: int,
         max_windows: int | None,
         prefix: Sequence[int],
+        groups: npt.NDArray[np.int64],
     ) -> "HeldOutPanel":
-        ids = np.concatenate(
-            [np.zeros((0, window), np.int64), *(cut(d, window) for d in held_out.values())]
-        )
-        num_windows = np.array([len(d) // window for d in held_out.values()], np.int64)
-        owners = np.repeat(list(held_out), num_windows)
-        if max_windows is not None and len(ids) > max_windows:
-            kept = spread(num_windows, max_windows)
-            ids, owners = ids[kept], owners[kept]
-        before = np.broadcast_to(_as_ids(list(prefix), reference), (len(ids), len(prefix)))
-        positions = np.ones((len(ids), len(prefix) + window), dtype=bool)
+        windows = cut_all(held_out, groups, window, max_windows)
+        before = np.broadcast_to(as_ids(list(prefix), reference), (len(windows.ids), len(prefix)))
+        positions = np.ones((len(windows.ids), len(prefix) + window), dtype=bool)
         positions[:, : max(len(prefix), 1)] = False
-        tokens = np.concatenate([before, ids], axis=1)
+        tokens = np.concatenate([before, windows.ids], axis=1)
         positions &= ~reference.special_types[tokens]
         # A window of markup alone has nothing to look at.
-        looked_at = positions.any(1)
-        _, owners = np.unique(owners[looked_at], return_inverse=True)
-        parts = tokens[looked_at], owners, positions[looked_at]
+        looked_at = np.flatnonzero(positions.any(1))
+        windows = Windows(*(part[looked_at] for part in windows))
+        units = join_near_copies(windows, shingle_length(reference.entropy))
+        # The windows of a unit one after another, as those of a document are.
+        order = np.argsort(units, kind="stable")
+        kept = looked_at[order]
+        parts = tokens[kept], units[order], positions[kept], windows.documents[order]
         return cls(reference, *map(torch.from_numpy, parts))
 
     @classmethod
@@ -148,6 +165,7 @@ class HeldOutPanel:
         short: Literal["error", "drop"] = "error",
         max_windows: int | None = None,
         prefix: Sequence[int] = (),
+        groups: Iterable[Hashable] | None = None,
     ) -> "HeldOutPanel":
         """Tokenize held-out texts, one document each, and cut them into windows.
 
@@ -162,6 +180,8 @@ class HeldOutPanel:
             short: As in `from_token_ids`.
             max_windows: As in `from_token_ids`.
             prefix: As in `from_token_ids`.
+            groups: As in `from_token_ids`: the label of each text that comes from an article, an
+                author or a file that others come from too.
 
         Raises:
             TokenizerMismatchError: The tokenizer is not the reference's.
@@ -171,12 +191,13 @@ class HeldOutPanel:
         _check_settings(window, short, max_windows)
         reference.check_tokenizer(tokenizer)
         given = dict(enumerate(checked_texts("texts", texts)))
+        numbers = group_numbers(groups, len(given))
         content = {i: same_words(text) for i, text in given.items()}
         held_out = {
-            i: _as_ids(encoded(tokenizer, text), reference)
+            i: as_ids(encoded(tokenizer, text), reference)
             for i, text in first_copies(given, content).items()
         }
-        held_out = _usable(held_out, reference, window, short)
+        held_out = usable_documents(held_out, reference, window, drop_short=short == "drop")
         if training_texts is not None:
             refuse_leaks(
                 {i: np.array(encoded(tokenizer, content[i]), np.int64) for i in held_out},
@@ -185,13 +206,21 @@ class HeldOutPanel:
                     encoded(tokenizer, same_words(text))
                     for text in checked_texts("training_texts", training_texts)
                 ),
-                _shingle(reference, window),
+                min(shingle_length(reference.entropy), window),
             )
-        return cls._of(held_out, reference, window, max_windows, prefix)
+        return cls._of(held_out, reference, window, max_windows, prefix, numbers)
 
     def __len__(self) -> int:
         """Number of windows."""
         return len(self.input_ids)
+
+    def __repr__(self) -> str:
+        windows, tokens = self.input_ids.shape
+        together = f" in {self.num_documents} groups" * (self.num_sources > self.num_documents)
+        return (
+            f"<HeldOutPanel {self.fingerprint}: {windows} windows of {tokens} tokens, "
+            f"{self.num_sources} documents{together}>"
+        )
 
     @cached_property
     def vocab_size(self) -> int:
@@ -205,8 +234,13 @@ class HeldOutPanel:
 
     @cached_property
     def num_documents(self) -> int:
-        """Number of documents that the windows are from."""
+        """Number of independent documents that the windows are from: groups count as one."""
         return int(self.document_ids.max()) + 1 if len(self.document_ids) else 0
+
+    @cached_property
+    def num_sources(self) -> int:
+        """Number of documents, as they were given, that the windows are from."""
+        return self.num_documents if self.source_ids is None else len(self.source_ids.unique())
 
     @cached_property
     def tail_positions(self) -> torch.Tensor:
@@ -236,35 +270,6 @@ class HeldOutPanel:
             digest.update(repr(tuple(part.shape)).encode())
             digest.update(part.numpy().tobytes())
         return digest.hexdigest()[:16]
-
-
-def _as_ids(document: Document, reference: HumanReference) -> npt.NDArray[np.int64]:
-    ids = np.asarray(document)
-    if ids.size and not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="integer token ids",
-            given=ids.dtype,
-            hint="tokenize the text first, or use HeldOutPanel.from_texts",
-        )
-    reference.check_ids(ids)
-    return ids.astype(np.int64, copy=False)
-
-
-def _usable(
-    documents: Mapping[int, npt.NDArray[np.int64]],
-    reference: HumanReference,
-    window: int,
-    short: str,
-) -> dict[int, npt.NDArray[np.int64]]:
-    special = reference.special_types
-    texts = {i: without_padding(ids, special) for i, ids in documents.items()}
-    usable = long_enough(texts, window, drop=short == "drop")
-    return first_copies(usable, {i: cut(ids, window).tobytes() for i, ids in usable.items()})
-
-
-def _shingle(reference: HumanReference, window: int) -> int:
-    return min(math.ceil(SHINGLE_BITS / max(reference.entropy, 1.0)), window)
 
 
 def _check_settings(window: int, short: str, max_windows: int | None) -> None:

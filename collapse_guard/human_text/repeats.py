@@ -1,6 +1,7 @@
 """Held-out documents that stand twice in a panel, or in the text that a model trains on."""
 
 import logging
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -9,7 +10,9 @@ import numpy.typing as npt
 
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.documents import Document
+from collapse_guard.human_text.near_copies import join, near_copies
 from collapse_guard.human_text.overlap import find_overlaps
+from collapse_guard.human_text.windows import Windows
 
 logger = logging.getLogger("collapse_guard")
 
@@ -23,6 +26,16 @@ LEAK_SHARE = 0.7
 
 Ids = npt.NDArray[np.int64]
 T = TypeVar("T")
+
+
+def shingle_length(entropy: float) -> int:
+    """Tokens of the runs that hold `SHINGLE_BITS`, at `entropy` bits per token (at least 1).
+
+    Example:
+        >>> shingle_length(10.0), shingle_length(4.3)
+        (13, 30)
+    """
+    return math.ceil(SHINGLE_BITS / max(entropy, 1.0))
 
 
 def first_copies(documents: Mapping[int, T], content: Mapping[int, Hashable]) -> dict[int, T]:
@@ -47,6 +60,44 @@ def first_copies(documents: Mapping[int, T], content: Mapping[int, Hashable]) ->
             first[content[copies[0]]],
         )
     return {index: documents[index] for index in first.values()}
+
+
+def join_near_copies(windows: Windows, shingle: int) -> Ids:
+    """The unit of each window: its group, where no document is nearly the same as one of another.
+
+    Two groups of which one document each shares most of its runs of tokens with the other are one
+    unit, and that is told. They are not left out, as copies are: their windows differ.
+
+    Args:
+        windows: The windows that are looked at.
+        shingle: Tokens of the runs that are compared, across the windows of a document.
+
+    Returns:
+        int64 of shape (windows,), from 0, numbered in the order in which units first come.
+    """
+    changes = np.diff(windows.documents, prepend=-1) != 0
+    documents, groups = windows.documents[changes], windows.groups[changes]
+    places = np.cumsum(changes) - 1
+    lengths = np.bincount(places) * windows.ids.shape[1]
+    left, right = near_copies(windows.ids.ravel(), lengths, shingle)
+    units: Ids = join(groups, left, right)
+    apart = groups[left] != groups[right]
+    if apart.any():
+        first = np.flatnonzero(apart)[0]
+        logger.warning(
+            "%d of %d held-out documents share most of their runs of %d tokens with another one "
+            "(the first: document %d with document %d), and count as one with it: %d independent "
+            "documents are left of %d.",
+            len(np.union1d(left[apart], right[apart])),
+            len(documents),
+            shingle,
+            documents[right[first]],
+            documents[left[first]],
+            units.max() + 1,
+            len(np.unique(groups)),
+        )
+    of_windows: Ids = units[places]
+    return of_windows
 
 
 def refuse_leaks(

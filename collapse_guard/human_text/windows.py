@@ -1,6 +1,7 @@
 """From documents to windows of one length, and which of those to keep."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,20 @@ import numpy.typing as npt
 from collapse_guard.errors import PanelError
 
 Ids = npt.NDArray[np.int64]
+
+
+class Windows(NamedTuple):
+    """Windows of documents, those of one group one after another.
+
+    Attributes:
+        ids: int64 of shape (windows, window), their tokens.
+        documents: int64 of shape (windows,), the number of the document that each is from.
+        groups: int64 of shape (windows,), rising, the group that the document belongs to.
+    """
+
+    ids: Ids
+    documents: Ids
+    groups: Ids
 
 
 def long_enough(documents: Mapping[int, Ids], window: int, *, drop: bool) -> dict[int, Ids]:
@@ -66,3 +81,33 @@ def spread(windows: Ids, most: int) -> Ids:
             return np.sort(np.concatenate([kept, having[chosen]]))
         kept = np.concatenate([kept, having])
     return np.sort(kept)
+
+
+def cut_all(documents: Mapping[int, Ids], groups: Ids, window: int, most: int | None) -> Windows:
+    """Cut documents into windows, and keep so many that they are spread over groups.
+
+    The windows of a group come in turn from its documents: the first of each, then the second.
+
+    Args:
+        documents: Each int64 of shape (tokens,), by its number; their numbers rise.
+        groups: int64 of shape (documents,), the group of each document, by its number.
+        window: Tokens per window.
+        most: How many windows to keep at most; None for all.
+
+    Example:
+        >>> documents = {0: np.arange(6), 1: np.arange(6, 10), 2: np.arange(20, 26)}
+        >>> windows = cut_all(documents, np.array([0, 1, 0]), 2, 4)
+        >>> windows.ids.tolist(), windows.documents.tolist(), windows.groups.tolist()
+        ([[0, 1], [20, 21], [6, 7], [8, 9]], [0, 2, 1, 1], [0, 0, 1, 1])
+    """
+    numbers = sorted(documents, key=groups.__getitem__)
+    cuts = [cut(documents[number], window) for number in numbers]
+    ids = np.concatenate([np.zeros((0, window), np.int64), *cuts])
+    owners = np.repeat(np.array(numbers, np.int64), [len(each) for each in cuts])
+    places = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(each)) for each in cuts)])
+    if most is not None and len(ids) > most:
+        in_turn = np.lexsort((places, groups[owners]))
+        _, sizes = np.unique(groups[owners], return_counts=True)
+        kept = np.sort(in_turn[spread(sizes, most)])
+        ids, owners = ids[kept], owners[kept]
+    return Windows(ids, owners, groups[owners])

@@ -1,6 +1,6 @@
 """The human text of a run as a model takes it: rows to train on, and windows to be looked at on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,10 @@ def _at_even_distances(panel: HeldOutPanel, most: int) -> HeldOutPanel:
         return panel
     kept = torch.from_numpy(np.linspace(0, len(panel) - 1, most).round().astype(np.int64))
     _, owners = panel.document_ids[kept].unique(return_inverse=True)
-    return HeldOutPanel(
-        panel.reference, panel.input_ids[kept], owners, positions=panel.positions[kept]
+    return replace(
+        panel,
+        input_ids=panel.input_ids[kept],
+        document_ids=owners,
+        positions=panel.positions[kept],
+        source_ids=None if panel.source_ids is None else panel.source_ids[kept],
     )

@@ -263,3 +263,98 @@ def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
     for wrong in ("one two three", path):
         with pytest.raises(ArgumentError, match=r"`documents` expected a list of documents"):
             HeldOutPanel.from_token_ids(wrong, reference)
+
+
+def test_documents_of_one_label_are_one_document() -> None:
+    documents, labels = zipf_documents(6, seed=3), ["b", "a", "b", "c", "a", "b"]
+    alone = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=20)
+    panel = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=20, groups=labels)
+    assert panel.num_documents == 3
+    assert panel.num_sources == alone.num_sources == alone.num_documents == 6
+    assert panel.document_ids.tolist() == [0] * 15 + [1] * 10 + [2] * 5
+    assert panel.source_ids is not None
+    for window, source in zip(panel.input_ids, panel.source_ids, strict=True):
+        assert (alone.input_ids[alone.document_ids == source] == window).all(1).any()
+    assert [labels[source] for source in panel.source_ids] == ["b"] * 15 + ["a"] * 10 + ["c"] * 5
+    assert panel.fingerprint != alone.fingerprint
+    assert repr(alone).endswith("30 windows of 20 tokens, 6 documents>")
+    assert repr(panel).endswith("30 windows of 20 tokens, 6 documents in 3 groups>")
+
+
+def test_a_label_for_each_document_changes_nothing() -> None:
+    documents, reference = zipf_documents(5, seed=3), tiny_reference()
+    for most in (None, 12):
+        alone, labelled = (
+            HeldOutPanel.from_token_ids(
+                documents, reference, window=20, max_windows=most, groups=labels
+            )
+            for labels in (None, ["e", "d", "c", "b", "a"])
+        )
+        assert alone.fingerprint == labelled.fingerprint
+
+
+def test_max_windows_spreads_over_groups_and_their_documents() -> None:
+    documents = zipf_documents(12, length=60)
+    # One source of nine documents, and three of one.
+    panel = HeldOutPanel.from_token_ids(
+        documents, tiny_reference(), window=20, max_windows=9, groups=[0] * 9 + [1, 2, 3]
+    )
+    assert torch.bincount(panel.document_ids).tolist() == [3, 2, 2, 2]
+    assert panel.source_ids is not None
+    assert panel.source_ids.tolist() == [0, 1, 2, 9, 9, 10, 10, 11, 11]
+
+
+def test_labels_of_documents_that_are_left_out_go_with_them() -> None:
+    documents = [[1, 2], *zipf_documents(4, length=30), [3]]
+    panel = HeldOutPanel.from_token_ids(
+        documents, tiny_reference(), window=30, short="drop", groups=["x", "y", "z", "y", "z", "y"]
+    )
+    assert panel.document_ids.tolist() == [0, 0, 1, 1]
+    assert panel.source_ids is not None
+    assert panel.source_ids.tolist() == [1, 3, 2, 4]
+    with pytest.raises(PanelError, match=r"fewer than 2 documents .*not of one group"):
+        HeldOutPanel.from_token_ids(
+            documents, tiny_reference(), window=30, short="drop", groups=["x", *"yyyy", "z"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["a", "b"], "2 labels for 5 documents"),
+        ("abcde", "'abcde'"),
+        (["a", "b", None, "b", "a"], "None for document 2"),
+        (["a", "b", ["c"], "b", "a"], r"\['c'\] for document 2"),
+        (["a"] * 5, "'a' for all 5 documents"),
+    ],
+)
+def test_bad_groups_are_refused_by_name(labels: list[str], told: str) -> None:
+    with pytest.raises(ArgumentError, match=f"`groups` .*{told}"):
+        HeldOutPanel.from_token_ids(zipf_documents(5), tiny_reference(), window=20, groups=labels)
+
+
+def test_groups_of_texts() -> None:
+    tokenizer, reference = word_reference()
+    texts = ["caf\u00e9 one two one", "one two three caf\u00e9", "two two three one"]
+    panel = HeldOutPanel.from_texts(
+        iter(texts), tokenizer, reference, window=2, groups=iter(["x", "y", "x"])
+    )
+    assert panel.document_ids.tolist() == [0, 0, 0, 0, 1, 1]
+    assert panel.input_ids[2].tolist() == [3, 3]
+    with pytest.raises(ArgumentError, match=r"`groups` .*2 labels for 3 documents"):
+        HeldOutPanel.from_texts(texts, tokenizer, reference, window=2, groups=["x", "y"])
+
+
+def test_documents_that_are_nearly_the_same_are_one(caplog: pytest.LogCaptureFixture) -> None:
+    documents = zipf_documents(5, length=200, seed=3)
+    alone = HeldOutPanel.from_token_ids(documents, tiny_reference(), window=20)
+    assert not caplog.messages
+    edited = list(documents[1])
+    edited[150] = 49 - edited[150]
+    panel = HeldOutPanel.from_token_ids([*documents, edited], tiny_reference(), window=20)
+    assert "2 of 6 held-out documents share most" in caplog.text
+    assert "document 5 with document 1" in caplog.text
+    assert (panel.num_documents, panel.num_sources) == (5, 6)
+    assert torch.bincount(panel.document_ids).tolist() == [10, 20, 10, 10, 10]
+    assert torch.equal(panel.input_ids[:20], alone.input_ids[:20])
+    assert (torch.diff(panel.document_ids) >= 0).all()

@@ -1,0 +1,78 @@
+"""Documents that belong together, as whoever gives them says: those of one article or author."""
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.errors import bad_argument
+
+Ids = npt.NDArray[np.int64]
+
+
+def group_numbers(labels: Iterable[Hashable] | None, num_documents: int) -> Ids:
+    """The group of each document, numbered in the order in which their labels first come.
+
+    Args:
+        labels: One per document; None where each document is a group of its own.
+        num_documents: How many documents there are.
+
+    Returns:
+        int64 of shape (num_documents,), from 0.
+
+    Raises:
+        ArgumentError: Not one label per document, a label that is missing or cannot be hashed, or
+            the same one for all documents.
+
+    Example:
+        >>> group_numbers(["Lobster", "Lobster", "Valkyria", "Lobster"], 4).tolist()
+        [0, 0, 1, 0]
+    """
+    if labels is None:
+        return np.arange(num_documents)
+    # Elements of a tensor are hashed by where they lie, and would be a group each.
+    given: Any = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise _not_one_each(given, num_documents)
+    listed = list(given)
+    if len(listed) != num_documents:
+        raise _not_one_each(f"{len(listed)} labels for {num_documents} documents", num_documents)
+    numbers: dict[Hashable, int] = {}
+    found = np.empty(num_documents, np.int64)
+    for place, label in enumerate(listed):
+        if not isinstance(label, Hashable) or _is_missing(label):
+            raise bad_argument(
+                "groups",
+                expected="a label that is a text, a number or another hashable value, for each "
+                "document",
+                given=f"{label!r} for document {place}",
+                hint="give a document that belongs to no other one a label of its own",
+            )
+        found[place] = numbers.setdefault(label, len(numbers))
+    if num_documents > 1 and len(numbers) < 2:
+        raise bad_argument(
+            "groups",
+            expected="at least two different labels: standard errors come from how groups differ",
+            given=f"{listed[0]!r} for all {num_documents} documents",
+            hint="label documents by article or author, or give held-out documents of more of them",
+        )
+    return found
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        # What tables write where there is no value is not equal to itself.
+        return label is None or bool(label != label)
+    except (TypeError, ValueError):
+        # Nor can it always be said whether it is.
+        return True
+
+
+def _not_one_each(given: object, num_documents: int) -> Exception:
+    return bad_argument(
+        "groups",
+        expected=f"one label for each of the {num_documents} documents, in their order",
+        given=given,
+        hint='give a list, or the column that says so: dataset["title"]',
+    )
