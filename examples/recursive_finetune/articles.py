@@ -1,4 +1,4 @@
-"""Articles of WikiText, out of a file in the form that it is published in.
+"""Articles of WikiText, out of its lines: of a file as published, or of a data set's rows.
 
 Each line is a paragraph, or a heading between equals signs, or holds a single space; an article
 begins with a heading of one level (Merity et al. 2016, arXiv 1609.07843):
@@ -22,7 +22,7 @@ def wikitext_articles(text: str) -> list[str] | None:
     """The articles of a text in WikiText's form, without headings and short lines.
 
     Args:
-        text: A whole file.
+        text: A whole file, or rows end to end, a line each.
 
     Returns:
         Each article's paragraphs of at least 40 characters, one a line, in the order of the file.

@@ -52,24 +52,25 @@ def load_corpus(dataset: str | None, *, config: str | None = None, column: str =
             with blank lines between its documents; that of a WikiText file as it is published,
             whose articles are the documents; or the name or path of a Hugging Face data set.
         config: Configuration of the Hugging Face data set.
-        column: Its column of text. A row is a document; rows of fewer than 40 characters (headings,
-            mostly) are left out. Where it has a validation or test split, that is held out.
+        column: Its column of text. A row is a document; rows of fewer than 40 characters are left
+            out. Where each row is a line of WikiText, as on the hub, its articles are the
+            documents: paragraphs of one are not independent of each other. Where there is a
+            validation or test split, that is held out.
 
     Raises:
         ArgumentError: No text was found, or too little for three parts.
     """
     if dataset is None:
         return _corpus("the documentation of Python", split_by_group(python_documents()))
-    if not Path(dataset).is_file():
-        return _from_splits(dataset, _hub_splits(dataset, config, column))
-    name, text = Path(dataset).name, _read(Path(dataset))
-    articles = wikitext_articles(text)
-    if articles is None:
+    if Path(dataset).is_file():
+        name, text = Path(dataset).name, _read(Path(dataset))
         # Editors and scripts leave spaces in lines that look blank.
-        return _from_splits(name, {"train": re.split(r"\n\s*\n", text)})
-    articles = list(_without_repeats(articles, set()))
-    corpus = _from_splits(name, {"train": articles}, article_shares(len(articles)))
-    return replace(corpus, whole_articles=True)
+        rows: Mapping[str, Sequence[str]] = {"train": re.split(r"\n\s*\n", text)}
+        texts = {"train": text}
+    else:
+        name, rows = dataset, _hub_splits(dataset, config, column)
+        texts = {split: "\n".join(map(str.strip, lines)) for split, lines in rows.items()}
+    return _of_articles(name, texts) or _from_splits(name, rows)
 
 
 def split_by_group(groups: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -142,6 +143,19 @@ def _read(path: Path) -> str:
             given=path.name,
             hint="convert it, or give the folder of a data set",
         ) from None
+
+
+def _of_articles(name: str, texts: Mapping[str, str]) -> Corpus | None:
+    """The corpus of texts in WikiText's form, None where one of them has another."""
+    articles: dict[str, Sequence[str]] = {}
+    for split, text in texts.items():
+        found = wikitext_articles(text)
+        if found is None:
+            return None
+        articles[split] = _without_repeats(found, set())
+    alone = "held_out" not in articles
+    shares = article_shares(len(articles["train"])) if alone else SHARES
+    return replace(_from_splits(name, articles, shares), whole_articles=True)
 
 
 def _from_splits(

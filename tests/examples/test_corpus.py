@@ -4,6 +4,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError
@@ -179,6 +180,52 @@ def test_splits_of_a_data_set_are_kept(tmp_path: Path) -> None:
     assert corpus.held_out == (document(99),)
     with pytest.raises(ArgumentError, match="--text-column"):
         load_corpus(str(tmp_path), column="content")
+
+
+def saved_wikitext(folder: Path, **articles: list[int]) -> None:
+    """A data set as the hub has WikiText: a row for each line, and blank lines as empty rows."""
+    folder.mkdir(exist_ok=True)
+    for split, numbers in articles.items():
+        rows = []
+        for number in numbers:
+            rows += [
+                "",
+                f" = Article <unk> {number} ( with a title of more than forty letters ) = ",
+            ]
+            rows += ["", f" {document(number)} It has a first paragraph . "]
+            rows += [f" {document(number)} It has a second one . ", "", " = = Section = = ", ""]
+            rows += [" Short . ", f" {document(number)} It says = this much = . "]
+        rows = [row and f"{row}\n" for row in rows]
+        Dataset.from_dict({"text": rows}).to_parquet(folder / f"{split}.parquet")
+
+
+def article(number: int) -> str:
+    said = ("It has a first paragraph .", "It has a second one .", "It says = this much = .")
+    return "\n".join(f"{document(number)} {sentence}" for sentence in said)
+
+
+def test_rows_of_wikitext_are_joined_to_articles(tmp_path: Path) -> None:
+    # An article of the training split cannot be held out.
+    saved_wikitext(tmp_path / "three", train=[*range(20)], validation=[50, 3, 51], test=[90])
+    corpus = load_corpus(str(tmp_path / "three"))
+    assert corpus.whole_articles
+    assert [*corpus.pretraining, *corpus.training] == [article(number) for number in range(20)]
+    assert corpus.held_out == (article(50), article(51))
+    # Without a split to hold out: enough articles for an alarm, as of a file.
+    saved_wikitext(tmp_path / "one", train=[*range(60), 7])
+    corpus = load_corpus(str(tmp_path / "one"))
+    assert [len(getattr(corpus, part)) for part in PARTS] == [19, 11, 30]
+    assert corpus.held_out == tuple(article(number) for number in range(30, 60))
+
+
+def test_rows_are_documents_where_a_split_is_not_wikitext(tmp_path: Path) -> None:
+    saved_wikitext(tmp_path, train=[*range(5)])
+    held_out = [document(number) for number in range(90, 93)]
+    Dataset.from_dict({"text": held_out}).to_parquet(tmp_path / "test.parquet")
+    corpus = load_corpus(str(tmp_path))
+    assert not corpus.whole_articles
+    assert corpus.held_out == tuple(held_out)
+    assert f"{document(0)} It has a first paragraph ." in corpus.pretraining
 
 
 @pytest.mark.parametrize(
