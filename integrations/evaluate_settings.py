@@ -15,6 +15,7 @@ SETTINGS = frozenset(
     {
         "batch_size",
         "budget",
+        "groups",
         "human_reference",
         "length",
         "model",

@@ -15,7 +15,15 @@ import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {
     "default": {"human_reference", "start_logprobs"},
-    "texts": {"batch_size", "human_reference", "model", "start_model", "tokenizer", "window"},
+    "texts": {
+        "batch_size",
+        "groups",
+        "human_reference",
+        "model",
+        "start_model",
+        "tokenizer",
+        "window",
+    },
 }
 _PAIRED = ("tail_retention", "head_retention", "tail_gap")
 _DESCRIPTION = """
@@ -34,6 +42,8 @@ Args, configuration "texts" (a model is at hand):
     model, tokenizer: a causal language model and its tokenizer, or their names or paths.
     human_reference: as above, counted with that tokenizer on other texts than these.
     start_model: the model that the run started from (optional).
+    groups: a label of each text, in their order: give them when several texts are of one article,
+        author or source file, since errors count what is not labelled as independent (optional).
     window: tokens per window; shorter texts are left out (default 128).
     batch_size: windows per forward pass (default 16).
 
@@ -101,11 +111,14 @@ def _of_texts(
     model: Any = None,
     tokenizer: Any = None,
     start_model: Any = None,
+    groups: Any = None,
     window: int = 128,
     batch_size: int = 16,
 ) -> dict[str, float]:
     tokenizer = inputs.check_tokenizer(inputs.as_tokenizer(tokenizer), human_reference)
-    panel = HeldOutPanel.from_texts(texts, tokenizer, human_reference, window=window, short="drop")
+    panel = HeldOutPanel.from_texts(
+        texts, tokenizer, human_reference, window=window, short="drop", groups=groups
+    )
     monitor = CollapseMonitor(
         panel, rules=[], pace=EveryNSteps(1), batch_size=batch_size, across_processes=False
     )

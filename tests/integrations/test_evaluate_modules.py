@@ -168,6 +168,21 @@ def test_tail_probability_of_texts_is_what_a_monitor_reads(evaluate: Any) -> Non
     }
 
 
+def test_tail_probability_counts_texts_of_one_label_as_one(evaluate: Any) -> None:
+    tokenizer, texts = NumberTokenizer(), as_texts(HUMAN)
+    reference, labels = with_reference(tokenizer), [number // 3 for number in range(len(texts))]
+    panel = HeldOutPanel.from_texts(texts, tokenizer, reference, window=24, groups=labels)
+    model = tiny_gpt2()
+    expected = CollapseMonitor(panel, rules=[]).start(model)
+    metric = evaluate.load(
+        evaluate_path("tail_probability"), "texts", tokenizer=tokenizer, human_reference=reference
+    )
+    values = metric.compute(references=texts, model=model, window=24, groups=labels)
+    alone = metric.compute(references=texts, model=model, window=24)
+    assert values["tail_logprob_se"] == expected.standard_errors["tail_logprob"]
+    assert values["tail_logprob_se"] != alone["tail_logprob_se"]
+
+
 def test_all_three_combine_by_loaded_modules_and_share_settings(evaluate: Any) -> None:
     tokenizer = NumberTokenizer()
     reference = with_reference(tokenizer)
