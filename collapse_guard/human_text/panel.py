@@ -115,6 +115,14 @@ class HeldOutPanel:
             TokenizerMismatchError: Token ids past the reference's vocabulary.
             PanelError: Documents shared with the training text, too short, fewer than two, or
                 without a tail token.
+
+        Example:
+            >>> reference = HumanReference.from_token_ids([[0] * 6 + [1] * 3 + [2]], vocab_size=3)
+            >>> paragraphs = [[0, 2, 0], [1, 0, 2], [0, 0, 2], [2, 1, 0]]
+            >>> titles = ["Lobster", "Lobster", "Opera", "Opera"]
+            >>> panel = HeldOutPanel.from_token_ids(paragraphs, reference, window=3, groups=titles)
+            >>> panel.num_sources, panel.num_documents
+            (4, 2)
         """
         _check_settings(window, short, max_windows)
         check_documents("documents", documents)
