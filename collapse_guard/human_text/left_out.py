@@ -1,12 +1,14 @@
 """Tokens that are no human text: padding, and what a tokenizer puts between and around texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.texts import check_documents
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.human_text.tokenizer import Tokenizer
 
@@ -120,6 +122,58 @@ def unmasked(table: Any, rows: TokenRows, masked: dict[int, int]) -> Ids:
         masked[index] = masked.get(index, 0) + number
     text: Ids = rows.ids[is_text]
     return text
+
+
+def unmasked_documents(
+    documents: Any, attention_mask: Iterable[Any] | None, masked: dict[int, int]
+) -> Any:
+    """Documents without what their attention masks mask out.
+
+    Args:
+        documents: Token ids, a document at a time.
+        attention_mask: For each document as many numbers or truth values, 0 where a token is
+            padding; None where nothing is masked out.
+        masked: Takes in how often each id is masked out.
+
+    Returns:
+        The documents as they are where there are no masks; otherwise an iterator over arrays, which
+        raises where it comes to a fault.
+
+    Raises:
+        ArgumentError: Another number of masks than of documents, or a mask that is not as long as
+            its document.
+
+    Example:
+        >>> masked = {}
+        >>> found = unmasked_documents([[0, 0, 5], [6, 7, 0]], [[0, 0, 1], [1, 1, 0]], masked)
+        >>> [ids.tolist() for ids in found], masked
+        ([[5], [6, 7]], {0: 3})
+    """
+    if attention_mask is None:
+        return documents
+    check_documents("documents", documents)
+    check_documents(MASK_COLUMN, attention_mask)
+    return _unmasked_documents(documents, attention_mask, masked)
+
+
+def _unmasked_documents(
+    documents: Iterable[Any], attention_mask: Iterable[Any], masked: dict[int, int]
+) -> Iterator[Ids]:
+    missing = object()
+    pairs: Iterator[tuple[Any, Any]]
+    pairs = zip_longest(documents, attention_mask, fillvalue=missing)
+    for number, (document, mask) in enumerate(pairs):
+        if document is missing or mask is missing or np.shape(document) != np.shape(mask):
+            raise bad_argument(
+                MASK_COLUMN,
+                expected="a mask for each document, as long as it",
+                given=f"other numbers of them at document {number}",
+                hint="give what one call of the tokenizer made, rows and masks in one order",
+            )
+        ids, is_text = np.asarray(document), np.asarray(mask) != 0
+        for index, times in zip(*np.unique(ids[~is_text], return_counts=True), strict=True):
+            masked[int(index)] = masked.get(int(index), 0) + int(times)
+        yield ids[is_text]
 
 
 def without_padding(ids: Ids, special: npt.NDArray[np.bool_]) -> Ids:

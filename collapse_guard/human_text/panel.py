@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import torch
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.groups import group_numbers
+from collapse_guard.human_text.left_out import unmasked_documents
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.repeats import (
     first_copies,
@@ -85,6 +86,7 @@ class HeldOutPanel:
         max_windows: int | None = None,
         prefix: Sequence[int] = (),
         groups: Iterable[Hashable] | None = None,
+        attention_mask: Iterable[Any] | None = None,
     ) -> "HeldOutPanel":
         """Cut tokenized documents into windows.
 
@@ -107,11 +109,13 @@ class HeldOutPanel:
                 of one article, author or source file, as where a data set has a paragraph a row,
                 since standard errors and alarms count what is not labelled as drawn independently.
                 Documents of one label count as one.
+            attention_mask: For padded documents, of each a mask as long as it: where that is 0,
+                there is padding, whatever the reference knows of its id.
 
         Raises:
-            ArgumentError: An argument out of range, one text in place of many, training documents
-                that hold nothing to look held-out ones up in, or labels that are missing or all
-                the same.
+            ArgumentError: An argument out of range, one text in place of many, a mask that is not
+                as long as its document, training documents that hold nothing to look held-out
+                ones up in, or labels that are missing or all the same.
             TokenizerMismatchError: Token ids past the reference's vocabulary.
             PanelError: Documents shared with the training text, too short, fewer than two, or
                 without a tail token.
@@ -126,6 +130,7 @@ class HeldOutPanel:
         """
         _check_settings(window, short, max_windows)
         check_documents("documents", documents)
+        documents = unmasked_documents(documents, attention_mask, {})
         held_out = {i: as_ids(document, reference) for i, document in enumerate(documents)}
         numbers = group_numbers(groups, len(held_out))
         held_out = usable_documents(held_out, reference, window, drop_short=short == "drop")
@@ -239,6 +244,11 @@ class HeldOutPanel:
     def tail_types(self) -> npt.NDArray[np.bool_]:
         """bool of shape (vocab_size,): the rare types of the reference, and the unseen ones."""
         return self.reference.tail_types
+
+    @cached_property
+    def special_types(self) -> npt.NDArray[np.bool_]:
+        """bool of shape (vocab_size,): the types of the reference that stand for no human text."""
+        return self.reference.special_types
 
     @cached_property
     def num_documents(self) -> int:

@@ -4,7 +4,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,12 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
 from collapse_guard.human_text.counting import Documents, column_blocks, count_types
-from collapse_guard.human_text.left_out import SpecialTokens, leave_out, special_token_ids
+from collapse_guard.human_text.left_out import (
+    SpecialTokens,
+    leave_out,
+    special_token_ids,
+    unmasked_documents,
+)
 from collapse_guard.human_text.tokenizer import (
     Tokenizer,
     num_ids,
@@ -87,6 +92,7 @@ class HumanReference:
         tail_mass: float = 0.10,
         smoothing: float = 1.0,
         special_tokens: SpecialTokens = "leave out",
+        attention_mask: Iterable[Any] | None = None,
     ) -> "HumanReference":
         """Count an iterable of token id sequences, or of token ids.
 
@@ -102,12 +108,17 @@ class HumanReference:
             smoothing: Added to every count for the self-information, above 0.
             special_tokens: What becomes of those: "leave out", so that they belong to no band, or
                 "count" them like any other.
+            attention_mask: For padded documents, of each a mask as long as it: where that is 0,
+                there is padding, which is left out either way.
 
         Raises:
-            ArgumentError: An id is negative or not below `vocab_size`, or there is no token.
+            ArgumentError: An id is negative or not below `vocab_size`, there is no token, or a mask
+                is not as long as its document.
         """
+        masked: dict[int, int] = {}
+        documents = unmasked_documents(documents, attention_mask, masked)
         return cls._counted(
-            documents, {}, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
+            documents, masked, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
         )
 
     @classmethod
@@ -124,7 +135,7 @@ class HumanReference:
         counts = count_types(documents, num_types(vocab_size, tokenizer))
         special = special_token_ids(tokenizer, special_tokens)
         special_ids, left_out = leave_out(counts, masked, special)
-        fingerprint = _fingerprint(tokenizer)
+        fingerprint = None if tokenizer is None else tokenizer_fingerprint(tokenizer)
         return cls(counts, fingerprint, tail_mass, smoothing, special_ids, left_out)
 
     @classmethod
@@ -347,10 +358,6 @@ class HumanReference:
                 f"{fingerprint or '(unnamed)'} of {vocab_size} types: token ids mean different "
                 f"things under the two; rebuild the reference with the tokenizer that you train."
             )
-
-
-def _fingerprint(tokenizer: Tokenizer | None) -> str | None:
-    return None if tokenizer is None else tokenizer_fingerprint(tokenizer)
 
 
 def _unreadable(path: str | os.PathLike[str]) -> ArgumentError:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
@@ -177,6 +178,50 @@ def test_a_panel_of_padded_rows_is_that_of_the_texts(side: str) -> None:
     assert found.positions.tolist() == expected.positions.tolist()
     with pytest.raises(Exception, match="2 of 6 held-out documents are shorter"):
         HeldOutPanel.from_token_ids(padded(held_out, side), reference(), window=62)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("kind", ["lists", "array", "tensor", "truth values"])
+def test_masked_rows_are_their_texts_whatever_they_are_padded_with(side: str, kind: str) -> None:
+    held_out = texts(6, seed=2)
+    # The commonest word as padding, with one blank at least: nothing but the mask tells.
+    rows = padded(held_out, side)
+    mask = [[int(token != PAD) for token in row] for row in rows]
+    rows = [[3 if token == PAD else token for token in row] for row in rows]
+    as_given = {
+        "lists": lambda given: given,
+        "array": np.array,
+        "tensor": torch.tensor,
+        "truth values": lambda given: np.array(given, dtype=bool if given is mask else np.int64),
+    }[kind]
+    settings = {"vocab_size": VOCAB + 5, "tokenizer": tokenizer()}
+    counted = HumanReference.from_token_ids(
+        as_given(rows), attention_mask=as_given(mask), **settings
+    )
+    assert_same(counted, HumanReference.from_token_ids(held_out, **settings))
+    assert counted.left_out == {"padding": sum(row.count(0) for row in mask)}
+    assert (
+        counted.left_out
+        == HumanReference.from_dataset(
+            Dataset.from_dict({"input_ids": rows, "attention_mask": mask}), **settings
+        ).left_out
+    )
+    expected = HeldOutPanel.from_token_ids(held_out, reference(), window=20)
+    found = HeldOutPanel.from_token_ids(
+        as_given(rows), reference(), window=20, attention_mask=as_given(mask)
+    )
+    assert found.fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize("masks", [[[1, 1]], [[1, 1], [1]], [[1, 1], [1, 1], [1, 1]], [1, 1]])
+def test_masks_that_do_not_fit_are_refused(masks: object) -> None:
+    with pytest.raises(ArgumentError, match="`attention_mask` expected a mask for each document"):
+        HeldOutPanel.from_token_ids(
+            [[1, 2], [3, 4]],
+            reference(),
+            window=2,
+            attention_mask=masks,  # type: ignore[arg-type]
+        )
 
 
 def test_special_tokens_are_context_and_not_looked_at() -> None:
