@@ -1,5 +1,6 @@
 """What a model wrote against what people wrote: diversity of both at one size, and tail share."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,8 @@ from collapse_guard.diversity import (
 from collapse_guard.diversity.corpus import pack
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.statistics.estimates import Estimate, ratio
+from collapse_guard.human_text.token_rows import TokenRows
+from collapse_guard.statistics.estimates import Estimate, share
 
 
 def diversity_figures(
@@ -78,7 +80,9 @@ def tail_share(documents: Sequence[Document], reference: HumanReference) -> Esti
     """Share of a text's tokens that are tail types of the human reference.
 
     No budget: the tail is the reference's, so the share does not depend on the amount of text.
-    Types that the reference has not seen are tail types.
+    Types that the reference has not seen are tail types. What stands for no human text (padding,
+    the end of a text, `HumanReference.special_ids`) is counted neither as tail nor as a token, so
+    that a text of nothing else has a share of 0.
 
     Args:
         documents: Token ids, a document at a time.
@@ -96,8 +100,11 @@ def tail_share(documents: Sequence[Document], reference: HumanReference) -> Esti
     corpus = pack(documents)
     reference.check_ids(corpus.tokens)
     owners = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
-    tails = np.bincount(owners, reference.tail_types[corpus.tokens], len(corpus.lengths))
-    return ratio(tails.astype(np.float64), corpus.lengths.astype(np.float64))
+    tails, tokens = (
+        np.bincount(owners, is_one[corpus.tokens], len(corpus.lengths)).astype(np.float64)
+        for is_one in (reference.tail_types, ~reference.special_types)
+    )
+    return share(tails, tokens)
 
 
 def compare_with_human(
@@ -114,8 +121,9 @@ def compare_with_human(
     Args:
         samples: Token ids that a model wrote, a document at a time.
         human: Human text of the same kind.
-        reference: When given, the tail shares are told too. Human text other than `human`, which
-            holds its own rare types by definition.
+        reference: When given, the tail shares are told too, and what it leaves out as no human
+            text (`HumanReference.special_ids`) is left out of both. Human text other than `human`,
+            which holds its own rare types by definition.
         budget: Tokens that both are looked at; as many as the shorter of the two has, if None.
         num_texts: As in `diversity_figures`, for both.
         length: As in `diversity_figures`, for both.
@@ -124,15 +132,19 @@ def compare_with_human(
         For each figure of `diversity_figures`: `sample_<figure>`, `human_<figure>`, and
         `ratio_<figure>`, the first over the second (NaN where the second is 0). With `reference`
         also `sample_tail_share`, `human_tail_share` and `ratio_tail_share`. And `budget`, the
-        tokens that both were looked at.
+        tokens that both were looked at. Where a reference shows that the model wrote nothing but
+        special tokens, there is nothing to compare: a tail share of 0, a budget of 0, and NaN.
 
     Raises:
         ArgumentError: Text without tokens, or a size out of range, or more than one of the two has.
         TokenizerMismatchError: Token ids that the reference does not have.
     """
+    if reference is not None:
+        samples, human = (_human_text(documents, reference) for documents in (samples, human))
     tokens = {"samples": sum(map(len, samples)), "human": sum(map(len, human))}
+    wrote_nothing = reference is not None and len(samples) > 0 and tokens["samples"] == 0
     for argument, number in tokens.items():
-        if number == 0:
+        if number == 0 and not (argument == "samples" and wrote_nothing):
             raise bad_argument(
                 argument,
                 expected="at least one token",
@@ -140,14 +152,18 @@ def compare_with_human(
                 hint="give text that is not empty",
             )
     budget = min(tokens.values()) if budget is None else budget
-    both = [
-        diversity_figures(documents, budget=budget, num_texts=num_texts, length=length)
-        for documents in (samples, human)
-    ]
-    if reference is not None:
-        for figures, documents in zip(both, (samples, human), strict=True):
-            figures["tail_share"] = tail_share(documents, reference).value
+    at_size = {"num_texts": num_texts, "length": length}
+    if wrote_nothing:
+        names = diversity_figures(human, budget=tokens["human"], **at_size)
+        both, budget = [dict.fromkeys(names, math.nan) for _ in range(2)], 0
+    else:
+        both = [
+            diversity_figures(documents, budget=budget, **at_size) for documents in (samples, human)
+        ]
     of_samples, of_human = both
+    if reference is not None:
+        of_samples["tail_share"] = 0.0 if wrote_nothing else tail_share(samples, reference).value
+        of_human["tail_share"] = tail_share(human, reference).value
     return {
         **{f"sample_{name}": value for name, value in of_samples.items()},
         **{f"human_{name}": value for name, value in of_human.items()},
@@ -157,6 +173,16 @@ def compare_with_human(
         },
         "budget": float(budget),
     }
+
+
+def _human_text(documents: Sequence[Document], reference: HumanReference) -> list[Document]:
+    """The documents without what stands for no human text."""
+    if not any(map(len, documents)):
+        return list(documents)
+    corpus = pack(documents)
+    reference.check_ids(corpus.tokens)
+    is_text = ~reference.special_types[corpus.tokens]
+    return list(TokenRows(*corpus).masked(is_text).split())
 
 
 def _texts_of_one_length(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.readings.given_logprobs import read_logprobs
 from collapse_guard.readings.panel_sums import BandDocuments
 from collapse_guard.readings.teacher_forced import (
     head_gain,
@@ -21,7 +22,7 @@ from collapse_guard.readings.teacher_forced import (
 from collapse_guard.statistics.estimates import Estimate, exponential, ratio
 
 Floats = npt.NDArray[np.float64]
-Numbers = Sequence[float] | npt.NDArray[np.floating[Any]]
+Numbers = Sequence[Any] | npt.NDArray[np.floating[Any]]
 Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
@@ -39,9 +40,12 @@ def logprob_readings(
 
     Args:
         logprobs: For each document, the log-probability of each of its tokens, natural logarithms,
-            at most 0. What stands at an ignored token is not looked at.
+            at most 0. What stands at an ignored token is not looked at. The `prompt_logprobs` of
+            vLLM are taken as they are: what several tokens would get at each position, by their
+            ids, and None at the first one; a token with None is not scored.
         token_ids: For each document, its tokens, as many; -100 marks tokens that are not scored,
-            such as padding, or the first one, which has no context.
+            such as padding, or the first one, which has no context. Those that stand for no human
+            text (`HumanReference.special_ids`) are not scored either.
         reference: The human reference; its tokenizer must have made the ids.
         start_logprobs: What the starting model gave on the same tokens.
 
@@ -50,8 +54,8 @@ def logprob_readings(
         `tail_retention`, `head_retention` and `tail_gap`. Errors are over documents.
 
     Raises:
-        ArgumentError: No documents, other numbers of log-probabilities than tokens, or a
-            log-probability that is above 0, NaN or infinite.
+        ArgumentError: No documents, other numbers of log-probabilities than tokens, something
+            else in their place, or a log-probability that is above 0, NaN or infinite.
         TokenizerMismatchError: Token ids that the reference does not have.
         PanelError: No tail token, or no head token, is scored.
 
@@ -66,17 +70,18 @@ def logprob_readings(
             "token_ids", expected="at least one document", given=0, hint="give held-out text"
         )
     ids, lengths = _join(token_ids)
-    if ids.dtype.kind not in "iu":
-        raise bad_argument(
-            "token_ids",
-            expected="whole-number token ids",
-            given=ids.dtype,
-            hint="give log-probabilities and token ids in their own places",
-        )
-    scored = ids != IGNORED_LABEL
-    values = _aligned("logprobs", logprobs, lengths, scored)
+    labelled = ids != IGNORED_LABEL
+    reference.check_ids(ids[labelled])
+    scored = labelled & ~reference.special_types[np.where(labelled, ids, 0)]
+    values, given = _aligned("logprobs", logprobs, ids, lengths)
+    scored &= given
+    at_start = None
+    if start_logprobs is not None:
+        at_start, given = _aligned("start_logprobs", start_logprobs, ids, lengths)
+        scored &= given
+        at_start = _scored("start_logprobs", at_start, lengths, scored)
+    values = _scored("logprobs", values, lengths, scored)
     documents = np.repeat(np.arange(len(lengths)), lengths)[scored]
-    reference.check_ids(ids[scored])
     in_tail, in_head = reference.tail_types[ids[scored]], reference.head_types[ids[scored]]
     for band, members in (("tail", in_tail), ("head", in_head)):
         if not members.any():
@@ -106,8 +111,8 @@ def logprob_readings(
         "head_logprob": mean_head_logprob(now),
         "tail_prob": mean_tail_prob(now),
     }
-    if start_logprobs is not None:
-        moved = banded(values - _aligned("start_logprobs", start_logprobs, lengths, scored))
+    if at_start is not None:
+        moved = banded(values - at_start)
         readings |= {
             "tail_retention": exponential(tail_gain(moved)),
             "head_retention": exponential(head_gain(moved)),
@@ -116,21 +121,28 @@ def logprob_readings(
     return readings
 
 
-def _join(documents: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def _join(documents: Sequence[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     arrays = [np.asarray(document).reshape(-1) for document in documents]
     lengths = np.array([len(array) for array in arrays], dtype=np.int64)
     # An empty list becomes an array of floats, which would make floats of all.
     filled = [array for array in arrays if len(array)]
-    return np.concatenate(filled) if filled else np.zeros(0, dtype=np.int64), lengths
+    wrong = next((array for array in filled if array.dtype.kind not in "iu"), None)
+    if wrong is not None:
+        raise bad_argument(
+            "token_ids",
+            expected="whole-number token ids",
+            given=wrong.tolist()[0],
+            hint="tokenize text first, and give log-probabilities and token ids in their own "
+            "places",
+        )
+    joined = np.concatenate([np.zeros(0, dtype=np.int64), *filled])
+    return joined.astype(np.int64), lengths
 
 
 def _aligned(
-    argument: str,
-    documents: Sequence[Any],
-    lengths: npt.NDArray[np.int64],
-    scored: npt.NDArray[np.bool_],
-) -> Floats:
-    """The log-probabilities of the scored tokens, end to end."""
+    argument: str, documents: Sequence[Any], ids: npt.NDArray[np.int64], lengths: Any
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The log-probabilities of all tokens, end to end, and where there are any."""
     if len(documents) != len(lengths):
         raise bad_argument(
             argument,
@@ -138,16 +150,18 @@ def _aligned(
             given=f"{len(documents)} documents",
             hint="give both of the same documents, in the same order",
         )
-    values, given = _join(documents)
-    if (given != lengths).any():
-        wrong = int((given != lengths).argmax())
-        raise bad_argument(
-            argument,
-            expected=f"{lengths[wrong]} numbers for document {wrong}, one for each of its tokens",
-            given=f"{given[wrong]} numbers",
-            hint="mark tokens without a log-probability with the id -100 and any number here",
-        )
-    kept = values[scored].astype(np.float64)
+    parts = np.split(ids, np.cumsum(lengths)[:-1])
+    read = [
+        read_logprobs(argument, number, document, part)
+        for number, (document, part) in enumerate(zip(documents, parts, strict=True))
+    ]
+    values, given = zip(*read, strict=True)
+    return np.concatenate(values), np.concatenate(given)
+
+
+def _scored(argument: str, values: Floats, lengths: Any, scored: npt.NDArray[np.bool_]) -> Floats:
+    """Those of the scored tokens, all of which can be log-probabilities."""
+    kept = values[scored]
     wrong_values = ~(np.isfinite(kept) & (kept <= 0))
     if wrong_values.any():
         place = int(np.flatnonzero(scored)[wrong_values.argmax()])

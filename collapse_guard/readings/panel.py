@@ -15,7 +15,9 @@ class Panel(Protocol):
 
     `HeldOutPanel` is the one of human text. Anything else that a causal model predicts token by
     token can have its own (the codes of an audio or image tokenizer, say): a class with what is
-    listed here, none of which changes once a monitor has seen it.
+    listed here, none of which changes once a monitor has seen it. It may have `special_types` too,
+    bool of shape (vocab_size,): types that stand for no data, such as an end, and belong to no
+    share of what a model writes.
     """
 
     @property
@@ -63,6 +65,12 @@ class Panel(Protocol):
 
 
 _MEMBERS = tuple(name for name, member in vars(Panel).items() if isinstance(member, property))
+
+
+def counted_types(panel: Panel) -> npt.NDArray[np.bool_]:
+    """bool of shape (vocab_size,): the types that stand for data, all but the special ones."""
+    special = getattr(panel, "special_types", None)
+    return np.ones(panel.vocab_size, dtype=bool) if special is None else ~np.asarray(special)
 
 
 def check_panel(panel: Panel) -> Panel:

@@ -126,7 +126,8 @@ class PrequentialReader:
         self._column = column
         self._start_rows, self._memory = start_rows, memory
         self._max_rows = max_rows
-        self._bands = torch.from_numpy(np.stack([reference.tail_types, reference.head_types]))
+        types = reference.tail_types, reference.head_types, reference.special_types
+        self._types = torch.from_numpy(np.stack(types))
         self._failures = FailureGuard("report")
         self.clear()
 
@@ -269,9 +270,10 @@ class PrequentialReader:
                 for row, of_row in zip(rows, targets, strict=True)
             ]
         )
-        self._bands = bands = self._bands.to(ids.device)
-        known = targets.clamp(max=bands.shape[1] - 1)
-        tail, head = bands[:, known] & told & (targets == known)
+        self._types = types = self._types.to(ids.device)
+        known = targets.clamp(max=types.shape[1] - 1)
+        tail, head, special = types[:, known] & told & (targets == known)
+        told = told & ~special
         kept = torch.stack([told, tail, head, tail], dim=1).float()
         values = torch.stack([logprobs, logprobs, logprobs, logprobs.exp()], dim=1)
         return torch.stack([(values * kept).sum(2), kept.sum(2)], dim=1)

@@ -20,9 +20,9 @@ from collapse_guard.diversity import (
     self_bleu,
 )
 from collapse_guard.readings.evidence import Evidence
-from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel import Panel, counted_types
 from collapse_guard.readings.sampling import Ids
-from collapse_guard.statistics.estimates import Estimate, jackknife, ratio
+from collapse_guard.statistics.estimates import Estimate, jackknife, share
 
 Units = Sequence[Sequence[Ids]]
 Begin = Literal["free", "prompted"]
@@ -70,15 +70,22 @@ class OfTexts:
 
 
 def tail_share(texts: Texts) -> Estimate:
-    """Share of tail tokens, over their share in human text."""
+    """Share of tail tokens, over their share in human text.
+
+    The end of a text, and whatever else stands for no human text, is no token of either.
+    """
     panel, units = texts.panel, texts.units
-    is_tail = panel.tail_types
     # Ids past the tokenizer, which a padded vocabulary lets a model draw, stand for no token.
-    known = len(is_tail)
-    tail = [sum(int(is_tail[text[text < known]].sum()) for text in unit) for unit in units]
-    tokens = [sum(map(len, unit)) for unit in units]
+    known = panel.vocab_size
+    tail, tokens = (
+        np.array(
+            [sum(int(is_one[text[text < known]].sum()) for text in unit) for unit in units],
+            dtype=np.float64,
+        )
+        for is_one in (panel.tail_types, counted_types(panel))
+    )
     human = float(panel.tail_positions.sum() / panel.positions.sum())
-    written = ratio(np.array(tail, dtype=np.float64), np.array(tokens, dtype=np.float64))
+    written = share(tail, tokens)
     return _estimate((written.value / human, written.standard_error / human), len(units))
 
 

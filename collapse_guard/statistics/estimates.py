@@ -58,6 +58,22 @@ def ratio(numerators: Floats, denominators: Floats) -> Estimate:
     return _from_influences(value, (numerators - value * denominators) / total, denominators)
 
 
+def share(parts: Floats, wholes: Floats) -> Estimate:
+    """As `ratio` of counts; nothing is a share of 0, and surely, where there is nothing at all.
+
+    Args:
+        parts: float64 of shape (documents,), of each document's whole.
+        wholes: float64 of shape (documents,), at least 0.
+
+    Example:
+        >>> share(np.zeros(2), np.zeros(2))[:2]
+        (0.0, 0.0)
+    """
+    if not wholes.any():
+        return Estimate(0.0, 0.0, np.zeros_like(parts), float(len(parts)))
+    return ratio(parts, wholes)
+
+
 def document_mean(values: Floats, weights: Floats | None = None) -> Estimate:
     """Mean over documents; NaN marks documents without a value.
 

@@ -64,6 +64,22 @@ def expected(name: str) -> float:
     return readings[name].value
 
 
+@pytest.mark.parametrize("kind", list(READING_OF))
+def test_special_tokens_are_no_tail(kind: type[Metric]) -> None:
+    now, start, targets = make_batches()
+    plain = make_reference()
+    reference = HumanReference(np.append(plain.counts, 0), special_ids=(VOCAB,))
+    padded = torch.where(targets == -100, VOCAB, targets)
+
+    def read(of: HumanReference, labels: torch.Tensor) -> float:
+        metric = kind(of)
+        retains = kind in (TailRetention, HeadRetention)
+        metric.update(now, labels, *([target_logprobs(start, labels)] if retains else []))
+        return float(metric.compute())
+
+    assert read(reference, padded) == read(plain, targets)
+
+
 def update(metric: Metric, rows: slice) -> None:
     now, start, targets = make_batches()
     extra = {}

@@ -78,6 +78,52 @@ def test_tail_share_equals_a_loop() -> None:
     assert values["human_tail_share"] == pytest.approx(share)
 
 
+END = VOCAB
+MARKED = HumanReference(
+    np.append(tiny_reference().counts, 0), special_ids=(END,)
+)  # As `tiny_reference`, with an end that is no text.
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [[END] * 7 + ids for ids in HUMAN],
+        [ids + [END] * (i % 30) for i, ids in enumerate(HUMAN)],
+        [[END, *ids[:20], END, *ids[20:]] for ids in HUMAN],
+        [*HUMAN, [END] * 500],
+    ],
+    ids=["left", "right", "within", "a text of ends"],
+)
+def test_what_is_no_text_is_not_counted(written: list[list[int]]) -> None:
+    expected = tail_share(HUMAN, MARKED)
+    assert expected.value == tail_share(HUMAN, tiny_reference()).value
+    found = tail_share(written, MARKED)
+    assert found.value == expected.value
+    if len(written) == len(HUMAN):
+        assert found.standard_error == expected.standard_error
+    assert tail_share([[END] * 9, [END]], MARKED)[:2] == (0.0, 0.0)
+    figures = compare_with_human(written, SAMPLES, reference=MARKED)
+    assert figures == compare_with_human(HUMAN, SAMPLES, reference=MARKED)
+    assert compare_with_human(SAMPLES, written, reference=MARKED) == compare_with_human(
+        SAMPLES, HUMAN, reference=MARKED
+    )
+
+
+@pytest.mark.parametrize("written", [[[END] * 50] * 4, [[], []]])
+def test_a_model_that_writes_no_text_has_no_tail_and_nothing_to_compare(
+    written: list[list[int]],
+) -> None:
+    sizes = {"num_texts": 9, "length": 30}
+    values = compare_with_human(written, HUMAN, reference=MARKED, **sizes)
+    assert set(values) == set(compare_with_human(SAMPLES, HUMAN, reference=MARKED, **sizes))
+    assert values.pop("sample_tail_share") == values.pop("ratio_tail_share") == 0
+    assert values.pop("human_tail_share") == tail_share(HUMAN, MARKED).value
+    assert values.pop("budget") == 0
+    assert all(map(math.isnan, values.values()))
+    with pytest.raises(ArgumentError, match="`human` expected at least one token"):
+        compare_with_human(HUMAN, written, reference=MARKED)
+
+
 def test_unseen_types_are_tail() -> None:
     reference = HumanReference.from_token_ids([[0, 0, 1]], vocab_size=VOCAB)
     assert tail_share([[40, 41]], reference).value == 1.0

@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collapse_guard import ArgumentError, CollapseMonitor, PanelError, TokenizerMismatchError
+from collapse_guard import (
+    ArgumentError,
+    CollapseMonitor,
+    HumanReference,
+    PanelError,
+    TokenizerMismatchError,
+)
 from collapse_guard.readings.from_logprobs import logprob_readings
 from collapse_guard.readings.panel_logprobs import panel_logprobs
-from tests.tiny import perturb, tiny_gpt2, tiny_panel, tiny_reference
+from tests.tiny import perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 
 def test_equals_a_look_at_a_panel() -> None:
@@ -60,6 +66,21 @@ def test_equals_a_loop_over_ragged_documents_with_ignored_tokens() -> None:
     assert readings["perplexity"].value == pytest.approx(np.exp(-np.mean(scored)))
 
 
+def test_what_is_no_human_text_is_not_scored() -> None:
+    reference = HumanReference(np.append(tiny_reference().counts, 0), special_ids=(50,))
+    documents = zipf_documents(5, length=30, seed=3)
+    logprobs = (-np.random.default_rng(0).exponential(3.0, (5, 30))).tolist()
+    expected = logprob_readings(logprobs, documents, reference, start_logprobs=logprobs)
+    # Padded with an end, where a model has any opinion or none.
+    padded = [[50, *ids, *[50] * 10] for ids in documents]
+    now = [[-9.0, *row, *[-math.inf] * 10] for row in logprobs]
+    start = [[math.nan, *row, *[-1.0] * 10] for row in logprobs]
+    found = logprob_readings(now, padded, reference, start_logprobs=start)
+    assert {name: each[:2] for name, each in found.items()} == {
+        name: each[:2] for name, each in expected.items()
+    }
+
+
 def test_an_unchanged_model_kept_all() -> None:
     logprobs, ids = [[-1.0, -2.0], [-3.0, -4.0]], [[0, 49], [0, 48]]
     readings = logprob_readings(logprobs, ids, tiny_reference(), start_logprobs=logprobs)
@@ -77,6 +98,9 @@ def test_an_unchanged_model_kept_all() -> None:
         ([[-1.0], [math.nan, -1.0]], [[0], [49, 0]], {}, ArgumentError, "got nan: .* position 0"),
         ([[-math.inf, -1.0]], [[0, 49]], {}, ArgumentError, "got -inf"),
         ([[-1.0, -1.0]], [[0.0, 49.0]], {}, ArgumentError, "whole-number token ids"),
+        ([["a", "b"]], [[0, 49]], {}, ArgumentError, "`logprobs` expected a log-probability"),
+        ([[-1.0, -1.0]], ["ab"], {}, ArgumentError, "`token_ids` .* got 'ab': tokenize text"),
+        ([[-1.0, -1.0]], [["a", "b"]], {}, ArgumentError, "got 'a': tokenize text"),
         ([[-1.0, -1.0]], [[0, 50]], {}, TokenizerMismatchError, "token id 50"),
         ([[-1.0, -1.0]], [[0, -1]], {}, TokenizerMismatchError, "token id -1"),
         ([[-1.0, -1.0]], [[0, 0]], {}, PanelError, "none of the 2 scored tokens is a tail type"),

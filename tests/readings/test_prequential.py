@@ -11,6 +11,7 @@ from collapse_guard import (
     ArgumentError,
     CollapseMonitor,
     EveryNSteps,
+    HumanReference,
     MixGuard,
     Threshold,
     token_logprobs,
@@ -157,8 +158,13 @@ def test_rows_in_another_order_are_not_read(caplog: pytest.LogCaptureFixture) ->
     assert math.isnan(reader.estimates()["perplexity_prequential"].value)
 
 
-def test_padding_does_not_count() -> None:
+@pytest.mark.parametrize("told_by", ["mask", "reference"])
+def test_padding_does_not_count(told_by: str) -> None:
     mix, reference = mixed(human_fraction=1.0), tiny_reference()
+    if told_by == "reference":
+        counts = reference.counts.copy()
+        counts[VOCAB - 1] = 0
+        reference = HumanReference(counts, special_ids=(VOCAB - 1,))
     rows = [mix[slot]["input_ids"] for slot in range(BATCH)]
     plain, padded = (PrequentialReader(mix, reference) for _ in range(2))
     model = tiny_gpt2().train()
@@ -168,7 +174,7 @@ def test_padding_does_not_count() -> None:
     padded.watch(model, batch_size=BATCH)
     ids = torch.tensor([row + [VOCAB - 1] * 8 for row in rows])
     mask = torch.ones_like(ids)
-    mask[:, 24:] = 0
+    mask[:, 24:] = int(told_by == "reference")
     model(input_ids=ids, attention_mask=mask)
     for name in PREQUENTIAL:
         if "retention" not in name and "gap" not in name:

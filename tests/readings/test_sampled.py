@@ -7,7 +7,7 @@ from collapse_guard.diversity import distinct_n, rarefied_types, rep_n_diversity
 from collapse_guard.readings.sampling import Samples, draw_samples
 from tests.human_text.test_reference import word_tokenizer
 from tests.looks import WRITTEN, make_sampled_readings
-from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 SMALL = Sampling(num_free=10, num_prompts=6, samples_per_prompt=3, prompt_length=8, length=16)
 
@@ -86,6 +86,22 @@ def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
     assert monitor.look(model, 2)["free_distinct_2"] != start["free_distinct_2"]
     assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("other", ["end", "past the tokenizer"])
+def test_what_is_no_text_is_no_token_of_what_is_written(other: str) -> None:
+    human = np.array(zipf_documents(400, length=16, seed=8))
+    counts = np.append(tiny_reference().counts, 0)
+    reference = HumanReference(counts, special_ids=(VOCAB,))
+    panel = HeldOutPanel.from_token_ids(zipf_documents(60, seed=2), reference, window=32)
+    blank = np.full_like(human, VOCAB if other == "end" else VOCAB + 3)
+    expected = make_sampled_readings(Samples(human, human.reshape(100, 4, 16)), panel)
+    half = np.concatenate([human, blank], axis=1)
+    found = make_sampled_readings(Samples(half, half.reshape(100, 4, 32)), panel)
+    for name in ("free_tail_share", "prompted_tail_share"):
+        assert found[name][:2] == expected[name][:2]
+    nothing = make_sampled_readings(Samples(blank, blank.reshape(100, 4, 16)), panel)
+    assert nothing["free_tail_share"][:2] == nothing["prompted_tail_share"][:2] == (0, 0)
 
 
 class Writes(torch.nn.Module):
