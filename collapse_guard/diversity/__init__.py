@@ -6,8 +6,8 @@ looks at that much:
 
 | function | of | more diverse is | kept comparable by |
 | --- | --- | --- | --- |
-| `rarefied_types` | vocabulary | higher | size-free |
-| `rarefied_coverage` | vocabulary | lower | size-free |
+| `rarefied_types` | vocabulary | higher | size-free, at a like length of documents |
+| `rarefied_coverage` | vocabulary | lower | size-free, at a like length of documents |
 | `rep_n_diversity` | loops in a text | higher | size-free, at one `length` of texts |
 | `rare_ngram_survival` | rare human n-grams | higher | size-free, at one reference |
 | `distinct_n` | n-grams | higher | `budget` tokens |

@@ -49,21 +49,6 @@ def _log_factors(share: float, total: int, factors: int) -> Floats:
     return logs
 
 
-def expected_types(counts: Ints, draws: int) -> float:
-    """Expected types among `draws` tokens drawn without replacement; `rarefied_types` of counts."""
-    levels, types, total = _levels(counts)
-    _check_draws(draws, total)
-    return float(types @ (1.0 - absence(levels, total, draws)))
-
-
-def expected_coverage(counts: Ints, draws: int) -> float:
-    """Expected coverage of `draws` tokens; `rarefied_coverage` of counts."""
-    levels, types, total = _levels(counts)
-    _check_draws(draws, total - 1)
-    missed = types * levels / total @ absence(levels - 1, total - 1, draws)
-    return float(1.0 - missed)
-
-
 def good_turing(counts: Ints) -> float:
     """Share of the population's tokens whose type was seen; `good_turing_coverage` of counts."""
     levels, types, total = _levels(counts)
@@ -104,13 +89,3 @@ def _levels(counts: Ints) -> tuple[Ints, Ints, int]:
         levels = np.flatnonzero(types_by_count)
         types = types_by_count[levels]
     return levels, types, int(positive.sum())
-
-
-def _check_draws(draws: int, most: int) -> None:
-    if not 1 <= draws <= most:
-        raise bad_argument(
-            "budget",
-            expected=f"from 1 to {most} tokens, which is what the text allows",
-            given=draws,
-            hint="give more text, or lower the budget of everything that you compare",
-        )

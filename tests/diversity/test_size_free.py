@@ -1,4 +1,8 @@
-"""What drifts with the amount of text and what does not: draws from one fixed Zipf law."""
+"""What drifts with the amount of text and what does not: one fixed Zipf law, and text that bunches.
+
+In real text words come in bunches, a document of its own ones. What is free of size on independent
+tokens may drift there.
+"""
 
 from collections.abc import Callable
 from inspect import signature
@@ -67,6 +71,50 @@ def test_every_reading_is_of_one_kind_or_the_other() -> None:
 def test_size_free_readings_stay_where_they_are(name: str, law: np.ndarray[Any, Any]) -> None:
     values = [average(SIZE_FREE_READINGS[name], tokens, law) for tokens in SIZES]
     assert max(values) / min(values) - 1 < 0.02, values
+
+
+def draw_bunched(tokens: int, generator: np.random.Generator) -> list[np.ndarray[Any, Any]]:
+    """Documents of 20 to 300 tokens, which repeat their own words: half of the tokens are copies.
+
+    A token after the first is one from before in its document with a probability of one half, so
+    that a document is a Polya urn: poorer than as many tokens of the law.
+    """
+    documents = []
+    while tokens > 0:
+        length = min(int(generator.integers(20, 301)), tokens)
+        ids = draw(length, generator).reshape(-1)
+        for place in range(1, length):
+            if generator.random() < 0.5:
+                ids[place] = ids[generator.integers(place)]
+        documents.append(ids)
+        tokens -= length
+    return documents
+
+
+BUNCHED = {
+    "rare_ngram_survival": lambda texts: diversity.rare_ngram_survival(
+        texts, HUMAN, REFERENCE, n=1, max_count=5, budget=1_000
+    ),
+    "rarefied_coverage": lambda texts: diversity.rarefied_coverage(texts, budget=1_000),
+    "rarefied_types": lambda texts: diversity.rarefied_types(texts, budget=1_000),
+}
+"""Those that look at the vocabulary; `rep_n_diversity` cuts all texts to one length."""
+
+
+def test_words_that_bunch_in_documents_make_no_drift() -> None:
+    generator = np.random.default_rng(3)
+    values: dict[str, list[float]] = {name: [] for name in BUNCHED}
+    token_by_token = []
+    for tokens, times in ((2_000, 60), (40_000, 3)):
+        texts = [draw_bunched(tokens, generator) for _ in range(times)]
+        for name, reading in BUNCHED.items():
+            values[name].append(float(np.mean([reading(each) for each in texts])))
+        single = [np.concatenate(each)[:, None] for each in texts]
+        token_by_token.append(np.mean([BUNCHED["rarefied_types"](each) for each in single]))
+    for name, (few, many) in values.items():
+        assert few == pytest.approx(many, rel=0.02), name
+    # The text does bunch: tokens drawn one by one would tell the amounts apart.
+    assert token_by_token[1] / token_by_token[0] > 1.05
 
 
 @pytest.mark.parametrize("name", sorted(AT_A_BUDGET))
