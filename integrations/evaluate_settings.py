@@ -20,6 +20,7 @@ SETTINGS = frozenset(
         "length",
         "model",
         "num_texts",
+        "pad_token_id",
         "start_logprobs",
         "start_model",
         "tokenizer",

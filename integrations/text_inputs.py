@@ -10,6 +10,7 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.human_text.left_out import special_token_ids
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 
@@ -87,15 +88,23 @@ def as_token_ids(
         texts: One document each.
         tokenizer: A Hugging Face tokenizer, which adds no special tokens here; or any function
             from a text to its tokens; or None for what stands between spaces. Tokens that are not
-            ids are numbered as they come, so texts that are compared go through one call.
+            ids are numbered as they come, so texts that are compared go through one call. Special
+            tokens that are written in a text, such as the end of one, are no part of it.
 
     Raises:
-        ArgumentError: There is no text, or none that holds a token.
+        ArgumentError: There is no text, none that holds a token, or something that is no text.
     """
     split = _splitter(tokenizer)
     numbers: dict[Any, int] = {}
     documents = []
-    for text in texts:
+    for text in [texts] if isinstance(texts, str) else texts:
+        if not isinstance(text, str):
+            raise bad_argument(
+                "texts",
+                expected="texts",
+                given=text,
+                hint='give them decoded, or take the configuration "token_ids"',
+            )
         tokens = split(text)
         if not all(isinstance(token, int | np.integer) for token in tokens):
             tokens = [numbers.setdefault(token, len(numbers)) for token in tokens]
@@ -116,7 +125,8 @@ def _splitter(
     if tokenizer is None:
         return str.split
     if isinstance(tokenizer, Tokenizer):
-        return lambda text: encoded(tokenizer, text)
+        special = special_token_ids(tokenizer)
+        return lambda text: [i for i in encoded(tokenizer, text) if i not in special]
     if callable(tokenizer):
         return tokenizer
     raise bad_argument(

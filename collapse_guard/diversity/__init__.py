@@ -20,6 +20,7 @@ looks at that much:
 | `self_repetition` | stock phrases | lower | `num_texts`, and their length |
 | `vendi_score` | texts against each other | higher | number of texts, and their length |
 
+All take texts without padding: `unpadded` takes it off what `generate()` returns.
 `SIZE_FREE` names the first kind. `collapse_guard.statistics.estimates.jackknife` gives any of them
 a standard error over documents, and `per_input` and `cross_input` part diversity over samples of
 one prompt from diversity over prompts.
@@ -28,6 +29,7 @@ one prompt from diversity over prompts.
 from collapse_guard.diversity.bleu import self_bleu
 from collapse_guard.diversity.corpus import Document
 from collapse_guard.diversity.distinct import distinct_n, ead
+from collapse_guard.diversity.padding import unpadded
 from collapse_guard.diversity.prompts import cross_input, per_input
 from collapse_guard.diversity.repetition import compression_ratio, rep_n_diversity, self_repetition
 from collapse_guard.diversity.richness import (
@@ -64,5 +66,6 @@ __all__ = [
     "rep_n_diversity",
     "self_bleu",
     "self_repetition",
+    "unpadded",
     "vendi_score",
 ]

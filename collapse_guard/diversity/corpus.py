@@ -1,12 +1,13 @@
 """Documents as one array of token ids, cut at a stated amount of text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.diversity.padding import tell_of_padding
 from collapse_guard.errors import bad_argument
 
 Document = Sequence[int] | npt.NDArray[np.integer[Any]] | torch.Tensor
@@ -25,19 +26,21 @@ class Corpus(NamedTuple):
     lengths: Ints
 
 
-def pack(documents: Iterable[Document]) -> Corpus:
+def pack(documents: Iterable[Document], argument: str = "documents") -> Corpus:
     """All of the documents.
 
     Args:
         documents: Token ids, a document at a time: sequences, arrays or tensors of one dimension.
+        argument: The argument's name, for errors.
 
     Raises:
-        ArgumentError: There is no token at all, or something other than token ids of at least 0.
+        ArgumentError: There is no token at all, or something other than token ids of at least 0; or
+            a tensor or array of padded rows.
     """
-    corpus = _join([_token_ids(document) for document in documents])
+    corpus = _join(list(read_documents(documents, argument)), argument)
     if len(corpus.tokens) == 0:
         raise bad_argument(
-            "documents",
+            argument,
             expected="at least one token",
             given=f"{len(corpus.lengths)} documents without any",
             hint="give text that is not empty",
@@ -57,8 +60,8 @@ def pack_tokens(documents: Iterable[Document], budget: int) -> Corpus:
         )
     taken: list[npt.NDArray[Any]] = []
     missing = budget
-    for document in documents:
-        ids = _token_ids(document)[:missing]
+    for document in read_documents(documents):
+        ids = document[:missing]
         taken.append(ids)
         missing -= len(ids)
         if missing == 0:
@@ -88,8 +91,8 @@ def pack_texts(documents: Iterable[Document], num_texts: int, *, min_length: int
             hint="100 to 1,000 are usual",
         )
     taken: list[npt.NDArray[Any]] = []
-    for document in documents:
-        taken.append(_token_ids(document))
+    for document in read_documents(documents):
+        taken.append(document)
         if len(taken[-1]) < min_length:
             raise bad_argument(
                 "documents",
@@ -113,7 +116,7 @@ def pack_prefixes(documents: Iterable[Document], length: int) -> Corpus:
     Raises:
         ArgumentError: A document shorter than that, no document, or not token ids.
     """
-    prefixes = [_token_ids(document)[:length] for document in documents]
+    prefixes = [document[:length] for document in read_documents(documents)]
     short = [place for place, ids in enumerate(prefixes) if len(ids) < length]
     if short or not prefixes:
         raise bad_argument(
@@ -125,26 +128,36 @@ def pack_prefixes(documents: Iterable[Document], length: int) -> Corpus:
     return _join(prefixes)
 
 
-def _token_ids(document: Document) -> npt.NDArray[Any]:
-    ids = np.asarray(document)
-    if ids.ndim == 1 and (ids.dtype.kind in "iu" or ids.size == 0):
-        return ids
-    raise bad_argument(
-        "documents",
-        expected="documents of whole-number token ids",
-        given=document,
-        hint="tokenize the text, and put a single document into a list",
-    )
+def read_documents(
+    documents: Iterable[Document], argument: str = "documents"
+) -> Iterator[npt.NDArray[Any]]:
+    """The documents one by one as integer arrays of shape (tokens,), or empty ones.
+
+    Raises:
+        ArgumentError: A document is something other than token ids; or all are a tensor or array of
+            padded rows.
+    """
+    tell_of_padding(argument, documents)
+    for document in [documents] if isinstance(documents, str | bytes) else documents:
+        ids = np.asarray(document)
+        if ids.ndim != 1 or not (ids.dtype.kind in "iu" or ids.size == 0):
+            raise bad_argument(
+                argument,
+                expected="documents of whole-number token ids",
+                given=document,
+                hint="tokenize the text, and put a single document into a list",
+            )
+        yield ids
 
 
-def _join(arrays: list[npt.NDArray[Any]]) -> Corpus:
+def _join(arrays: list[npt.NDArray[Any]], argument: str = "documents") -> Corpus:
     lengths = np.array([len(ids) for ids in arrays], dtype=np.int64)
     # An empty list becomes an array of floats, which would make floats of all.
     filled = [ids for ids in arrays if len(ids)]
     tokens = np.concatenate(filled) if filled else np.empty(0, dtype=np.int64)
     if len(tokens) and tokens.min() < 0:
         raise bad_argument(
-            "documents",
+            argument,
             expected="token ids of at least 0",
             given=int(tokens.min()),
             hint="leave out ignored labels and padding",

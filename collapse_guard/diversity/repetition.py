@@ -8,6 +8,7 @@ import numpy as np
 from collapse_guard.diversity.corpus import Corpus, Document, pack, pack_prefixes, pack_texts
 from collapse_guard.diversity.ngrams import find_ngrams
 from collapse_guard.diversity.occurrences import find_occurrences
+from collapse_guard.diversity.padding import tell_of_padding
 from collapse_guard.errors import bad_argument
 
 _BETWEEN_DOCUMENTS = (1 << 32) - 1
@@ -103,7 +104,8 @@ def compression_ratio(documents: Iterable[str] | Iterable[Document], *, budget: 
         raise bad_argument(
             "budget", expected="at least 1 byte", given=budget, hint="100,000 is usual"
         )
-    given = list(documents)
+    tell_of_padding("documents", documents)
+    given = [documents] if isinstance(documents, str) else list(documents)
     texts = [text for text in given if isinstance(text, str)]
     if 0 < len(texts) < len(given):
         raise bad_argument(

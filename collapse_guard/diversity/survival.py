@@ -71,7 +71,8 @@ def rare_ngram_survival(
         raise bad_argument("n", expected="at least 1", given=n, hint="2 is usual")
     if max_count < 1:
         raise bad_argument("max_count", expected="at least 1", given=max_count, hint="5 is usual")
-    parts = [pack(part) for part in (samples, human, reference)]
+    given = {"samples": samples, "human": human, "reference": reference}
+    parts = [pack(part, argument) for argument, part in given.items()]
     _check_budget(budget, samples=parts[0], human=parts[1])
     of_samples, of_human, of_reference = find_common_ngrams(parts, n)
     types, counts = distinct_codes(of_reference.codes, of_reference.bound)

@@ -18,7 +18,7 @@ from collapse_guard.diversity import (
     self_repetition,
     vendi_score,
 )
-from collapse_guard.diversity.corpus import pack
+from collapse_guard.diversity.corpus import pack, read_documents
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.token_rows import TokenRows
@@ -139,6 +139,10 @@ def compare_with_human(
         ArgumentError: Text without tokens, or a size out of range, or more than one of the two has.
         TokenizerMismatchError: Token ids that the reference does not have.
     """
+    samples, human = (
+        list(read_documents(documents, argument))
+        for argument, documents in (("samples", samples), ("human", human))
+    )
     if reference is not None:
         samples, human = (_human_text(documents, reference) for documents in (samples, human))
     tokens = {"samples": sum(map(len, samples)), "human": sum(map(len, human))}

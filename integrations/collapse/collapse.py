@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from collapse_guard.diversity import unpadded
 from collapse_guard.extras import require
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
 from collapse_guard.readings.against_human import compare_with_human
@@ -13,7 +14,7 @@ import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {
     "default": {"budget", "human_reference", "length", "num_texts", "tokenizer"},
-    "token_ids": {"budget", "human_reference", "length", "num_texts"},
+    "token_ids": {"budget", "human_reference", "length", "num_texts", "pad_token_id"},
 }
 _DESCRIPTION = """
 Generated texts against human ones: the diversity of both at one amount of text, and the share of
@@ -30,7 +31,9 @@ Args:
     num_texts, length: how many texts to compare with each other, and tokens of each (both
         optional; together they add four figures).
     tokenizer: a tokenizer, its name or path, or a function from a text to its tokens; what stands
-        between spaces, if left out. For texts only.
+        between spaces, if left out. For texts only, of which special tokens are no part.
+    pad_token_id: the id that token ids are padded with at their ends, or several (optional; what
+        `human_reference` knows to be no human text is left out of both either way).
 
 Settings may be given to `evaluate.load` as well as to `compute`.
 
@@ -71,6 +74,10 @@ class Collapse(evaluate.Metric):  # type: ignore[misc]
         reference = given.pop("human_reference", None)
         if reference is not None:
             reference = inputs.as_reference(reference)
+        if (padding := given.pop("pad_token_id", None)) is not None:
+            predictions, references = (
+                unpadded(documents, pad_token_id=padding) for documents in (predictions, references)
+            )
         if self.config_name != "token_ids":
             if reference is not None:
                 inputs.check_tokenizer(tokenizer, reference)

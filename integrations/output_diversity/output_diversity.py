@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from collapse_guard.diversity import unpadded
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.integrations import evaluate_settings as settings, text_inputs as inputs
@@ -14,7 +15,7 @@ import evaluate  # type: ignore[import-untyped]  # noqa: E402
 
 _SETTINGS = {
     "default": {"budget", "length", "num_texts", "tokenizer"},
-    "token_ids": {"budget", "length", "num_texts"},
+    "token_ids": {"budget", "length", "num_texts", "pad_token_id"},
 }
 _DESCRIPTION = """
 How varied texts are. Every figure of this kind depends on how much text it is taken of, so all are
@@ -27,7 +28,8 @@ Args:
     num_texts, length: how many texts to compare with each other, and tokens of each (both
         optional; together they add the last four figures).
     tokenizer: a tokenizer, its name or path, or a function from a text to its tokens; what stands
-        between spaces, if left out. For texts only.
+        between spaces, if left out. For texts only, of which special tokens are no part.
+    pad_token_id: the id that token ids are padded with at their ends, or several (optional).
 
 Settings may be given to `evaluate.load` as well as to `compute`.
 
@@ -75,5 +77,7 @@ class OutputDiversity(evaluate.Measurement):  # type: ignore[misc]
                 hint="state one, such as 10,000, and keep to it: diversity depends on it",
             )
         if self.config_name == "token_ids":
+            if (padding := given.pop("pad_token_id", None)) is not None:
+                predictions = unpadded(predictions, pad_token_id=padding)
             return diversity_figures(predictions, **given)
         return diversity_figures(inputs.as_token_ids(predictions, tokenizer), **given)

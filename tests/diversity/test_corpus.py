@@ -34,6 +34,8 @@ def test_budget_cuts_the_last_document() -> None:
         ([[], []], "2 documents without any"),
         ([[1, -100]], "at least 0, but got -100"),
         (["a b"], "tokenize the text"),
+        ("a b", "got 'a b': tokenize the text"),
+        ([[[1, 1], [1, 1]], [[2, 2], [2, 2]]], "whole-number token ids"),
         ([1, 2], "put a single document into a list"),
         ([[0.5]], "whole-number token ids"),
         ([[[1, 2]]], "whole-number token ids"),

@@ -79,6 +79,38 @@ def test_output_diversity_of_texts_and_of_token_ids(evaluate: Any) -> None:
     assert letters["distinct_1"] == 6 / 9
 
 
+def test_padded_token_ids(evaluate: Any) -> None:
+    padded = [[VOCAB] * (i % 7) + ids + [VOCAB] * (i % 5) for i, ids in enumerate(SAMPLES)]
+    of_ids = evaluate.load(evaluate_path("output_diversity"), "token_ids", budget=300)
+    assert of_ids.compute(predictions=padded, pad_token_id=VOCAB) == diversity_figures(
+        SAMPLES, budget=300
+    )
+    reference = HumanReference(np.append(tiny_reference().counts, 0), special_ids=(VOCAB,))
+    collapse = evaluate.load(evaluate_path("collapse"), "token_ids")
+    for told, known in (({"pad_token_id": VOCAB}, None), ({}, reference)):
+        expected = compare_with_human(SAMPLES, HUMAN, reference=known)
+        values = collapse.compute(
+            predictions=padded, references=HUMAN, human_reference=known, **told
+        )
+        assert values == pytest.approx(expected, nan_ok=True)
+    ends = collapse.compute(
+        predictions=[[VOCAB] * 9] * 12, references=HUMAN, human_reference=reference
+    )
+    assert ends["sample_tail_share"] == ends["budget"] == 0
+
+
+def test_tail_probability_does_not_score_special_tokens(evaluate: Any) -> None:
+    reference = HumanReference(np.append(tiny_reference().counts, 0), special_ids=(VOCAB,))
+    logprobs = (-np.random.default_rng(0).exponential(3.0, (len(HUMAN), 50))).tolist()
+    metric = evaluate.load(evaluate_path("tail_probability"), human_reference=reference)
+    expected = metric.compute(predictions=logprobs, references=HUMAN)
+    found = metric.compute(
+        predictions=[[*row, -9.0, -9.0] for row in logprobs],
+        references=[[*ids, VOCAB, VOCAB] for ids in HUMAN],
+    )
+    assert found == expected
+
+
 def test_output_diversity_in_batches(evaluate: Any) -> None:
     module = evaluate.load(evaluate_path("output_diversity"), budget=300)
     for text in as_texts(SAMPLES):

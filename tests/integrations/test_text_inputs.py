@@ -36,6 +36,24 @@ def test_a_tokenizer_adds_no_special_tokens_and_may_come_by_path(tmp_path: Path)
     assert as_tokenizer(tokenizer) is tokenizer
 
 
+def test_special_tokens_written_in_a_text_are_no_part_of_it() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_special_tokens({"eos_token": "<end>"})
+    written = ["<s> a b <end>", "<end><end><end>", "a <end> b"]
+    for each in (tokenizer, tokenizer.backend_tokenizer):
+        assert ids_of(written, each) == [[1, 2], [], [1, 2]]
+    with pytest.raises(ArgumentError, match="at least one text that is not empty"):
+        as_token_ids(["<end>"] * 3, tokenizer)
+
+
+def test_one_text_and_what_is_no_text() -> None:
+    assert ids_of("to be", None) == [[0, 1]]
+    for wrong in ([[1, 2]], [3]):
+        for tokenizer in (None, make_tokenizer()):
+            with pytest.raises(ArgumentError, match=r"`texts` expected texts, .*token_ids"):
+                as_token_ids(wrong, tokenizer)  # type: ignore[arg-type]
+
+
 def test_words_and_the_tokens_of_a_function_are_numbered_as_they_come() -> None:
     assert ids_of(["to be or", "not to be"], None) == [[0, 1, 2], [3, 0, 1]]
     assert ids_of(["abca"], list) == [[0, 1, 2, 0]]

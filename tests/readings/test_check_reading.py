@@ -39,7 +39,7 @@ READINGS: dict[str, DocumentReading] = {
 }
 
 # What goes into `vendi_score`, and names that are no functions.
-NO_READINGS = {"Document", "SIZE_FREE", "embedding_kernel", "ngram_kernel"}
+NO_READINGS = {"Document", "SIZE_FREE", "embedding_kernel", "ngram_kernel", "unpadded"}
 
 
 def _types(texts: Documents) -> float:
