@@ -1,6 +1,6 @@
 """Documents as one array of token ids, cut at a stated amount of text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,18 +26,21 @@ class Corpus(NamedTuple):
     lengths: Ints
 
 
-def pack(documents: Iterable[Document], argument: str = "documents") -> Corpus:
+def pack(
+    documents: Iterable[Document], argument: str = "documents", *, known: Collection[int] = ()
+) -> Corpus:
     """All of the documents.
 
     Args:
         documents: Token ids, a document at a time: sequences, arrays or tensors of one dimension.
         argument: The argument's name, for errors.
+        known: Ids that the caller leaves out, which may be those of padding.
 
     Raises:
         ArgumentError: There is no token at all, or something other than token ids of at least 0; or
             a tensor or array of padded rows.
     """
-    corpus = _join(list(read_documents(documents, argument)), argument)
+    corpus = _join(list(read_documents(documents, argument, known=known)), argument)
     if len(corpus.tokens) == 0:
         raise bad_argument(
             argument,
@@ -129,7 +132,7 @@ def pack_prefixes(documents: Iterable[Document], length: int) -> Corpus:
 
 
 def read_documents(
-    documents: Iterable[Document], argument: str = "documents"
+    documents: Iterable[Document], argument: str = "documents", *, known: Collection[int] = ()
 ) -> Iterator[npt.NDArray[Any]]:
     """The documents one by one as integer arrays of shape (tokens,), or empty ones.
 
@@ -137,7 +140,7 @@ def read_documents(
         ArgumentError: A document is something other than token ids; or all are a tensor or array of
             padded rows.
     """
-    tell_of_padding(argument, documents)
+    tell_of_padding(argument, documents, known)
     for document in [documents] if isinstance(documents, str | bytes) else documents:
         ids = np.asarray(document)
         if ids.ndim != 1 or not (ids.dtype.kind in "iu" or ids.size == 0):

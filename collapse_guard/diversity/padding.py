@@ -70,7 +70,7 @@ def unpadded(
     return [text[mask] for text, mask in zip(texts, masks, strict=True)]
 
 
-def tell_of_padding(argument: str, documents: Any) -> None:
+def tell_of_padding(argument: str, documents: Any, known: Collection[int] = ()) -> None:
     """Refuse a tensor or array of texts that are padded; of lists that look so, a warning is told.
 
     They are where one token stands at the ends of texts alone, in runs of two and more there, of
@@ -80,6 +80,7 @@ def tell_of_padding(argument: str, documents: Any) -> None:
     Args:
         argument: The argument's name.
         documents: What was given for it.
+        known: Ids that the caller leaves out, and so need not be told of.
 
     Raises:
         ArgumentError: It is a tensor or an array of padded rows.
@@ -99,7 +100,7 @@ def tell_of_padding(argument: str, documents: Any) -> None:
         ]
     for side in ends:
         token, texts = next(iter(Counter(side).most_common(1)), (0, 0))
-        if texts < 2 or not _stands_at_ends_alone(np.asarray(documents), token):
+        if texts < 2 or token in known or not _stands_at_ends_alone(np.asarray(documents), token):
             continue
         if is_table:
             raise bad_argument(

@@ -97,7 +97,7 @@ def tail_share(documents: Sequence[Document], reference: HumanReference) -> Esti
         >>> tail_share([[0, 2], [0, 1]], reference).value
         0.25
     """
-    corpus = pack(documents)
+    corpus = pack(documents, known=reference.special_ids)
     reference.check_ids(corpus.tokens)
     owners = np.repeat(np.arange(len(corpus.lengths)), corpus.lengths)
     tails, tokens = (
@@ -139,8 +139,9 @@ def compare_with_human(
         ArgumentError: Text without tokens, or a size out of range, or more than one of the two has.
         TokenizerMismatchError: Token ids that the reference does not have.
     """
+    known = () if reference is None else reference.special_ids
     samples, human = (
-        list(read_documents(documents, argument))
+        list(read_documents(documents, argument, known=known))
         for argument, documents in (("samples", samples), ("human", human))
     )
     if reference is not None:

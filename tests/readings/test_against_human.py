@@ -1,9 +1,11 @@
 """Sampled against human text: both at one size, and their tail shares."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from collapse_guard import ArgumentError, HumanReference, TokenizerMismatchError, diversity
 from collapse_guard.readings.against_human import compare_with_human, diversity_figures, tail_share
@@ -106,6 +108,16 @@ def test_what_is_no_text_is_not_counted(written: list[list[int]]) -> None:
     assert figures == compare_with_human(HUMAN, SAMPLES, reference=MARKED)
     assert compare_with_human(SAMPLES, written, reference=MARKED) == compare_with_human(
         SAMPLES, HUMAN, reference=MARKED
+    )
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_padding_that_the_reference_knows_is_left_out(kind: Any) -> None:
+    texts = [ids[: 30 + i] for i, ids in enumerate(HUMAN)]
+    rows = kind([[END] * 3 + ids + [END] * (60 - len(ids)) for ids in texts])
+    assert tail_share(rows, MARKED).value == tail_share(texts, MARKED).value
+    assert compare_with_human(rows, SAMPLES, reference=MARKED) == compare_with_human(
+        texts, SAMPLES, reference=MARKED
     )
 
 
