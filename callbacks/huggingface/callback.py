@@ -1,16 +1,11 @@
 """The Hugging Face Trainer's callback: a translation between the Trainer and a session."""
 
-import logging
 from functools import partial
 from typing import Any
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.callbacks.actions import OnAlert
-from collapse_guard.callbacks.huggingface.evaluation import (
-    MissingMetric,
-    best_model_key,
-    sums_all_metrics,
-)
+from collapse_guard.callbacks.huggingface.evaluation import EvaluationMetrics, MissingMetric
 from collapse_guard.callbacks.huggingface.failures import TrainerFailures
 from collapse_guard.callbacks.huggingface.passes import watch_passes
 from collapse_guard.callbacks.huggingface.records import (
@@ -36,8 +31,6 @@ from transformers import (  # noqa: E402
     TrainerState as State,
     TrainingArguments as Args,
 )
-
-logger = logging.getLogger("collapse_guard")
 
 
 class CollapseGuardCallback(TrainerCallback):
@@ -140,11 +133,12 @@ class CollapseGuardCallback(TrainerCallback):
         self._state = CheckpointedState(name)
         self._saving = SaveOnce()
         self._missing = MissingMetric(f"eval_{name}/")
+        self._metrics = EvaluationMetrics(self._missing)
         self._joined = JoinedTrainers()
         self._trainer: Trainer | None = None
         self._event: TrainerEvent
         self._run: State | None = None
-        self._is_training, self._told = False, set[str]()
+        self._is_training = False
 
     def attach(self, trainer: Trainer) -> "CollapseGuardCallback":
         """Join a trainer, first among its callbacks, and find its trackers.
@@ -223,7 +217,10 @@ class CollapseGuardCallback(TrainerCallback):
         look(event.model, event.step, optimizer=event.optimizer)
         self._saving.insist(event)
         if kwargs.get("metrics") is not None:
-            self._offer(kwargs["metrics"], event)
+            trainer, readings = self._trainer, self.session.metrics(event.step)
+            self._metrics.put_in(kwargs["metrics"], readings, args, state, trainer)
+            if trainer is None and self._is_training:
+                self._metrics.fill_in(kwargs["metrics"], args)
 
     def on_prediction_step(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Take note that the time until the next step is no training."""
@@ -252,29 +249,6 @@ class CollapseGuardCallback(TrainerCallback):
         self._trainer = self._joined.of(state)
         self._failures.finds_batch_size = args.auto_find_batch_size
         return self._event
-
-    def _offer(self, metrics: dict[str, float], event: TrainerEvent) -> None:
-        readings = self.session.metrics(event.step)
-        if sums_all_metrics(self._trainer, event.state):
-            self._tell("readings are no part of this search's objective: give compute_objective=.")
-            best = best_model_key(event.args)
-            readings = {key: value for key, value in readings.items() if key == best}
-        metrics.update(readings)
-        if (
-            self._trainer is None
-            and self._is_training
-            and self._missing.is_due(event.args, metrics)
-        ):
-            self._tell(
-                "a look could not give the metric of the best model, and an early stopping counts "
-                "that as no improvement: attach(trainer) keeps it from that."
-            )
-            self._missing.fill_in(event.args, metrics)
-
-    def _tell(self, message: str) -> None:
-        if message not in self._told:
-            self._told.add(message)
-            logger.warning(message)
 
     def _log(self, record: dict[str, float], step: int) -> None:
         log_record(record, self._event, self._trainer)

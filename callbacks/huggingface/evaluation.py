@@ -1,5 +1,6 @@
 """What a Hugging Face Trainer's evaluation is told of our readings, and what it makes of them."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from transformers import (  # noqa: E402
     TrainingArguments,
 )
 from transformers.trainer_utils import default_compute_objective  # noqa: E402
+
+logger = logging.getLogger("collapse_guard")
 
 
 def best_model_key(args: TrainingArguments) -> str | None:
@@ -98,3 +101,44 @@ class MissingMetric(TrainerCallback):
     ) -> None:
         """Take note that none is chosen any more."""
         self._is_training = False
+
+
+class EvaluationMetrics:
+    """What of our readings goes into an evaluation's metrics; says once why some do not.
+
+    Args:
+        missing: Knows which metric the Trainer would miss.
+    """
+
+    def __init__(self, missing: MissingMetric) -> None:
+        self._missing = missing
+        self._told = set[str]()
+
+    def put_in(
+        self,
+        metrics: dict[str, Any],
+        readings: Mapping[str, float],
+        args: TrainingArguments,
+        state: TrainerState,
+        trainer: Trainer | None,
+    ) -> None:
+        """Put in the readings, but those that would count in a search of hyperparameters."""
+        if sums_all_metrics(trainer, state):
+            self._tell("readings are no part of this search's objective: give compute_objective=.")
+            best = best_model_key(args)
+            readings = {key: value for key, value in readings.items() if key == best}
+        metrics.update(readings)
+
+    def fill_in(self, metrics: dict[str, Any], args: TrainingArguments) -> None:
+        """Put in NaN at once, where no callback stands behind the stoppers that could do so."""
+        if self._missing.is_due(args, metrics):
+            self._tell(
+                "a look could not give the metric of the best model, and an early stopping counts "
+                "that as no improvement: attach(trainer) keeps it from that."
+            )
+            self._missing.fill_in(args, metrics)
+
+    def _tell(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            logger.warning(message)
