@@ -16,12 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collapse_guard.alerts.rules import (
-        Alert as Alert,
-        Threshold as Threshold,
-        default_rules as default_rules,
-        flattening_rules as flattening_rules,
-    )
+    from collapse_guard.alerts.default_rules import default_rules as default_rules
+    from collapse_guard.alerts.flattening_rules import flattening_rules as flattening_rules
+    from collapse_guard.alerts.rules import Alert as Alert, Threshold as Threshold
     from collapse_guard.alerts.sinks import AlertSink as AlertSink, log_alert as log_alert
     from collapse_guard.audit.effective_temperature import (
         EffectiveTemperature as EffectiveTemperature,
@@ -111,11 +108,11 @@ _HOME = {
     "Threshold": "alerts.rules",
     "TokenizerMismatchError": "errors",
     "check_reading": "readings.check_reading",
-    "default_rules": "alerts.rules",
+    "default_rules": "alerts.default_rules",
     "distinct_n": "diversity",
     "effective_temperature": "audit.effective_temperature",
     "find_decoding": "finder.find",
-    "flattening_rules": "alerts.rules",
+    "flattening_rules": "alerts.flattening_rules",
     "log_alert": "alerts.sinks",
     "mark_labels": "model.marked_labels",
     "sample": "model.sample",

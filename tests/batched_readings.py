@@ -2,8 +2,8 @@
 
 The package reads one run at a time, in half a millisecond a look: the two million looks of a
 thousand runs would take a quarter of an hour. So the arithmetic of `tail_retention`, of `tail_gap`
-and of their standard errors is written out here once more, over all runs together. Limits are the
-package's own (`half_width`). A test holds both to the package's own path.
+and of their standard errors is written out here once more, over all runs together. Boundaries are the
+package's own (`SupremumBoundary`). A test holds both to the package's own path.
 """
 
 import math
@@ -16,11 +16,18 @@ import numpy.typing as npt
 
 from collapse_guard import HeldOutPanel, Threshold
 from collapse_guard.statistics.confidence_sequence import half_width
+from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 from tests.simulated_runs import FULL_EVERY, LOOKS, Law, SimulatedRuns, Truth, simulated_panel
 
 Floats = npt.NDArray[np.float64]
 
 NEVER = math.inf
+
+ALPHA = 0.01
+
+SIDES = (-1.0, 1.0)
+"""Rules are on a `tail_retention` that falls, and on a `tail_gap` that rises."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,13 @@ class Track:
             `tail_retention`, `tail_gap` itself.
         errors: As `values`, standard errors over documents.
         units: float64 of shape (looks,): documents of equal weight that it is over.
+        reaches: As `values`: how many standard errors are chance, for an alpha of `ALPHA`.
     """
 
     values: Floats
     errors: Floats
     units: Floats
+    reaches: Floats
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> 
                 np.concatenate([part.readings[name].values for part in parts], axis=1),
                 np.concatenate([part.readings[name].errors for part in parts], axis=1),
                 track.units,
+                np.concatenate([part.readings[name].reaches for part in parts], axis=1),
             )
             for name, track in parts[0].readings.items()
         },
@@ -81,7 +91,8 @@ def read(simulated: SimulatedRuns) -> Tracks:
     tail, head = (_Documents(panel, panel.position_counts[band]) for band in ("tail", "head"))
     moved_tail, moved_head = np.zeros((2, runs, len(panel)))
     everywhere = np.ones(len(panel))
-    values, errors = np.empty((2, 2, LOOKS, runs))
+    values, errors, reaches = np.empty((3, 2, LOOKS, runs))
+    boundaries = [[SupremumBoundary(ALPHA, seed=run) for run in range(runs)] for _ in range(2)]
     units, losses = np.empty((2, LOOKS)), []
     for number, look in enumerate(simulated):
         if look.torso is not None:
@@ -101,9 +112,17 @@ def read(simulated: SimulatedRuns) -> Tracks:
         for reading, mean in enumerate(at_look):
             values[reading, number], errors[reading, number] = mean.value, mean.error
             units[reading, number] = mean.units
-    names = ("tail_retention", "tail_gap")
+            reaches[reading, number] = [
+                boundary.next(Estimate(math.nan, math.nan, influences, mean.units))
+                for boundary, influences in zip(
+                    boundaries[reading], SIDES[reading] * mean.influences, strict=True
+                )
+            ]
     return Tracks(
-        {name: Track(values[i], errors[i], units[i]) for i, name in enumerate(names)},
+        {
+            name: Track(values[i], errors[i], units[i], reaches[i])
+            for i, name in enumerate(("tail_retention", "tail_gap"))
+        },
         np.array(losses),
     )
 
@@ -113,7 +132,7 @@ def first_alarms(track: Track, rule: Threshold, *, each_look_alone: bool = False
 
     Args:
         track: The rule's reading.
-        rule: Of patience 1, with an absolute limit.
+        rule: Of patience 1, with an absolute limit and an alpha of `ALPHA` or None.
         each_look_alone: Take the interval of a first look at every look, as if it were the only.
 
     Returns:
@@ -122,11 +141,8 @@ def first_alarms(track: Track, rule: Threshold, *, each_look_alone: bool = False
     limit = math.log(rule.limit({})) if rule.reading == "tail_retention" else rule.limit({})
     excess = track.values - limit if rule.above is not None else limit - track.values
     if rule.alpha is not None:
-        reach = [
-            half_width(1.0, units, alpha=rule.alpha, look=1 if each_look_alone else look)
-            for look, units in enumerate(track.units, start=1)
-        ]
-        excess -= np.array(reach)[:, None] * track.errors
+        reach = half_width(1.0, track.units[0], alpha=ALPHA, look=1)
+        excess -= (reach if each_look_alone else track.reaches) * track.errors
     fires = excess > 0
     return np.where(fires.any(0), fires.argmax(0) + 1.0, NEVER)
 

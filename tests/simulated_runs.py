@@ -1,6 +1,6 @@
 """Fine-tunings whose truth is known: what alarms are worth is measured on these.
 
-A run is a panel that is looked at 2,000 times: a few windows at most looks, all of it at some. What
+A run is a panel that is looked at 1,000 times: a few windows at most looks, all of it at some. What
 a look gives on a window is simulated; which windows are looked at, and what each counts afterwards,
 is told by the package's own `Rotation` over a panel of its own kind.
 """
@@ -20,19 +20,19 @@ from collapse_guard.readings.panel_sums import BandSums
 Floats = npt.NDArray[np.float64]
 Law = Literal["heavy", "rare gains", "rare losses"]
 
-LOOKS = 2000
+LOOKS = 1000
 WINDOWS_PER_LOOK = 4
 FULL_EVERY = 40
 """Looks from one at the whole panel to the next."""
 
-ONSET, SUDDEN, GRADUAL = 605, 1, 600
+ONSET, SUDDEN, GRADUAL = 285, 1, 300
 """The look after which a planted loss begins, 35 looks ahead of one at the whole panel; and the
 looks that it takes to its full size."""
 
-DOCUMENT, TOKEN, DRIFT, FRESH = 0.03, 0.10, 0.03, 0.05
+DOCUMENT, TOKEN, DRIFT, FRESH = 0.20, 0.10, 0.10, 0.05
 """Spreads in nats: of a document for good, of a token for good, of what comes and goes with a
-document, and of a token at each look. Documents then spread by 0.05 in all, as they do in the human
-control of the recursive example."""
+document, and of a token at each look. A full fine-tuning on WikiText spreads its documents by 0.16
+to 0.33."""
 DRIFT_LOOKS = 50.0
 HEAVY = 5.0
 """Degrees of freedom of Student's t, of which all but the drift are drawn."""

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import cache, partial
 from typing import Any
 
 from collapse_guard.alerts.rules import Alert, Threshold
@@ -11,6 +12,7 @@ from collapse_guard.readings.choice import HOW_TO_GIVE
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.registry import READINGS
+from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 
 
 class Alarms:
@@ -23,6 +25,7 @@ class Alarms:
     Args:
         rules: The rules, no two of which read alike.
         kinds: What is read; every rule must be about one of these.
+        seed: Of the chance that rules are held against (`SupremumBoundary`).
 
     Raises:
         ArgumentError: Two rules read alike, or one is about something that is not read.
@@ -32,10 +35,12 @@ class Alarms:
         alerts: Every alert so far.
     """
 
-    def __init__(self, rules: Sequence[Threshold], kinds: Iterable[ReadingKind]) -> None:
-        self.rules = tuple(rules)
+    def __init__(
+        self, rules: Sequence[Threshold], kinds: Iterable[ReadingKind], *, seed: int = 0
+    ) -> None:
+        self.rules, self._seed = tuple(rules), seed
         self._kinds = {kind.name: kind for kind in kinds}
-        for rule in self.rules:
+        for rule in (each for named in self.rules for each in named.held):
             if rule.reading not in self._kinds:
                 raise bad_argument(
                     "rules",
@@ -57,35 +62,52 @@ class Alarms:
         """Forget all looks and alerts: a new run starts."""
         self.alerts: list[Alert] = []
         self._named = {str(rule): rule for rule in self.rules}
-        self._looks = dict.fromkeys(self._named, 0)
+        held = {str(each): each for rule in self.rules for each in rule.held}
+        self._boundaries = {
+            name: SupremumBoundary(rule.alpha, seed=self._seed)
+            for name, rule in held.items()
+            if rule.alpha is not None
+        }
         self._broken = dict.fromkeys(self._named, 0)
 
     def check(self, reading: Reading, start: Reading) -> list[Alert]:
         """Hold the rules against a look; what fires is returned, and added to `alerts`."""
         fired = []
-        values = reading.values_by_name
+        broken = cache(partial(self._breaks, reading, start))
         for name, rule in self._named.items():
-            kind = self._kinds[rule.reading]
             # One that could not be had is no look: it neither breaks a rule nor clears it.
-            if math.isnan(values.get(rule.reading, math.nan)):
+            if any(math.isnan(reading.get(each.reading, math.nan)) for each in rule.held):
                 continue
-            self._looks[name] += 1
-            if not rule.is_broken(reading, start, look=self._looks[name], kind=kind):
+            # All are asked, so that each boundary is told of each look.
+            if not all([broken(each) for each in rule.held]):
                 # Unsure is not recovered: what has fired is armed again by a value that is back.
                 fired_before = self._broken[name] >= rule.patience
-                if not (fired_before and _is_past(rule, reading, start, kind)):
+                if not (fired_before and self._is_past(rule, reading, start)):
                     self._broken[name] = 0
                 continue
             self._broken[name] += 1
             if self._broken[name] == rule.patience:
-                fired.append(rule.alert(reading, start, kind=kind))
+                fired.append(rule.alert(reading, start, kind=self._kinds[rule.reading]))
         self.alerts.extend(fired)
         return fired
+
+    def _breaks(self, reading: Reading, start: Reading, rule: Threshold) -> bool:
+        kind, boundary, reach = self._kinds[rule.reading], self._boundaries.get(str(rule)), None
+        if boundary is not None:
+            reach = boundary.next(rule.past(reading, start, kind=kind))
+        return rule.is_broken(reading, start, reach=reach, kind=kind)
+
+    def _is_past(self, rule: Threshold, reading: Reading, start: Reading) -> bool:
+        """Whether the bare values are past their limits."""
+        return all(
+            each.past(reading, start, kind=self._kinds[each.reading]).value > 0
+            for each in rule.held
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""
         return {
-            "looks": dict(self._looks),
+            "boundaries": {name: each.state_dict() for name, each in self._boundaries.items()},
             "broken": dict(self._broken),
             "alerts": [asdict(alert) for alert in self.alerts],
         }
@@ -94,13 +116,13 @@ class Alarms:
         """Go on from `state_dict`; rules that it does not know start afresh."""
         self.clear()
         self.alerts = [Alert(**alert) for alert in state["alerts"]]
-        for mine, saved in ((self._looks, state["looks"]), (self._broken, state["broken"])):
-            mine.update({rule: int(saved[rule]) for rule in mine if rule in saved})
-
-
-def _is_past(rule: Threshold, reading: Reading, start: Reading, kind: ReadingKind) -> bool:
-    """Whether the bare value is past the limit."""
-    return replace(rule, alpha=None).is_broken(reading, start, kind=kind)
+        broken = state["broken"]
+        self._broken.update({rule: int(broken[rule]) for rule in self._broken if rule in broken})
+        # The last release's have none.
+        boundaries = state.get("boundaries", {})
+        for name, boundary in self._boundaries.items():
+            if name in boundaries:
+                boundary.load_state_dict(boundaries[name])
 
 
 def _how_to_read(name: str, kinds: Mapping[str, ReadingKind]) -> str:

@@ -44,13 +44,13 @@ class Alert:
 class Threshold:
     """Broken when a reading is past a limit, beyond what chance explains.
 
-    Give exactly one of `below` and `above`. With `alpha` a look breaks the rule only when a
-    confidence sequence lies past the limit (`collapse_guard.statistics.confidence_sequence`), an
-    interval that holds at all looks of the run together: a run whose reading never truly passes the
-    limit raises a false alarm with a probability of at most `alpha`, however long it is and however
-    often it is looked at. Documents are what chance draws; the sequence is told on the logarithm of
-    readings that are ratios. Without `alpha` the value itself is compared, and chance alone can
-    break the rule.
+    Give exactly one of `below` and `above`. With `alpha` a look breaks the rule only when the
+    reading is past the limit by more than documents differ by chance, whatever the look: a run
+    whose reading never truly passes the limit raises a false alarm with a probability of at most
+    `alpha`, however long it is and however often it is looked at
+    (`collapse_guard.statistics.supremum_boundary`). Documents are what chance draws, so they must
+    be independent of each other, and at least 30; readings that are ratios are compared on their
+    logarithm. Without `alpha` the value itself is compared, and chance alone can break the rule.
 
     Attributes:
         reading: Name of the reading: one of `collapse_guard.readings.registry.READINGS`, or one of
@@ -62,6 +62,7 @@ class Threshold:
         patience: Looks in a row that must break it before it fires, at least 1.
         severity: "info", "warn" or "critical".
         alpha: Probability of a false alarm over the whole run, in (0, 1); None to compare values.
+        beside: Another rule, which has to be broken at the same look for this one to be.
 
     Raises:
         ArgumentError: At construction, for an argument that cannot work.
@@ -83,6 +84,7 @@ class Threshold:
     patience: int = 1
     severity: Severity = "warn"
     alpha: float | None = 0.01
+    beside: "Threshold | None" = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.reading, str) or not self.reading.isidentifier():
@@ -159,7 +161,14 @@ class Threshold:
 
     def __str__(self) -> str:
         bound = f"below {self.below}" if self.below is not None else f"above {self.above}"
-        return f"{self.reading} {bound}{' times its start' if self.relative_to_start else ''}"
+        times = " times its start" if self.relative_to_start else ""
+        beside = "" if self.beside is None else f", beside {self.beside}"
+        return f"{self.reading} {bound}{times}{beside}"
+
+    @property
+    def held(self) -> "tuple[Threshold, ...]":
+        """The rule and the one that it stands beside, and so on: all that must be broken."""
+        return (self, *(() if self.beside is None else self.beside.held))
 
     def limit(self, start: Mapping[str, float]) -> float:
         """The limit in the reading's own unit, given the readings at the run's start."""
@@ -172,26 +181,46 @@ class Threshold:
         reading: Reading,
         start: Reading,
         *,
-        look: int = 1,
+        reach: float | None = None,
         kind: ReadingKind | None = None,
     ) -> bool:
         """Whether the reading is past the limit, beyond what chance explains; never for a NaN.
 
+        What the rule stands beside is not asked.
+
         Args:
             reading: The look's.
             start: The run's start.
-            look: The number of the look in the run, counted from 1.
+            reach: How many standard errors are chance at this look; where left out, those of a
+                first look.
             kind: Of the reading; where left out, the package's of that name.
         """
-        now = reading.estimate(self.reading)
-        if math.isinf(now.value):
+        past = self.past(reading, start, kind=kind)
+        if self.alpha is None or math.isinf(past.value):
             # A model that has diverged: no interval, and no doubt either.
-            return now.value < 0 if self.below is not None else now.value > 0
-        excess = self._excess(now, start, self._kind(kind))
-        margin = 0.0
-        if self.alpha is not None:
-            margin = half_width(excess.standard_error, excess.units, alpha=self.alpha, look=look)
-        return excess.value < -margin if self.below is not None else excess.value > margin
+            return past.value > 0
+        if reach is None:
+            reach = half_width(1.0, past.units, alpha=self.alpha, look=1)
+        return past.value > (reach * past.standard_error if past.standard_error else 0.0)
+
+    def past(
+        self, reading: Reading, start: Reading, *, kind: ReadingKind | None = None
+    ) -> Estimate:
+        """How far the reading is past the limit, on the scale that it is compared on.
+
+        Args:
+            reading: As in `is_broken`, as is what follows.
+            start: The run's start.
+            kind: Of the reading.
+
+        Returns:
+            Below 0 where it is not past; infinite where the reading is.
+        """
+        now = reading.estimate(self.reading)
+        side = -1.0 if self.below is not None else 1.0
+        if math.isinf(now.value):
+            return scaled(now, side)
+        return scaled(self._excess(now, start, self._kind(kind)), side)
 
     def _kind(self, given: ReadingKind | None) -> ReadingKind | None:
         return READINGS.get(self.reading) if given is None else given
@@ -232,77 +261,3 @@ class Threshold:
         return Alert(
             str(self), self.reading, value, limit, error, reading.step, self.severity, message
         )
-
-
-def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
-    """Rules that need no tuning: each sees another way of collapsing.
-
-    * `tail_retention` below 0.85: rare tokens of human text have lost probability, however that
-      came about. Noise that piles up over generations takes head and tail together, and so passes
-      by the gap.
-    * `tail_gap` above 0.20: the tail has lost while the head held or gained, which text drawn at a
-      low temperature or from the likeliest tokens teaches. The loss can look fine.
-    * `effective_vocabulary` below 0.80 of its start: fewer types carry the predictions on human
-      text, rare or not.
-    * `free_distinct_2` below 0.90 of its start: what the model writes by itself narrows, which it
-      goes on to do where a share of human rows has its predictions on human text come to rest.
-    * `free_rep_n_diversity` below 0.95 of its start: what it writes repeats itself.
-
-    The last two come with `sampling` only. The limits are from the recursive fine-tuning example.
-    Its five generations on human text took no reading half of the way to its limit (retention
-    stayed above 0.96, the gap below 0.06, the effective vocabulary above 0.95 and the diversities
-    above 0.99 of their start). On its own text the first three fire within 4 training steps,
-    `free_distinct_2` in the second generation, and `free_rep_n_diversity` in the third; with 30%
-    human rows in the fourth and the fifth, when retention is on its way back up.
-
-    Each rule's false alarms are held to its own `alpha`; those of all five together to the sum.
-    An alarm says that a truth has passed a limit, not why: fine-tuning on a domain that is far from
-    the held-out text also takes probability from that text's tail. A control run on fresh human
-    text of the same domain tells the two apart.
-
-    Args:
-        sampling: Whether the monitor lets the model write.
-    """
-    on_human_text = (
-        Threshold("tail_retention", below=0.85, severity="critical"),
-        Threshold("tail_gap", above=0.20),
-        Threshold("effective_vocabulary", below=0.80, relative_to_start=True),
-    )
-    on_written_text = (
-        Threshold("free_distinct_2", below=0.90, relative_to_start=True),
-        Threshold("free_rep_n_diversity", below=0.95, relative_to_start=True),
-    )
-    return (*on_human_text, *(on_written_text if sampling else ()))
-
-
-def flattening_rules() -> tuple[Threshold, ...]:
-    """Rules for a model that becomes flatter than it was: `default_rules` seen in a mirror.
-
-    A loss that takes back what a sampler did (`sampler_matched_loss`) has to know the sampler. Told
-    of a temperature lower than the rows were drawn at, it teaches more than was taken away: rare
-    tokens gain, and common ones pay for it. That is no collapse, and no default rule sees it, but
-    each generation goes further, and perplexity with it. So add these where a loss is told how rows
-    were drawn: `CollapseMonitor(panel, rules=[*default_rules(), *flattening_rules()])`.
-
-    * `tail_gap` below -0.20: the tail has gained what the head has not. It is the first to see it.
-    * `head_retention` below 0.85: common tokens of human text have lost probability, however that
-      came about.
-    * `effective_vocabulary` above 1.25 of its start: more types carry the predictions.
-
-    The limits are those of `default_rules`, on the other side. In the recursive fine-tuning example
-    rows were drawn at 0.8 and matched for five generations. Told 0.7, the gap read -0.19, -0.36 and
-    -0.62 after one, two and five generations with 31% human rows, head retention 0.92, 0.85 and
-    0.73, and the vocabulary 1.15, 1.29 and 1.50 of its start; without human rows one generation was
-    enough for the gap. Told the truth, without human rows, the gap stayed above -0.06, head
-    retention above 0.96 and the vocabulary below 1.03: sampling noise alone, which comes to -0.10
-    and 0.91 after ten generations.
-
-    False alarms are held as in `default_rules`, and an alarm does not say why here either: text of
-    another domain takes probability from the head too, and from the tail less. Perplexity on the
-    panel rises with all of these.
-    """
-    return (
-        Threshold("tail_gap", below=-0.20),
-        Threshold("head_retention", below=0.85),
-        Threshold("effective_vocabulary", above=1.25, relative_to_start=True),
-    )

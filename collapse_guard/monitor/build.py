@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from collapse_guard.alerts.alarms import Alarms
-from collapse_guard.alerts.rules import Threshold, default_rules
+from collapse_guard.alerts.default_rules import default_rules
+from collapse_guard.alerts.rules import Threshold
 from collapse_guard.distributed import num_processes
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.pace import Pace
@@ -27,6 +28,7 @@ def make_run(
     start: Baseline | None,
     against_base: bool,
     prequential: PrequentialReader | None,
+    rules_wait: bool,
 ) -> Run:
     """The run of a monitor with these arguments, at its beginning.
 
@@ -38,6 +40,7 @@ def make_run(
         start: As `baseline` of `CollapseMonitor`.
         against_base: As of `CollapseMonitor`.
         prequential: As of `CollapseMonitor`.
+        rules_wait: As of `CollapseMonitor`.
 
     Raises:
         ArgumentError: One of them cannot work, alone or with the others.
@@ -58,12 +61,13 @@ def make_run(
     return Run(
         panel=probe.panel,
         kinds=kinds,
-        alarms=Alarms(rules, kinds),
+        alarms=Alarms(rules, kinds, seed=int(probe.panel.fingerprint, 16)),
         schedule=pace.schedule(num_windows=len(probe.panel), most=most),
         rotation=Rotation(probe.panel),
         clock=Stopwatch(),
         prequential=prequential,
         start=check_start(start, kinds),
+        rules_wait=rules_wait,
     )
 
 

@@ -16,6 +16,7 @@ from collapse_guard.monitor.build import make_run
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Budget, Pace
 from collapse_guard.monitor.probe import Probe
+from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
@@ -65,6 +66,10 @@ class CollapseMonitor:
         prequential: A reader of the human rows that the model is about to train on, whose readings
             are told beside the panel's; the trainer's callback, or `PrequentialReader.watch` in a
             loop of your own, shows it the training passes.
+        rules_wait: Whether rules wait while the model is worse on the panel than the frequencies of
+            its tokens, as one that is trained from scratch is at first: it must lose probability of
+            rare tokens on its way. At the first look at the whole panel where it is better the
+            start is taken anew. Models with a `baseline` do not wait.
         across_processes: Whether the processes of a distributed run share the work. False lets
             each look at the whole panel by itself: where some of them hold parts of one model and
             must see the same input (tensor or pipeline parallelism).
@@ -95,6 +100,7 @@ class CollapseMonitor:
         baseline: Baseline | None = None,
         against_base: bool = False,
         prequential: PrequentialReader | None = None,
+        rules_wait: bool = True,
         across_processes: bool = True,
     ) -> None:
         self._probe = Probe(check_panel(panel), batch_size, sampling, across_processes)
@@ -107,6 +113,7 @@ class CollapseMonitor:
             start=baseline,
             against_base=against_base,
             prequential=prequential,
+            rules_wait=rules_wait,
         )
         self._score = partial(
             score_bands, panel=panel, batch_size=batch_size, across_processes=across_processes
@@ -313,15 +320,19 @@ class CollapseMonitor:
         return self._judged(self._take(self._cheap, evidence))
 
     def _full_look(self, model: torch.nn.Module, step: int) -> Look:
-        take = partial(self._take, self._run.kinds)
-        return self._run.keep(self._judged(self._see_all(model, step, take)))
+        return self._run.keep(self._judged(self._see_all(model, step, self._take_all)))
+
+    def _take_all(self, evidence: Evidence) -> Reading:
+        if self._run.is_waiting and knows_language(evidence):
+            return self._take_start(evidence)
+        return self._take(self._run.kinds, evidence)
 
     def _take_start(self, evidence: Evidence) -> Reading:
         kinds, start = self._run.kinds, baseline_of(evidence.panel, evidence.whole)
         start = replace(start, kept=kept_of_start(kinds, evidence))
         reading = self._take(kinds, replace(evidence, start=start))
         told = {kind.name: reading.estimate(kind.name) for kind in kinds if kind.start != "none"}
-        self._run.start = replace(start, readings=Reading.of(0, told))
+        self._run.start_from(replace(start, readings=Reading.of(0, told)), evidence)
         return reading
 
     def _take(self, kinds: Sequence[ReadingKind], evidence: Evidence) -> Reading:
@@ -373,7 +384,8 @@ class CollapseMonitor:
 
     def _judged(self, reading: Reading) -> Look:
         start = self._run.start
-        alerts = [] if start is None else self._run.alarms.check(reading, start.readings)
+        is_judged = start is not None and not self._run.is_waiting
+        alerts = [] if not is_judged else self._run.alarms.check(reading, start.readings)
         return _look(reading, alerts)
 
     def _timed(self, model: torch.nn.Module, windows: int) -> float:

@@ -10,9 +10,11 @@ from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Schedule
+from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.readings.baseline import Baseline
+from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores
@@ -37,6 +39,9 @@ class Run:
         clock: Seconds of looks and of training.
         prequential: Reads human rows off the training; None where nothing does.
         start: What everything is compared with; None before there is one.
+        rules_wait: Whether rules wait for a model that knows no language yet.
+        is_waiting: Whether the start is one of a model that knows no language yet, so that rules
+            wait, and the start is taken anew.
         base: What the model without its adapters gives; None before it was looked at.
         at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
         vocab_size: Types that the model predicts; None before it was looked at.
@@ -52,6 +57,8 @@ class Run:
     clock: Stopwatch
     prequential: PrequentialReader | None = None
     start: Baseline | None = None
+    rules_wait: bool = True
+    is_waiting: bool = False
     base: Baseline | None = None
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
     vocab_size: int | None = None
@@ -67,6 +74,7 @@ class Run:
             ArgumentError: The start is one of another panel, or of other readings.
         """
         self.start = check_start(self._of_this_panel("baseline", start), self.kinds)
+        self.is_waiting = False
         self.alarms.clear()
         self.clock.restart()
         self.schedule.load_state_dict(deepcopy(self._fresh_pace))
@@ -74,6 +82,22 @@ class Run:
         self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
         if self.prequential is not None:
             self.prequential.clear()
+
+    def start_from(self, start: Baseline, evidence: Evidence) -> None:
+        """Compare with this start from now on, or until a model that knows no language knows it."""
+        waited, self.is_waiting = self.is_waiting, self.rules_wait and not knows_language(evidence)
+        self.start, self.at_whole = start, {}
+        if self.is_waiting:
+            logger.info(
+                "the model is worse on the panel than the frequencies of its tokens: rules wait, "
+                "and the start is taken anew, until it is better."
+            )
+        elif waited:
+            logger.info(
+                "from step %d the model is better on the panel than the frequencies of its tokens: "
+                "this is the start that it is compared with now.",
+                evidence.step,
+            )
 
     def saw_all(self, scores: PanelScores) -> None:
         """Take in what the model gave on the whole panel: movement is told from here on."""
@@ -98,6 +122,7 @@ class Run:
         """What a resumed run needs, in plain JSON types."""
         return {
             "baseline": None if self.start is None else self.start.to_dict(),
+            "is_waiting": self.is_waiting,
             "base": None if self.base is None else self.base.to_dict(),
             "alarms": self.alarms.state_dict(),
             "rotation": self.rotation.state_dict(),
@@ -129,6 +154,8 @@ class Run:
         self.start = check_start(self._of_this_panel("state", start), self.kinds)
         # What was looked at before was another run's, or a part of this one that is run again.
         self.history = []
+        # The last release's does not say so.
+        self.is_waiting = bool(state.get("is_waiting", False))
         self.base = None if state["base"] is None else Baseline.from_dict(state["base"])
         self.at_whole = {}
         self.alarms.load_state_dict(state["alarms"])

@@ -1,5 +1,7 @@
 """Quantiles of Student's t, which the core has no library for."""
 
+import math
+
 import numpy as np
 
 from collapse_guard.errors import bad_argument
@@ -46,3 +48,30 @@ def student_quantile(probability: float, degrees: float) -> float:
     below = np.append(0.0, np.cumsum(steps))
     angle = np.interp(2 * probability - 1, below / below[-1], angles)
     return float(np.sqrt(degrees) * np.tan(angle))
+
+
+def student_reach(normal: float, degrees: float) -> float:
+    """What Student's t passes no more often than a standard normal variable passes `normal`.
+
+    sqrt(d (exp(z^2 / (d - 1/2)) - 1)) for d degrees of freedom: Wallace's bound (1959, Annals of
+    Mathematical Statistics 30(4), 1124-1130) in closed form, above the quantile by 1% at 9 degrees
+    and by less with more.
+
+    Args:
+        normal: z, at least 0.
+        degrees: Of freedom; infinite for the normal variable itself.
+
+    Returns:
+        At least z; infinite with half a degree of freedom or less.
+
+    Example:
+        >>> round(student_reach(3.0, 9), 2), student_reach(3.0, math.inf)
+        (4.12, 3.0)
+    """
+    if degrees <= 0.5:
+        return math.inf
+    if math.isinf(degrees):
+        return normal
+    exponent = normal**2 / (degrees - 0.5)
+    # A handful of documents at a late look: past what a float holds is past any limit.
+    return math.sqrt(degrees * math.expm1(exponent)) if exponent < 700.0 else math.inf

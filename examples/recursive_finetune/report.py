@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from collapse_guard.alerts.rules import default_rules
+from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.atomic import write_atomically
 from collapse_guard.examples.recursive_finetune.findings import checks, findings
 from collapse_guard.examples.recursive_finetune.regimes import REGIMES

@@ -1,6 +1,6 @@
-"""What alarms promise, on thousands of simulated runs of 2,000 looks each.
+"""What alarms promise, on simulated runs of 1,000 looks each.
 
-The figures of these tests are those of the documentation: `python -m tests.alarm_delays`.
+The short form of `python -m tests.alarm_delays`, whose figures the documentation tells.
 """
 
 import math
@@ -15,8 +15,8 @@ from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel_sums import BandSums
 from collapse_guard.readings.reading import Reading
-from tests.alarm_delays import ALPHA, HEALTHY_RUNS, LIMITS, Row, alarms, healthy_runs, rows
-from tests.batched_readings import NEVER, Tracks, first_alarms, first_stops, read, read_runs
+from tests.alarm_delays import LIMITS, Row, alarms, healthy_runs, rows
+from tests.batched_readings import ALPHA, NEVER, Tracks, first_alarms, first_stops, read, read_runs
 from tests.looks import CHEAP_KINDS, make_small_reading
 from tests.simulated_runs import (
     FULL_EVERY,
@@ -36,6 +36,7 @@ LOST, GAP = (
     Threshold("tail_retention", below=0.85, alpha=ALPHA),
     Threshold("tail_gap", above=0.20, alpha=ALPHA),
 )
+HEALTHY_RUNS, LOSING_RUNS, LEANING_RUNS = 60, 6, 25
 AT_BOTH_LIMITS = {"tail": math.log(0.85), "head": math.log(0.85) + 0.20}
 
 
@@ -50,7 +51,7 @@ def assert_at_most_alpha(stops: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def healthy() -> Tracks:
-    return healthy_runs()
+    return healthy_runs(HEALTHY_RUNS)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def at_the_limits() -> Tracks:
 
 @pytest.fixture(scope="module")
 def table(healthy: Tracks) -> list[Row]:
-    return list(rows(healthy))
+    return list(rows(healthy, runs=LOSING_RUNS))
 
 
 def test_the_batched_path_is_the_package_s_own() -> None:
@@ -135,7 +136,7 @@ def test_an_interval_for_one_look_would_not_do(at_the_limits: Tracks, rule: Thre
 
 @pytest.mark.parametrize("law", ["rare gains", "rare losses"])
 def test_documents_may_lean_to_one_side(law: Law) -> None:
-    runs = read_runs(steady(**AT_BOTH_LIMITS), runs=500, law=law)
+    runs = read_runs(steady(**AT_BOTH_LIMITS), runs=LEANING_RUNS, law=law)
     for rule in (LOST, GAP):
         assert_at_most_alpha(first_alarms(runs.readings[rule.reading], rule))
 

@@ -1,6 +1,7 @@
 """The default rules, on looks that the recursive example gave."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +24,14 @@ GENERATION = 24
 
 
 def reading(step: int, values: Sequence[float], errors: Sequence[float]) -> Reading:
-    return Reading(
-        step,
-        dict(zip(NAMES, values, strict=True)),
-        dict(zip(NAMES, errors, strict=True)),
-        dict(zip(NAMES, RECORDED["units"], strict=True)),
+    by_name, error, units = (
+        dict(zip(NAMES, of, strict=True)) for of in (values, errors, RECORDED["units"])
     )
+    # Head retention was not recorded: it is the tail's with the gap, and told no better than it.
+    by_name["head_retention"] = by_name["tail_retention"] * math.exp(by_name["tail_gap"])
+    error["head_retention"] = error["tail_retention"]
+    units["head_retention"] = units["tail_retention"]
+    return Reading(step, by_name, error, units)
 
 
 START = reading(0, *RECORDED["start"])
@@ -36,22 +39,27 @@ START = reading(0, *RECORDED["start"])
 
 def first_alerts(regime: str, rules: Sequence[Threshold]) -> dict[str, int]:
     """The step at which each rule first fires, by its reading."""
-    alarms = Alarms(rules, [READINGS[name] for name in NAMES])
+    alarms = Alarms(rules, [READINGS[name] for name in (*NAMES, "head_retention")])
     for look in RECORDED[regime]:
         alarms.check(reading(*look), START)
-    return {alert.reading: alert.step for alert in reversed(alarms.alerts)}
+    return {alert.rule: alert.step for alert in reversed(alarms.alerts)}
 
 
 def test_on_its_own_text_they_fire_in_the_first_generation() -> None:
     fired = first_alerts("replace", default_rules())
-    assert set(fired) == {rule.reading for rule in default_rules()}
+    # It wins in the head at first: what it loses there comes later.
+    late = fired.pop("head_retention below 0.85", None)
+    assert set(fired) == {str(rule) for rule in default_rules()} - {"head_retention below 0.85"}
     assert max(fired.values()) <= GENERATION
+    assert late is None or late > 2 * GENERATION
+    # A quarter of the generation is enough for the first.
+    assert fired["tail_retention below 0.85"] <= GENERATION // 4
 
 
 def test_the_text_that_it_writes_tells_it_later() -> None:
     fired = first_alerts("replace", default_rules(sampling=True))
-    assert GENERATION < fired["free_distinct_2"] <= 2 * GENERATION
-    assert 2 * GENERATION < fired["free_rep_n_diversity"] <= 3 * GENERATION
+    assert GENERATION < fired["free_distinct_2 below 0.9 times its start"] <= 2 * GENERATION
+    assert 2 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 3 * GENERATION
 
 
 def test_it_tells_also_where_human_rows_have_stopped_the_loss() -> None:
@@ -62,8 +70,8 @@ def test_it_tells_also_where_human_rows_have_stopped_the_loss() -> None:
     ]
     assert at_the_ends[2:] == sorted(at_the_ends[2:])
     fired = first_alerts("mixguard", default_rules(sampling=True))
-    assert 3 * GENERATION < fired["free_distinct_2"] <= 4 * GENERATION
-    assert 4 * GENERATION < fired["free_rep_n_diversity"] <= 5 * GENERATION
+    assert 2 * GENERATION < fired["free_distinct_2 below 0.9 times its start"] <= 3 * GENERATION
+    assert 4 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 5 * GENERATION
 
 
 @pytest.mark.parametrize("rule", default_rules(sampling=True), ids=str)
@@ -73,6 +81,8 @@ def test_on_human_text_they_are_not_even_near(rule: Threshold) -> None:
     side = "below" if rule.below is not None else "above"
     limit = rule.below if rule.below is not None else rule.above
     assert limit is not None
-    nearer = replace(rule, **{side: (healthy + limit) / 2}, alpha=None)
-    assert first_alerts("human", [nearer]) == {}
+    nearer = replace(rule, **{side: (healthy + limit) / 2}, alpha=None, beside=None)
+    # A head that gains a little is ordinary training: that rule stands beside a tail that has lost.
+    if rule.reading != "head_retention" or rule.beside is None:
+        assert first_alerts("human", [nearer]) == {}
     assert first_alerts("replace", [nearer]) != {}

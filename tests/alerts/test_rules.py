@@ -35,29 +35,34 @@ def test_without_alpha_the_value_itself_is_compared() -> None:
     assert not rule.is_broken(reading("tail_retention", 0.851, 0.0), START)
 
 
-def test_the_interval_is_that_of_the_sequence() -> None:
+def test_a_look_by_itself_is_a_first_one() -> None:
     rule = Threshold("tail_gap", below=0.85, alpha=0.05)
-    reach = half_width(0.05, math.inf, alpha=0.05, look=9)
+    reach = half_width(0.05, math.inf, alpha=0.05, look=1)
     for value, broken in ((0.85 - 1.001 * reach, True), (0.85 - 0.999 * reach, False)):
-        assert rule.is_broken(reading("tail_gap", value, 0.05), START, look=9) is broken
+        assert rule.is_broken(reading("tail_gap", value, 0.05), START) is broken
 
 
-def test_later_looks_ask_for_more() -> None:
-    rule, seen = Threshold("tail_retention", below=0.85), reading("tail_retention", 0.81, 0.01)
-    broken = [rule.is_broken(seen, START, look=look) for look in (1, 10, 100, 10_000)]
-    assert broken == sorted(broken, reverse=True)
-    assert (broken[0], broken[-1]) == (True, False)
+def test_what_is_chance_is_counted_in_standard_errors() -> None:
+    rule, seen = Threshold("tail_gap", below=0.85), reading("tail_gap", 0.80, 0.01)
+    broken = [rule.is_broken(seen, START, reach=reach) for reach in (0.0, 4.9, 5.1)]
+    assert broken == [True, True, False]
+
+
+@pytest.mark.parametrize("reach", [0.0, 3.0, math.inf])
+def test_an_exact_value_past_its_limit_leaves_no_doubt(reach: float) -> None:
+    rule, exact = Threshold("tail_gap", below=0.85), reading("tail_gap", 0.849, 0.0)
+    assert rule.is_broken(exact, START, reach=reach)
 
 
 def test_ratios_are_compared_on_their_logarithm() -> None:
     # 0.5 loses as much as 2.0 gains, and both have the error that a tenth of them is.
     lost, won = (reading("tail_retention", value, value / 10) for value in (0.5, 2.0))
-    for limit in (1.4, 1.5):
+    for limit in (1.5, 1.6):
         below = Threshold("tail_retention", below=1 / limit)
         above = Threshold("tail_retention", above=limit)
         assert below.is_broken(lost, START) is above.is_broken(won, START)
-    assert Threshold("tail_retention", above=1.4).is_broken(won, START)
-    assert not Threshold("tail_retention", above=1.5).is_broken(won, START)
+    assert Threshold("tail_retention", above=1.5).is_broken(won, START)
+    assert not Threshold("tail_retention", above=1.6).is_broken(won, START)
 
 
 def test_limits_relative_to_the_start() -> None:
@@ -81,10 +86,10 @@ def test_what_documents_share_with_their_start_cancels() -> None:
     lost = levels - 0.4 + random.normal(0.0, 0.1, 200)
     now = Reading.of(1, {name: exponential(document_mean(lost))})
     rule = Threshold(name, below=0.8, relative_to_start=True)
-    assert rule.is_broken(now, start, look=100)
+    assert rule.is_broken(now, start, reach=5.0)
     # Without the documents the two errors would hide it.
     unpaired = Reading(1, dict(now), dict(now.standard_errors))
-    assert not rule.is_broken(unpaired, start, look=100)
+    assert not rule.is_broken(unpaired, start, reach=5.0)
 
 
 def test_a_reading_that_is_not_a_number_breaks_nothing() -> None:

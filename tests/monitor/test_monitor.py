@@ -35,7 +35,7 @@ def test_retention_is_paired_with_the_start() -> None:
 
 def test_alerts_wait_for_patience_and_are_told_once() -> None:
     rule = Threshold("tail_retention", below=0.999, patience=2, alpha=None)
-    monitor, model = CollapseMonitor(tiny_panel(), rules=[rule]), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), rules=[rule], rules_wait=False), tiny_gpt2()
     monitor.start(model)
     worse = tiny_gpt2()
     perturb(worse, 0.3)
@@ -95,7 +95,7 @@ def test_bad_use() -> None:
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), **{"pace": Scripted(windows), **arguments})
+    return CollapseMonitor(tiny_panel(), rules_wait=False, **{"pace": Scripted(windows), **arguments})
 
 
 def test_the_pace_is_fixed_by_hand() -> None:

@@ -20,7 +20,7 @@ RULE = Threshold("head_retention", below=0.9, patience=3, alpha=None)
 
 
 def monitor(**arguments: Any) -> CollapseMonitor:
-    settings = {"rules": [RULE], "pace": Budget(0.5), **arguments}
+    settings = {"rules": [RULE], "pace": Budget(0.5), "rules_wait": False, **arguments}
     return CollapseMonitor(tiny_panel(documents=4), **settings)
 
 
@@ -113,16 +113,16 @@ def test_a_state_brings_no_looks_of_another_run() -> None:
 def test_state_goes_on_after_json() -> None:
     rule = Threshold("tail_retention", below=0.999, patience=3, alpha=None)
     panel, model = tiny_panel(), tiny_gpt2()
-    whole = CollapseMonitor(panel, rules=[rule])
+    whole = CollapseMonitor(panel, rules=[rule], rules_wait=False)
     whole.start(model)
     perturb(model, 0.3)
     whole.look(model, 1)
     whole.look(model, 2)
-    resumed = CollapseMonitor(panel, rules=[rule])
+    resumed = CollapseMonitor(panel, rules=[rule], rules_wait=False)
     resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
     assert resumed.look(model, 3) == whole.look(model, 3)
     assert resumed.alerts == whole.alerts != []
-    again = CollapseMonitor(panel, rules=[rule])
+    again = CollapseMonitor(panel, rules=[rule], rules_wait=False)
     again.load_state_dict(json.loads(json.dumps(resumed.state_dict())))
     assert again.alerts == whole.alerts
 

@@ -2,7 +2,7 @@ import pytest
 from scipy import stats
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.student import student_quantile, student_reach
 
 
 @pytest.mark.parametrize("degrees", [1, 1.5, 2, 3.7, 12, 100, 9_999, 1e7])
@@ -21,3 +21,12 @@ def test_what_has_no_quantile_here_is_refused(
 ) -> None:
     with pytest.raises(ArgumentError, match=f"`{argument}`"):
         student_quantile(probability, degrees)
+
+
+@pytest.mark.parametrize("degrees", [3, 9, 29, 99, 1e6])
+@pytest.mark.parametrize("normal", [0.5, 2.0, 3.0, 4.5])
+def test_a_students_t_reaches_no_farther(normal: float, degrees: float) -> None:
+    reach, quantile = student_reach(normal, degrees), stats.t.isf(stats.norm.sf(normal), degrees)
+    assert quantile * (1 - 1e-9) <= reach
+    if degrees >= 9:
+        assert reach <= 1.02 * quantile

@@ -66,7 +66,10 @@ def guarded(**arguments: Any) -> CollapseGuardCallback:
     every_n_steps = arguments.pop("every_n_steps", 5)
     windows = arguments.pop("windows", None)
     monitor = CollapseMonitor(
-        tiny_panel(), pace=EveryNSteps(every_n_steps), **{"rules": None, **settings}
+        tiny_panel(),
+        pace=EveryNSteps(every_n_steps),
+        rules_wait=False,
+        **{"rules": None, **settings},
     )
     if windows is not None:
         monitor._run.schedule = Scripted(windows)

@@ -90,7 +90,7 @@ def make_trainer(folder: Path, *callbacks: pl.Callback, **arguments: Any) -> pl.
 
 
 def every(steps: int, **arguments: Any) -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), pace=EveryNSteps(steps), **arguments)
+    return CollapseMonitor(tiny_panel(), pace=EveryNSteps(steps), rules_wait=False, **arguments)
 
 
 def small_looks(rules: Sequence[Threshold]) -> CollapseMonitor:

@@ -1,0 +1,201 @@
+"""How far past a limit is past chance, for a rule that looks at the same documents all along.
+
+Chance draws the documents of a panel, once. Given the training run, looking again draws nothing
+new: what is to be bounded is the probability, over draws of the panel, that the interval misses at
+*any* look, and looks that see the same documents miss together. The union bound of
+`confidence_sequence` pays for each look as if it were drawn afresh; this one asks what the largest
+of all looks does.
+
+It draws what the panel might have been (the multiplier bootstrap of a supremum: Chernozhukov,
+Chetverikov and Kato 2013, Annals of Statistics 41(6)). With z_i the contribution of document i to
+the error of a look, and w_bi normal numbers that are drawn once for each document, the b-th draw
+stands at T_b = sum_i w_bi z_i / sqrt(sum_i z_i^2) standard errors. Draws are correlated from look
+to look as documents are. A share `alpha` of them may ever cross the boundary, so much of it by the
+k-th look as `spending` allows (Lan and DeMets 1983, Biometrika 70(3)).
+
+Where the boundary lies at a look is told before the draws are: with r the correlation of this look
+with the last one, a draw that has not crossed yet and stood at T' crosses c with the probability
+that a normal variable passes (c - r T') / sqrt(1 - r^2). The mean of these over all draws is smooth
+in c: shares far smaller than one draw can be spent at a look. The largest draw itself would not do:
+of n draws the panel is beyond all with probability 1 / (n + 1), at each look anew.
+
+With few documents an estimate's standard error is itself a matter of chance, and much the same one
+at all looks: each draw has a standard error of its own, off by the root of a chi-squared variable
+over its degrees of freedom, which are one less than there are documents. So the boundary is that of
+a multivariate t.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from collapse_guard.statistics.confidence_sequence import check_alpha, half_width, spending
+from collapse_guard.statistics.estimates import Estimate
+
+MULTIPLIERS = 2048
+"""Draws of a panel; each stands for its mirror image too."""
+
+MOST_GROUPS = 512
+"""Documents are added up in so many groups, at random, where there are more."""
+
+FEWEST_CROSSINGS = 10
+"""Below so many draws that may cross, what they say of `alpha` is too rough."""
+
+HIGHEST, PRECISION, FARTHEST = 1e4, 1e-3, 4.5
+"""No boundary is above, nor told more finely; no draw moves farther, in its spread's sqrt(2)."""
+
+Contributions = npt.NDArray[np.float32]
+
+
+class SupremumBoundary:
+    """How many standard errors an estimate must be past a limit, look after look.
+
+    Where the documents' contributions are not known, or `alpha` is below 0.0025, it is the union
+    bound over looks (`half_width`).
+
+    Args:
+        alpha: Probability that an estimate whose truth is at the limit ever passes the boundary, in
+            (0, 1).
+        seed: Of the draws: the same for all rules of a panel.
+
+    Raises:
+        ArgumentError: `alpha` is out of range.
+
+    Example:
+        >>> documents = np.random.default_rng(0).normal(0.0, 0.2, 100)
+        >>> excess = document_mean(documents)
+        >>> boundary, wide = SupremumBoundary(0.01), [half_width(1.0, 100, alpha=0.01, look=400)]
+        >>> reach = [boundary.next(excess) for look in range(400)]
+        >>> round(reach[0], 1), round(reach[-1], 1), round(wide[0], 1)
+        (2.7, 2.4, 5.0)
+    """
+
+    def __init__(self, alpha: float, *, seed: int = 0) -> None:
+        check_alpha(alpha)
+        self._alpha, self._seed = alpha, seed
+        self._looks, self._left = 0, 0.0
+        self._crossed = np.zeros(2 * MULTIPLIERS, dtype=bool)
+        self._before: Contributions | None = None
+        self._stood = np.zeros(2 * MULTIPLIERS, np.float32)
+        self._boundary = 3.0
+
+    def next(self, excess: Estimate) -> float:
+        """The boundary at the next look, in standard errors of this estimate; at least 0.
+
+        Args:
+            excess: How far the reading is past its limit. Contributions (`influences`) are to be of
+                the same documents in the same order at each look.
+        """
+        self._looks += 1
+        norm = float(np.linalg.norm(excess.influences)) if len(excess.influences) else 0.0
+        few = self._alpha * len(self._crossed) < FEWEST_CROSSINGS
+        if few or not 0.0 < norm < math.inf:
+            return half_width(1.0, excess.units, alpha=self._alpha, look=self._looks)
+        if excess.units <= 1.0:
+            return math.inf
+        self._left += spending(self._alpha, self._looks)
+        return self._spend(_in_groups(excess.influences), excess.units - 1.0)
+
+    def _spend(self, now: Contributions, degrees: float) -> float:
+        expected, spread = np.zeros(len(self._crossed), np.float32), 1.0
+        if self._before is not None:
+            correlation = float(now @ self._before)
+            expected = correlation * self._stood
+            # Never 0: looks that see the same are told apart by less than a float holds.
+            spread = math.sqrt(max(1.0 - correlation**2, 1e-9))
+        expected[self._crossed] = -math.inf
+        errors = _standard_errors(self._seed, degrees)
+        self._boundary, spent = _crossed_by(expected, spread, errors, self._left, self._boundary)
+        self._left -= spent
+        self._before, self._stood = now, self._drawn(now)
+        self._crossed |= self._stood > self._boundary * errors
+        return self._boundary
+
+    def _drawn(self, contributions: Contributions) -> Contributions:
+        half = _multipliers(self._seed, len(contributions)) @ contributions
+        return np.concatenate([half, -half])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs, in plain JSON types: a bit for each draw, and the last look."""
+        return {
+            "looks": self._looks,
+            "left": self._left,
+            "boundary": self._boundary,
+            "crossed": np.packbits(self._crossed).tobytes().hex(),
+            "before": None if self._before is None else self._before.tolist(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self._looks, self._left = int(state["looks"]), float(state["left"])
+        self._boundary = float(state["boundary"])
+        crossed = np.frombuffer(bytes.fromhex(state["crossed"]), dtype=np.uint8)
+        self._crossed = np.unpackbits(crossed).astype(bool)
+        before = state["before"]
+        if before is not None:
+            self._before = np.array(before, dtype=np.float32)
+            self._stood = self._drawn(self._before)
+
+
+def _crossed_by(
+    expected: Contributions, spread: float, errors: Contributions, share: float, near: float
+) -> tuple[float, float]:
+    """The lowest boundary that at most `share` of the draws cross, and what share does.
+
+    Args:
+        expected: float32 of shape (draws,), where each is expected.
+        spread: How far it is from there.
+        errors: float32 of shape (draws,), the standard error of each.
+        share: Of all draws.
+        near: Where the boundary may be.
+    """
+
+    def crossing(boundary: float) -> float:
+        distance = (boundary * errors - expected) * np.float32(math.sqrt(0.5) / spread)
+        reached = torch.from_numpy(distance[distance < FARTHEST])
+        return float(torch.erfc(reached).sum()) / (2 * len(expected))
+
+    step, low, high = 16 * PRECISION, near, near
+    while low > 0.0 and crossing(low) <= share:
+        low, high, step = max(low - step, 0.0), low, 2 * step
+    while high < HIGHEST and crossing(high) > share:
+        low, high, step = high, high + step, 2 * step
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        low, high = (middle, high) if crossing(middle) > share else (low, middle)
+    return high, crossing(high)
+
+
+@lru_cache(maxsize=16)
+def _standard_errors(seed: int, degrees: float) -> Contributions:
+    """float32 of shape (draws,): what each draw's standard error is taken for, over what it is.
+
+    Roots of chi-squared variables over their degrees of freedom, at even distances of probability
+    (Wilson and Hilferty 1931, PNAS 17(12)).
+    """
+    normal = NormalDist()
+    even = np.array([normal.inv_cdf((place + 0.5) / MULTIPLIERS) for place in range(MULTIPLIERS)])
+    np.random.default_rng(seed).shuffle(even)
+    spread = 2.0 / (9.0 * degrees)
+    squares = np.maximum(1.0 - spread + even * math.sqrt(spread), 1e-4) ** 3
+    return np.tile(np.sqrt(squares), 2).astype(np.float32)
+
+
+def _in_groups(influences: npt.NDArray[np.float64]) -> Contributions:
+    """Contributions of groups of documents, of norm 1."""
+    groups = min(len(influences), MOST_GROUPS)
+    summed = np.bincount(np.arange(len(influences)) % groups, influences)
+    return (summed / np.linalg.norm(summed)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _multipliers(seed: int, documents: int) -> Contributions:
+    """float32 of shape (draws, documents), drawn anew wherever they are needed: never stored."""
+    random = np.random.default_rng([seed, documents])
+    return random.standard_normal((MULTIPLIERS, documents), dtype=np.float32)

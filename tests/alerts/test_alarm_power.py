@@ -1,0 +1,32 @@
+"""The short form of `python -m tests.alarm_power`, whose figures the documentation tells."""
+
+import pytest
+from scipy import stats
+
+from tests.alarm_power import delays, false_alarms, median, share
+
+pytestmark = pytest.mark.slow
+
+ALPHA = 0.01
+
+
+@pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 400), (100, 400)])
+def test_false_alarms_are_as_rare_as_stated(documents: int, looks: int) -> None:
+    runs = 100
+    false = false_alarms(limit=0.85, documents=documents, looks=looks, runs=runs)
+    # More would be seen in one of a thousand such experiments.
+    assert share(false) * runs <= stats.binom.ppf(0.999, runs, ALPHA)
+
+
+@pytest.mark.parametrize(
+    ("loss", "limit", "documents", "found"),
+    [(0.2, 0.90, 100, 0.99), (0.2, 0.90, 30, 0.5), (0.3, 0.85, 30, 0.95), (0.3, 0.85, 100, 0.99)],
+)
+def test_losses_of_a_ramp_are_found(
+    loss: float, limit: float, documents: int, found: float
+) -> None:
+    alarms = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=40)
+    assert share(alarms) >= found
+    if documents == 100:
+        # The truth itself is past its limit after half of the ramp.
+        assert 40 < median(alarms) <= 85

@@ -1,0 +1,124 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from collapse_guard import ArgumentError
+from collapse_guard.statistics.confidence_sequence import half_width, spending
+from collapse_guard.statistics.estimates import Estimate, document_mean
+from collapse_guard.statistics.supremum_boundary import MOST_GROUPS, SupremumBoundary
+
+NUM_DOCUMENTS = 100
+
+
+def wandering(looks: int, *, documents: int = NUM_DOCUMENTS, drift: float, seed: int = 0):
+    """Documents that differ for good by 0.2, and by `drift` for some 50 looks."""
+    random = np.random.default_rng(seed)
+    for_good = 0.2 * random.standard_normal(documents)
+    now, kept = drift * random.standard_normal(documents), math.exp(-1 / 50)
+    for _ in range(looks):
+        news = random.standard_normal(documents)
+        now = kept * now + drift * math.sqrt(1 - kept**2) * news
+        yield for_good + now
+
+
+def reaches(boundary: SupremumBoundary, looks: int, drift: float) -> list[float]:
+    return [boundary.next(document_mean(each)) for each in wandering(looks, drift=drift)]
+
+
+def crosses(*, looks: int, documents: int, drift: float, seed: int, alpha: float) -> bool:
+    boundary = SupremumBoundary(alpha, seed=seed)
+    for each in wandering(looks, documents=documents, drift=drift, seed=seed):
+        excess = document_mean(each)
+        if excess.value > boundary.next(excess) * excess.standard_error:
+            return True
+    return False
+
+
+def test_the_first_look_is_an_ordinary_one() -> None:
+    (first,) = reaches(SupremumBoundary(0.01), 1, 0.1)
+    exact = stats.t.isf(spending(0.01, 1), NUM_DOCUMENTS - 1)
+    assert first == pytest.approx(exact, abs=0.005)
+
+
+def test_looking_again_at_the_same_costs_nothing() -> None:
+    reach = reaches(SupremumBoundary(0.01), 300, 0.0)
+    # More is allowed as looks go on, and nothing new is drawn: down to what one look at all may.
+    assert reach == sorted(reach, reverse=True)
+    allowed = sum(spending(0.01, look) for look in range(1, 301))
+    (single,) = stats.t.isf([allowed], NUM_DOCUMENTS - 1)
+    # In steps of one draw of 4,096, of which some 36 may have crossed by then.
+    assert reach[-1] == pytest.approx(single, abs=0.15)
+
+
+def test_looks_that_wander_cost_something_and_less_than_the_union_of_all() -> None:
+    still, wanders, wild = (reaches(SupremumBoundary(0.01), 400, drift) for drift in (0, 0.1, 5.0))
+    union = half_width(1.0, NUM_DOCUMENTS, alpha=0.01, look=400)
+    assert still[-1] < wanders[-1] < wild[-1] < union
+    assert wanders[-1] < 3.5
+
+
+def test_looks_drawn_afresh_are_as_the_union_bound_says() -> None:
+    random, boundary = np.random.default_rng(0), SupremumBoundary(0.05)
+    for look in range(1, 30):
+        reach = boundary.next(document_mean(random.standard_normal(400)))
+        assert reach == pytest.approx(half_width(1.0, 400, alpha=0.05, look=look), abs=0.06)
+
+
+@pytest.mark.parametrize(("documents", "drift"), [(10, 0.1), (100, 0.1), (40, 1.0)])
+def test_runs_at_the_limit_err_about_as_often_as_stated(documents: int, drift: float) -> None:
+    alpha, runs = 0.1, 150
+    wrong = sum(
+        crosses(looks=60, documents=documents, drift=drift, seed=seed, alpha=alpha)
+        for seed in range(runs)
+    )
+    # By the 60th look 83% of alpha is spent; beyond these, one experiment in a thousand.
+    assert stats.binom.ppf(0.001, runs, 0.083) <= wrong <= stats.binom.ppf(0.999, runs, 0.083)
+
+
+def test_the_same_seed_says_the_same_and_another_next_to_the_same() -> None:
+    one, again, other = (reaches(SupremumBoundary(0.05, seed=seed), 40, 0.1) for seed in (3, 3, 4))
+    assert one == again != other
+    np.testing.assert_allclose(one, other, atol=0.15)
+
+
+def test_state_goes_on_after_json() -> None:
+    looks = [document_mean(each) for each in wandering(40, drift=0.1)]
+    whole, first, second = (SupremumBoundary(0.01, seed=1) for _ in range(3))
+    expected = [whole.next(each) for each in looks]
+    assert [first.next(each) for each in looks[:20]] == expected[:20]
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert [second.next(each) for each in looks[20:]] == expected[20:]
+    assert second.state_dict() == whole.state_dict()
+
+
+def test_more_documents_than_groups_are_added_up() -> None:
+    random, boundary = np.random.default_rng(0), SupremumBoundary(0.01)
+    excess = document_mean(random.standard_normal(5 * MOST_GROUPS + 3))
+    assert boundary.next(excess) == pytest.approx(stats.norm.isf(spending(0.01, 1)), abs=0.01)
+    assert len(boundary.state_dict()["before"]) == MOST_GROUPS
+
+
+@pytest.mark.parametrize("influences", [np.zeros(0), np.zeros(50), np.full(50, np.nan)])
+def test_without_contributions_it_is_the_union_bound(influences: np.ndarray) -> None:
+    boundary = SupremumBoundary(0.01)
+    for look in range(1, 5):
+        reach = boundary.next(Estimate(0.1, 0.02, influences, 50.0))
+        assert reach == half_width(1.0, 50.0, alpha=0.01, look=look)
+
+
+def test_a_smaller_alpha_than_draws_can_tell_is_the_union_bound() -> None:
+    excess = document_mean(np.random.default_rng(0).standard_normal(50))
+    assert SupremumBoundary(1e-4).next(excess) == half_width(1.0, 50.0, alpha=1e-4, look=1)
+
+
+def test_no_number_of_looks_at_a_single_document_is_evidence() -> None:
+    boundary = SupremumBoundary(0.01)
+    assert boundary.next(Estimate(5.0, math.nan, np.array([1.0]), 1.0)) == math.inf
+
+
+def test_alpha_is_a_probability() -> None:
+    with pytest.raises(ArgumentError, match="`alpha`"):
+        SupremumBoundary(1.0)
