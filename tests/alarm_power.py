@@ -103,7 +103,9 @@ def main() -> None:
             found = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=runs // 2)
             delay = median(found)
             told = f"{delay:.0f}" if delay < NEVER else "never"
-            print(f"| {loss:.0%} | {limit} | {documents} | {share(found):.0%} | {told} |", flush=True)
+            print(
+                f"| {loss:.0%} | {limit} | {documents} | {share(found):.0%} | {told} |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 The package reads one run at a time, in half a millisecond a look: the two million looks of a
 thousand runs would take a quarter of an hour. So the arithmetic of `tail_retention`, of `tail_gap`
-and of their standard errors is written out here once more, over all runs together. Boundaries are the
-package's own (`SupremumBoundary`). A test holds both to the package's own path.
+and of their standard errors is written out here once more, over all runs together. Boundaries are
+the package's own (`SupremumBoundary`). A test holds both to the package's own path.
 """
 
 import math

@@ -79,7 +79,8 @@ class Alarms:
             if any(math.isnan(reading.get(each.reading, math.nan)) for each in rule.held):
                 continue
             # All are asked, so that each boundary is told of each look.
-            if not all([broken(each) for each in rule.held]):
+            answers = [broken(each) for each in rule.held]
+            if not all(answers):
                 # Unsure is not recovered: what has fired is armed again by a value that is back.
                 fired_before = self._broken[name] >= rule.patience
                 if not (fired_before and self._is_past(rule, reading, start)):

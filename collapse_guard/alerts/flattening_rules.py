@@ -19,9 +19,9 @@ def flattening_rules() -> tuple[Threshold, ...]:
     the recursive fine-tuning example rows were drawn at 0.8 and matched for five generations. Told
     0.7, the gap read -0.19, -0.36 and -0.62 after one, two and five generations with 31% human
     rows, head retention 0.92, 0.85 and 0.73, and the vocabulary 1.15, 1.29 and 1.50 of its start;
-    without human rows one generation was enough for the gap. Told the truth, without human rows, the gap stayed above -0.06, head
-    retention above 0.96 and the vocabulary below 1.03: sampling noise alone, which comes to -0.10
-    and 0.91 after ten generations.
+    without human rows one generation was enough for the gap. Told the truth, without human rows,
+    the gap stayed above -0.06, head retention above 0.96 and the vocabulary below 1.03: sampling
+    noise alone, which comes to -0.10 and 0.91 after ten generations.
 
     False alarms are held as in `default_rules`, and an alarm does not say why here either: text of
     another domain takes probability from the head too, and from the tail less. Perplexity on the

@@ -383,9 +383,8 @@ class CollapseMonitor:
         )
 
     def _judged(self, reading: Reading) -> Look:
-        start = self._run.start
-        is_judged = start is not None and not self._run.is_waiting
-        alerts = [] if not is_judged else self._run.alarms.check(reading, start.readings)
+        start = None if self._run.is_waiting else self._run.start
+        alerts = [] if start is None else self._run.alarms.check(reading, start.readings)
         return _look(reading, alerts)
 
     def _timed(self, model: torch.nn.Module, windows: int) -> float:

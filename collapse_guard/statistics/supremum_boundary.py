@@ -28,7 +28,6 @@ a multivariate t.
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -43,6 +42,16 @@ MULTIPLIERS = 2048
 
 MOST_GROUPS = 512
 """Documents are added up in so many groups, at random, where there are more."""
+
+PRODUCTS = 256
+"""Of projections, that tell how standard errors are correlated from look to look."""
+
+WIDENED = 0.02, 2.0
+"""How much wider the boundary is than the draws ask for, and over the degrees of freedom more.
+
+With it 10, 30 and 100 documents hold 1% in simulated runs of 2,000 looks, also where the last
+looks have nothing in common with the first; without it they come to 2.7%, 1.9% and 1.8% there.
+"""
 
 FEWEST_CROSSINGS = 10
 """Below so many draws that may cross, what they say of `alpha` is too rough."""
@@ -110,12 +119,12 @@ class SupremumBoundary:
             # Never 0: looks that see the same are told apart by less than a float holds.
             spread = math.sqrt(max(1.0 - correlation**2, 1e-9))
         expected[self._crossed] = -math.inf
-        errors = _standard_errors(self._seed, degrees)
+        errors = _standard_errors(self._seed, degrees, now)
         self._boundary, spent = _crossed_by(expected, spread, errors, self._left, self._boundary)
         self._left -= spent
         self._before, self._stood = now, self._drawn(now)
         self._crossed |= self._stood > self._boundary * errors
-        return self._boundary
+        return self._boundary * (1.0 + WIDENED[0] + WIDENED[1] / degrees)
 
     def _drawn(self, contributions: Contributions) -> Contributions:
         half = _multipliers(self._seed, len(contributions)) @ contributions
@@ -172,19 +181,29 @@ def _crossed_by(
     return high, crossing(high)
 
 
-@lru_cache(maxsize=16)
-def _standard_errors(seed: int, degrees: float) -> Contributions:
+def _standard_errors(seed: int, degrees: float, now: Contributions) -> Contributions:
     """float32 of shape (draws,): what each draw's standard error is taken for, over what it is.
 
-    Roots of chi-squared variables over their degrees of freedom, at even distances of probability
-    (Wilson and Hilferty 1931, PNAS 17(12)).
+    Roots of chi-squared variables over their degrees of freedom, from normal ones (Wilson and
+    Hilferty 1931, PNAS 17(12)). From look to look these are correlated as the squares of
+    contributions are, by the square of the correlation: products of two projections have that.
     """
-    normal = NormalDist()
-    even = np.array([normal.inv_cdf((place + 0.5) / MULTIPLIERS) for place in range(MULTIPLIERS)])
-    np.random.default_rng(seed).shuffle(even)
+    one, other, mixed = _projections(seed, len(now))
+    products = (one @ now) * (other @ now)
+    normal = mixed @ (products / np.linalg.norm(products))
     spread = 2.0 / (9.0 * degrees)
-    squares = np.maximum(1.0 - spread + even * math.sqrt(spread), 1e-4) ** 3
+    squares = np.maximum(1.0 - spread + normal * math.sqrt(spread), 1e-4) ** 3
     return np.tile(np.sqrt(squares), 2).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _projections(seed: int, documents: int) -> tuple[Contributions, Contributions, Contributions]:
+    random = np.random.default_rng([seed, documents, 1])
+    return (
+        random.standard_normal((PRODUCTS, documents), dtype=np.float32),
+        random.standard_normal((PRODUCTS, documents), dtype=np.float32),
+        random.standard_normal((MULTIPLIERS, PRODUCTS), dtype=np.float32),
+    )
 
 
 def _in_groups(influences: npt.NDArray[np.float64]) -> Contributions:

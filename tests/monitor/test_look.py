@@ -15,7 +15,10 @@ def test_each_carries_the_alerts_that_it_raised_and_no_others() -> None:
         Threshold("perplexity", above=0.0, alpha=None),
         Threshold("tail_prob", above=-1.0, alpha=None, patience=2),
     ]
-    monitor, model = CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(2), rules_wait=False), tiny_gpt2()
+    monitor, model = (
+        CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(2), rules_wait=False),
+        tiny_gpt2(),
+    )
     looks = [monitor.start(model), *(monitor.observe(model, step) for step in range(1, 7))]
     told = {look.step: [alert.reading for alert in look.alerts] for look in looks if look}
     assert told == {0: [], 2: ["perplexity"], 4: ["tail_prob"], 6: []}
@@ -24,7 +27,9 @@ def test_each_carries_the_alerts_that_it_raised_and_no_others() -> None:
 
 
 def test_two_that_read_the_same_are_equal_whatever_they_raised() -> None:
-    loud = CollapseMonitor(tiny_panel(), rules=[Threshold("perplexity", above=0.0, alpha=None)], rules_wait=False)
+    loud = CollapseMonitor(
+        tiny_panel(), rules=[Threshold("perplexity", above=0.0, alpha=None)], rules_wait=False
+    )
     quiet, model = CollapseMonitor(tiny_panel(), rules=[]), tiny_gpt2()
     for monitor in (loud, quiet):
         monitor.start(model)

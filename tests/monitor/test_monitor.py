@@ -95,7 +95,9 @@ def test_bad_use() -> None:
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), rules_wait=False, **{"pace": Scripted(windows), **arguments})
+    return CollapseMonitor(
+        tiny_panel(), rules_wait=False, **{"pace": Scripted(windows), **arguments}
+    )
 
 
 def test_the_pace_is_fixed_by_hand() -> None:

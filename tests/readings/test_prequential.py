@@ -189,6 +189,7 @@ def test_the_monitor_tells_them_beside_the_panels() -> None:
     monitor = CollapseMonitor(
         tiny_panel(),
         rules=[rule],
+        rules_wait=False,
         pace=EveryNSteps(2),
         prequential=PrequentialReader(mix, tiny_reference()),
     )

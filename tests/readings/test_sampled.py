@@ -77,7 +77,7 @@ def test_the_monitor_reads_them_and_leaves_no_trace() -> None:
     model = tiny_gpt2(dropout=0.1).train()
     state = torch.get_rng_state()
     rule = Threshold("free_distinct_2", below=2.0, relative_to_start=True)
-    monitor = CollapseMonitor(tiny_panel(), rules=[rule], sampling=SMALL)
+    monitor = CollapseMonitor(tiny_panel(), rules=[rule], rules_wait=False, sampling=SMALL)
     start = monitor.start(model)
     assert set(WRITTEN) < set(start)
     assert monitor.look(model, 1)["free_distinct_2"] == start["free_distinct_2"]

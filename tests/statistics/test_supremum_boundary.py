@@ -8,7 +8,7 @@ from scipy import stats
 from collapse_guard import ArgumentError
 from collapse_guard.statistics.confidence_sequence import half_width, spending
 from collapse_guard.statistics.estimates import Estimate, document_mean
-from collapse_guard.statistics.supremum_boundary import MOST_GROUPS, SupremumBoundary
+from collapse_guard.statistics.supremum_boundary import MOST_GROUPS, WIDENED, SupremumBoundary
 
 NUM_DOCUMENTS = 100
 
@@ -37,10 +37,14 @@ def crosses(*, looks: int, documents: int, drift: float, seed: int, alpha: float
     return False
 
 
+def widened(reach: float, documents: int = NUM_DOCUMENTS) -> float:
+    return reach * (1 + WIDENED[0] + WIDENED[1] / (documents - 1))
+
+
 def test_the_first_look_is_an_ordinary_one() -> None:
     (first,) = reaches(SupremumBoundary(0.01), 1, 0.1)
     exact = stats.t.isf(spending(0.01, 1), NUM_DOCUMENTS - 1)
-    assert first == pytest.approx(exact, abs=0.005)
+    assert first == pytest.approx(widened(exact), abs=0.03)
 
 
 def test_looking_again_at_the_same_costs_nothing() -> None:
@@ -50,7 +54,7 @@ def test_looking_again_at_the_same_costs_nothing() -> None:
     allowed = sum(spending(0.01, look) for look in range(1, 301))
     (single,) = stats.t.isf([allowed], NUM_DOCUMENTS - 1)
     # In steps of one draw of 4,096, of which some 36 may have crossed by then.
-    assert reach[-1] == pytest.approx(single, abs=0.15)
+    assert reach[-1] == pytest.approx(widened(single), abs=0.15)
 
 
 def test_looks_that_wander_cost_something_and_less_than_the_union_of_all() -> None:
@@ -64,7 +68,8 @@ def test_looks_drawn_afresh_are_as_the_union_bound_says() -> None:
     random, boundary = np.random.default_rng(0), SupremumBoundary(0.05)
     for look in range(1, 30):
         reach = boundary.next(document_mean(random.standard_normal(400)))
-        assert reach == pytest.approx(half_width(1.0, 400, alpha=0.05, look=look), abs=0.06)
+        union = half_width(1.0, 400, alpha=0.05, look=look)
+        assert reach == pytest.approx(widened(union, 400), abs=0.06)
 
 
 @pytest.mark.parametrize(("documents", "drift"), [(10, 0.1), (100, 0.1), (40, 1.0)])
@@ -81,7 +86,7 @@ def test_runs_at_the_limit_err_about_as_often_as_stated(documents: int, drift: f
 def test_the_same_seed_says_the_same_and_another_next_to_the_same() -> None:
     one, again, other = (reaches(SupremumBoundary(0.05, seed=seed), 40, 0.1) for seed in (3, 3, 4))
     assert one == again != other
-    np.testing.assert_allclose(one, other, atol=0.15)
+    np.testing.assert_allclose(one, other, atol=0.25)
 
 
 def test_state_goes_on_after_json() -> None:
@@ -97,7 +102,8 @@ def test_state_goes_on_after_json() -> None:
 def test_more_documents_than_groups_are_added_up() -> None:
     random, boundary = np.random.default_rng(0), SupremumBoundary(0.01)
     excess = document_mean(random.standard_normal(5 * MOST_GROUPS + 3))
-    assert boundary.next(excess) == pytest.approx(stats.norm.isf(spending(0.01, 1)), abs=0.01)
+    exact = widened(stats.norm.isf(spending(0.01, 1)), 5 * MOST_GROUPS + 3)
+    assert boundary.next(excess) == pytest.approx(exact, abs=0.03)
     assert len(boundary.state_dict()["before"]) == MOST_GROUPS
 
 
