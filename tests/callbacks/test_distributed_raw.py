@@ -52,7 +52,8 @@ def adapted_model() -> torch.nn.Module:
 
 def monitor_of(panel: HeldOutPanel, batch_size: int, **arguments: Any) -> CollapseMonitor:
     """Looks at 1 window, at 2, at all, at all but one."""
-    settings = {"rules": [Threshold("perplexity", above=0.0, alpha=None)], "against_base": True}
+    settings = {"rules": [Threshold("perplexity", above=0.0, alpha=None)], "rules_wait": False}
+    settings["against_base"] = True
     monitor = CollapseMonitor(
         panel,
         pace=EveryNSteps(1),

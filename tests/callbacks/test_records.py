@@ -15,7 +15,7 @@ from tests.tiny import tiny_gpt2, tiny_panel
 def test_a_look_at_everything_has_every_key() -> None:
     sampling = Sampling(num_free=4, num_prompts=2, samples_per_prompt=2, prompt_length=8, length=8)
     rule = Threshold("perplexity", above=0.0, alpha=None)
-    monitor = CollapseMonitor(tiny_panel(), rules=[rule], sampling=sampling)
+    monitor = CollapseMonitor(tiny_panel(), rules=[rule], rules_wait=False, sampling=sampling)
     monitor.start(tiny_gpt2())
     look = monitor.look(tiny_gpt2(seed=5), 3)
     record = record_of(look, monitor)

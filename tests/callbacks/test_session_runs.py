@@ -108,7 +108,8 @@ class FailsOnce(CollapseMonitor):
 def test_a_run_that_cannot_start_is_not_compared_with_the_last(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monitor, bad = FailsOnce(tiny_panel(), rules=[ALWAYS_BROKEN]), tiny_gpt2(seed=5)
+    bad = tiny_gpt2(seed=5)
+    monitor = FailsOnce(tiny_panel(), rules=[ALWAYS_BROKEN], rules_wait=False)
     monitor.failing = bad
     session = session_of(monitor, on_error="report")
     for times in (1, 2):

@@ -75,7 +75,7 @@ class ToyCallback:
 
 def watched(rules: list[Threshold], **arguments: Any) -> ToyTrainer:
     trainer = ToyTrainer(tiny_gpt2(), steps=8)
-    monitor = CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(3))
+    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(3))
     ToyCallback(monitor, on_error="raise", **arguments).attach(trainer)
     trainer.fit()
     return trainer

@@ -61,7 +61,8 @@ MOVED = ReadingKind(
 
 
 def watching(**arguments) -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), readings=[..., NORM, TORSO, MOVED], **arguments)
+    readings = [..., NORM, TORSO, MOVED]
+    return CollapseMonitor(tiny_panel(), readings=readings, rules_wait=False, **arguments)
 
 
 def test_it_is_read_beside_the_package_s_own() -> None:
@@ -138,7 +139,7 @@ def test_it_may_stand_alone() -> None:
     monitor = CollapseMonitor(tiny_panel(), readings=[NORM, "tail_retention"])
     assert list(monitor.start(tiny_gpt2())) == ["weight_norm", "tail_retention"]
     # Of the usual rules those are left that are about what is read.
-    assert [rule.reading for rule in monitor.rules] == ["tail_retention"]
+    assert [rule.reading for rule in monitor.rules] == ["tail_retention"] * 2
 
 
 @pytest.mark.parametrize("returned", ["a word", None, True])

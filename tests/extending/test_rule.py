@@ -25,7 +25,8 @@ class Halved(Threshold):
 
 
 def test_a_rule_of_one_s_own_raises_alerts() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), rules=[Halved("tail_retention")]), tiny_gpt2()
+    rules, model = [Halved("tail_retention")], tiny_gpt2()
+    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False)
     monitor.start(model)
     assert monitor.look(model, 1).alerts == ()
     perturb(model, 1.0)

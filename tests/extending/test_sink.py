@@ -54,7 +54,7 @@ def test_each_alert_arrives_once(run: Callable[..., Any], tmp_path: Path) -> Non
         Threshold("perplexity", above=0.0, alpha=None),
         Threshold("tail_prob", above=-1.0, alpha=None, patience=2, severity="info"),
     ]
-    monitor = CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(5))
+    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(5))
     path = tmp_path / "alerts.txt"
     run(monitor, to_file(path), tmp_path)
     assert path.read_text().splitlines() == [
