@@ -93,10 +93,9 @@ class Alarms:
         return fired
 
     def _breaks(self, reading: Reading, start: Reading, rule: Threshold) -> bool:
-        kind, boundary, reach = self._kinds[rule.reading], self._boundaries.get(str(rule)), None
-        if boundary is not None:
-            reach = boundary.next(rule.past(reading, start, kind=kind))
-        return rule.is_broken(reading, start, reach=reach, kind=kind)
+        boundary = self._boundaries.get(str(rule))
+        reach = None if boundary is None else boundary.next
+        return rule.is_broken(reading, start, reach=reach, kind=self._kinds[rule.reading])
 
     def _is_past(self, rule: Threshold, reading: Reading, start: Reading) -> bool:
         """Whether the bare values are past their limits."""

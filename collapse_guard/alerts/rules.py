@@ -1,7 +1,7 @@
 """Rules that turn readings into alerts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -181,7 +181,7 @@ class Threshold:
         reading: Reading,
         start: Reading,
         *,
-        reach: float | None = None,
+        reach: Callable[[Estimate], float] | None = None,
         kind: ReadingKind | None = None,
     ) -> bool:
         """Whether the reading is past the limit, beyond what chance explains; never for a NaN.
@@ -191,8 +191,8 @@ class Threshold:
         Args:
             reading: The look's.
             start: The run's start.
-            reach: How many standard errors are chance at this look; where left out, those of a
-                first look.
+            reach: Tells for how far the reading is past the limit how many standard errors of it
+                are chance at this look; where left out, those of a first look.
             kind: Of the reading; where left out, the package's of that name.
         """
         past = self.past(reading, start, kind=kind)
@@ -200,8 +200,10 @@ class Threshold:
             # A model that has diverged: no interval, and no doubt either.
             return past.value > 0
         if reach is None:
-            reach = half_width(1.0, past.units, alpha=self.alpha, look=1)
-        return past.value > (reach * past.standard_error if past.standard_error else 0.0)
+            chance = half_width(1.0, past.units, alpha=self.alpha, look=1)
+        else:
+            chance = reach(past)
+        return past.value > (chance * past.standard_error if past.standard_error else 0.0)
 
     def past(
         self, reading: Reading, start: Reading, *, kind: ReadingKind | None = None

@@ -26,7 +26,7 @@ from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_band
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Sampling
-from collapse_guard.readings.take import baseline_of, kept_of_start, settled_readings
+from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
 
 
 class CollapseMonitor:
@@ -317,7 +317,7 @@ class CollapseMonitor:
         turn = rotation.next(windows)
         rotation.update(turn, self._score(model, windows=turn))
         evidence = self._evidence(model, step, rotation.whole, moved=rotation.moved())
-        return self._judged(self._take(self._cheap, evidence))
+        return self._judged(take_readings(self._cheap, evidence))
 
     def _full_look(self, model: torch.nn.Module, step: int) -> Look:
         return self._run.keep(self._judged(self._see_all(model, step, self._take_all)))
@@ -325,27 +325,15 @@ class CollapseMonitor:
     def _take_all(self, evidence: Evidence) -> Reading:
         if self._run.is_waiting and knows_language(evidence):
             return self._take_start(evidence)
-        return self._take(self._run.kinds, evidence)
+        return take_readings(self._run.kinds, evidence)
 
     def _take_start(self, evidence: Evidence) -> Reading:
         kinds, start = self._run.kinds, baseline_of(evidence.panel, evidence.whole)
         start = replace(start, kept=kept_of_start(kinds, evidence))
-        reading = self._take(kinds, replace(evidence, start=start))
+        reading = take_readings(kinds, replace(evidence, start=start))
         told = {kind.name: reading.estimate(kind.name) for kind in kinds if kind.start != "none"}
         self._run.start_from(replace(start, readings=Reading.of(0, told)), evidence)
         return reading
-
-    def _take(self, kinds: Sequence[ReadingKind], evidence: Evidence) -> Reading:
-        estimates: dict[str, Any] = {
-            kind.name: kind.take(evidence) for kind in kinds if kind.agrees
-        }
-        alone = [kind for kind in kinds if not kind.agrees]
-        if alone:
-            settled = settled_readings(alone, evidence)
-            estimates = {
-                kind.name: (estimates if kind.agrees else settled)[kind.name] for kind in kinds
-            }
-        return Reading.of(evidence.step, estimates, is_full=evidence.scores is not None)
 
     def _see_all(
         self, model: torch.nn.Module, step: int, take: Callable[[Evidence], Reading]

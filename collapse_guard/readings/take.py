@@ -17,6 +17,26 @@ from collapse_guard.readings.reading import Reading
 from collapse_guard.statistics.estimates import Estimate
 
 
+def take_readings(kinds: Sequence[ReadingKind], evidence: Evidence) -> Reading:
+    """All readings of a look, in the order of their kinds.
+
+    Args:
+        kinds: What to read.
+        evidence: What the look has seen.
+
+    Raises:
+        CollapseGuardError: As `settled_readings`.
+    """
+    estimates: dict[str, Any] = {kind.name: kind.take(evidence) for kind in kinds if kind.agrees}
+    alone = [kind for kind in kinds if not kind.agrees]
+    if alone:
+        settled = settled_readings(alone, evidence)
+        estimates = {
+            kind.name: (estimates if kind.agrees else settled)[kind.name] for kind in kinds
+        }
+    return Reading.of(evidence.step, estimates, is_full=evidence.scores is not None)
+
+
 def settled_readings(kinds: Sequence[ReadingKind], evidence: Evidence) -> dict[str, Estimate]:
     """Readings that processes may get unlike values of: those of the first process, on all.
 

@@ -1,12 +1,13 @@
 import logging
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from collapse_guard import ArgumentError, Reading, Threshold, default_rules, log_alert
 from collapse_guard.statistics.confidence_sequence import half_width
-from collapse_guard.statistics.estimates import document_mean, exponential
+from collapse_guard.statistics.estimates import Estimate, document_mean, exponential
 from tests.looks import ON_HUMAN_TEXT
 
 START = Reading(0, dict.fromkeys(ON_HUMAN_TEXT, 1.0) | {"effective_vocabulary": 600.0}, {})
@@ -14,6 +15,10 @@ START = Reading(0, dict.fromkeys(ON_HUMAN_TEXT, 1.0) | {"effective_vocabulary": 
 
 def reading(name: str, value: float, error: float) -> Reading:
     return Reading(7, {name: value}, {name: error})
+
+
+def reach_of(standard_errors: float) -> Callable[[Estimate], float]:
+    return lambda past: standard_errors
 
 
 @pytest.mark.parametrize(
@@ -44,14 +49,14 @@ def test_a_look_by_itself_is_a_first_one() -> None:
 
 def test_what_is_chance_is_counted_in_standard_errors() -> None:
     rule, seen = Threshold("tail_gap", below=0.85), reading("tail_gap", 0.80, 0.01)
-    broken = [rule.is_broken(seen, START, reach=reach) for reach in (0.0, 4.9, 5.1)]
+    broken = [rule.is_broken(seen, START, reach=reach_of(reach)) for reach in (0.0, 4.9, 5.1)]
     assert broken == [True, True, False]
 
 
 @pytest.mark.parametrize("reach", [0.0, 3.0, math.inf])
 def test_an_exact_value_past_its_limit_leaves_no_doubt(reach: float) -> None:
     rule, exact = Threshold("tail_gap", below=0.85), reading("tail_gap", 0.849, 0.0)
-    assert rule.is_broken(exact, START, reach=reach)
+    assert rule.is_broken(exact, START, reach=reach_of(reach))
 
 
 def test_ratios_are_compared_on_their_logarithm() -> None:
@@ -86,10 +91,10 @@ def test_what_documents_share_with_their_start_cancels() -> None:
     lost = levels - 0.4 + random.normal(0.0, 0.1, 200)
     now = Reading.of(1, {name: exponential(document_mean(lost))})
     rule = Threshold(name, below=0.8, relative_to_start=True)
-    assert rule.is_broken(now, start, reach=5.0)
+    assert rule.is_broken(now, start, reach=reach_of(5.0))
     # Without the documents the two errors would hide it.
     unpaired = Reading(1, dict(now), dict(now.standard_errors))
-    assert not rule.is_broken(unpaired, start, reach=5.0)
+    assert not rule.is_broken(unpaired, start, reach=reach_of(5.0))
 
 
 def test_a_reading_that_is_not_a_number_breaks_nothing() -> None:
