@@ -3,11 +3,9 @@
 import pytest
 from scipy import stats
 
-from tests.alarm_power import delays, false_alarms, median, share
+from tests.alarm_power import ALPHA, delays, false_alarm_shares, false_alarms, median, share
 
 pytestmark = pytest.mark.slow
-
-ALPHA = 0.01
 
 
 @pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 400), (100, 400)])
@@ -16,6 +14,16 @@ def test_false_alarms_are_as_rare_as_stated(documents: int, looks: int) -> None:
     false = false_alarms(limit=0.85, documents=documents, looks=looks, runs=runs)
     # More would be seen in one of a thousand such experiments.
     assert share(false) * runs <= stats.binom.ppf(0.999, runs, ALPHA)
+
+
+@pytest.mark.parametrize("lasting", [0.2, 0.0])
+@pytest.mark.parametrize("documents", [10, 100])
+def test_many_runs_at_once_say_so_too(documents: int, lasting: float) -> None:
+    runs, looks = 2000, (10, 200)
+    shares = false_alarm_shares(documents=documents, looks=looks, runs=runs, lasting=lasting)
+    assert all(each * runs <= stats.binom.ppf(0.999, runs, ALPHA) for each in shares)
+    # And not for the reason that nothing ever fires.
+    assert shares[-1] > ALPHA / 10
 
 
 @pytest.mark.parametrize(
