@@ -2,7 +2,7 @@
 
     python -m tests.alarm_delays
 
-prints the table of the documentation, in half an hour on one core.
+prints the table of the documentation, in a few minutes on one core.
 """
 
 import math
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 LIMITS = (0.95, 0.90, 0.85)
 """Of `tail_retention`. Each planted loss is past one of them that no smaller one is past."""
 LOSSES = (0.10, 0.20, 0.30)
-HEALTHY_RUNS, LOSING_RUNS = 1000, 100
+HEALTHY_RUNS, LOSING_RUNS = 1000, 200
 USUAL_PATIENCE = 3
 
 

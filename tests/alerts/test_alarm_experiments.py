@@ -36,7 +36,7 @@ LOST, GAP = (
     Threshold("tail_retention", below=0.85, alpha=ALPHA),
     Threshold("tail_gap", above=0.20, alpha=ALPHA),
 )
-HEALTHY_RUNS, LOSING_RUNS, LEANING_RUNS = 60, 6, 25
+HEALTHY_RUNS, LOSING_RUNS, LEANING_RUNS = 500, 50, 250
 AT_BOTH_LIMITS = {"tail": math.log(0.85), "head": math.log(0.85) + 0.20}
 
 

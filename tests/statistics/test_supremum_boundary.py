@@ -38,7 +38,7 @@ def crosses(*, looks: int, documents: int, drift: float, seed: int, alpha: float
 
 
 def widened(reach: float, documents: int = NUM_DOCUMENTS) -> float:
-    return reach * (1 + WIDENED[0] + WIDENED[1] / (documents - 1))
+    return reach * (1 + WIDENED / (documents - 1))
 
 
 def test_the_first_look_is_an_ordinary_one() -> None:
@@ -61,7 +61,7 @@ def test_looks_that_wander_cost_something_and_less_than_the_union_of_all() -> No
     still, wanders, wild = (reaches(SupremumBoundary(0.01), 400, drift) for drift in (0, 0.1, 5.0))
     union = half_width(1.0, NUM_DOCUMENTS, alpha=0.01, look=400)
     assert still[-1] < wanders[-1] < wild[-1] < union
-    assert wanders[-1] < 3.5
+    assert wanders[-1] < 4.0
 
 
 def test_looks_drawn_afresh_are_as_the_union_bound_says() -> None:
