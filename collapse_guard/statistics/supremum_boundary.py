@@ -124,11 +124,12 @@ class SupremumBoundary:
             spread = math.sqrt(max(1.0 - correlation**2, 1e-9))
         expected[self._crossed] = -math.inf
         errors = _standard_errors(self._seed, degrees, now)
-        self._boundary, spent = _crossed_by(expected, spread, errors, self._left, self._boundary)
+        boundary, spent = _crossed_by(expected, spread, errors, self._left, self._boundary)
         self._left -= spent
         self._before, self._stood = now, self._drawn(now)
-        self._crossed |= self._stood > self._boundary * errors
-        return self._boundary * (1.0 + WIDENED / degrees)
+        self._crossed |= self._stood > boundary * errors
+        self._boundary = min(boundary, HIGHEST)
+        return boundary * (1.0 + WIDENED / degrees)
 
     def _drawn(self, contributions: Contributions) -> Contributions:
         half = _multipliers(self._seed, len(contributions)) @ contributions
@@ -186,6 +187,8 @@ def _crossed_by(
         low, high, step = max(low - step, 0.0), low, 2 * step
     while high < HIGHEST and crossing(high) > share:
         low, high, step = high, high + step, 2 * step
+    if high >= HIGHEST:
+        return math.inf, 0.0
     while high - low > PRECISION:
         middle = (low + high) / 2
         low, high = (middle, high) if crossing(middle) > share else (low, middle)
@@ -195,16 +198,24 @@ def _crossed_by(
 def _standard_errors(seed: int, degrees: float, now: Contributions) -> Contributions:
     """float32 of shape (draws,): what each draw's standard error is taken for, over what it is.
 
-    Roots of chi-squared variables over their degrees of freedom, from normal ones (Wilson and
-    Hilferty 1931, PNAS 17(12)). From look to look these are correlated as the squares of
-    contributions are, by the square of the correlation: products of two projections have that.
+    Roots of chi-squared variables over their degrees of freedom, from normal ones. From look to
+    look these are correlated as the squares of contributions are, by the square of the
+    correlation: products of two projections have that.
     """
     one, other, mixed = _projections(seed, len(now))
     products = (one @ now) * (other @ now)
     normal = mixed @ (products / np.linalg.norm(products))
-    spread = 2.0 / (9.0 * degrees)
-    squares = np.maximum(1.0 - spread + normal * math.sqrt(spread), 1e-4) ** 3
-    return np.tile(np.sqrt(squares), 2).astype(np.float32)
+    return np.tile(np.interp(normal, *_chi_quantiles(degrees)), 2).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _chi_quantiles(degrees: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Quantiles of a normal variable, and those of a chi variable over its root mean square."""
+    squares = torch.logspace(-12, 3, 1500, dtype=torch.float64)
+    shape = torch.tensor(degrees / 2, dtype=torch.float64)
+    below = torch.special.gammainc(shape, shape * squares)
+    normal = torch.special.ndtri(below).clamp(-9.0, 9.0)
+    return normal.numpy(), squares.sqrt().numpy()
 
 
 @lru_cache(maxsize=4)
