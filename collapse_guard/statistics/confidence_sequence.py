@@ -63,7 +63,7 @@ def half_width(standard_error: float, units: float, *, alpha: float, look: int) 
 
     Example:
         >>> round(half_width(0.01, 1000, alpha=0.01, look=1), 3)
-        0.031
+        0.027
         >>> half_width(0.01, 1, alpha=0.01, look=1)
         inf
     """

@@ -86,7 +86,7 @@ class SupremumBoundary:
         >>> boundary, wide = SupremumBoundary(0.01), [half_width(1.0, 100, alpha=0.01, look=400)]
         >>> reach = [boundary.next(excess) for look in range(400)]
         >>> round(reach[0], 1), round(reach[-1], 1), round(wide[0], 1)
-        (2.7, 2.4, 5.0)
+        (2.7, 2.4, 5.2)
     """
 
     def __init__(self, alpha: float, *, seed: int = 0) -> None:

@@ -38,7 +38,7 @@ class Diary(CollapseMonitor):
     """Keeps every look, small ones too."""
 
     def __init__(self, *, windows: dict[int, int] | None = None, **arguments: Any) -> None:
-        super().__init__(PANEL, batch_size=2, **arguments)
+        super().__init__(PANEL, batch_size=2, rules_wait=False, **arguments)
         self.looks: list[Reading] = []
         if windows is not None:
             self._run.schedule = Scripted(windows)
