@@ -69,7 +69,7 @@ Contributions = npt.NDArray[np.float32]
 class SupremumBoundary:
     """How many standard errors an estimate must be past a limit, look after look.
 
-    Where the documents' contributions are not known, or `alpha` is below 0.0025, it is the union
+    Where the documents' contributions are not known, or `alpha` is below 0.0006, it is the union
     bound over looks (`half_width`).
 
     Args:
@@ -81,6 +81,7 @@ class SupremumBoundary:
         ArgumentError: `alpha` is out of range.
 
     Example:
+        >>> from collapse_guard.statistics.estimates import document_mean
         >>> documents = np.random.default_rng(0).normal(0.0, 0.2, 100)
         >>> excess = document_mean(documents)
         >>> boundary, wide = SupremumBoundary(0.01), [half_width(1.0, 100, alpha=0.01, look=400)]
