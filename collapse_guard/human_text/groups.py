@@ -31,25 +31,14 @@ def group_numbers(labels: Iterable[Hashable] | None, num_documents: int) -> Ids:
     """
     if labels is None:
         return np.arange(num_documents)
-    # Elements of a tensor are hashed by where they lie, and would be a group each.
-    given: Any = labels.tolist() if hasattr(labels, "tolist") else labels
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise _not_one_each(given, num_documents)
-    listed = list(given)
+    listed = listed_labels(
+        "groups", labels, unlabelled="give a document that belongs to no other one one of its own"
+    )
     if len(listed) != num_documents:
-        raise _not_one_each(f"{len(listed)} labels for {num_documents} documents", num_documents)
+        given = f"{len(listed)} labels for {num_documents} documents"
+        raise _not_one_each("groups", given)
     numbers: dict[Hashable, int] = {}
-    found = np.empty(num_documents, np.int64)
-    for place, label in enumerate(listed):
-        if not isinstance(label, Hashable) or _is_missing(label):
-            raise bad_argument(
-                "groups",
-                expected="a label that is a text, a number or another hashable value, for each "
-                "document",
-                given=f"{label!r} for document {place}",
-                hint="give a document that belongs to no other one a label of its own",
-            )
-        found[place] = numbers.setdefault(label, len(numbers))
+    found = np.array([numbers.setdefault(label, len(numbers)) for label in listed], np.int64)
     if num_documents > 1 and len(numbers) < 2:
         raise bad_argument(
             "groups",
@@ -58,6 +47,39 @@ def group_numbers(labels: Iterable[Hashable] | None, num_documents: int) -> Ids:
             hint="label documents by article or author, or give held-out documents of more of them",
         )
     return found
+
+
+def listed_labels(argument: str, labels: Iterable[Hashable], *, unlabelled: str) -> list[Hashable]:
+    """Labels as a list, each of them known and one that others can be told from.
+
+    Args:
+        argument: The argument's name.
+        labels: A list, a column, an array or a tensor of them.
+        unlabelled: What to do about a document without one.
+
+    Raises:
+        ArgumentError: A text or something else in place of labels, or a label that is missing or
+            cannot be hashed.
+
+    Example:
+        >>> listed_labels("labels", np.array([7, 9]), unlabelled="leave it out")
+        [7, 9]
+    """
+    # Elements of a tensor are hashed by where they lie, and would be a group each.
+    given: Any = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise _not_one_each(argument, given)
+    listed = list(given)
+    for place, label in enumerate(listed):
+        if not isinstance(label, Hashable) or _is_missing(label):
+            raise bad_argument(
+                argument,
+                expected="a label that is a text, a number or another hashable value, for each "
+                "document",
+                given=f"{label!r} for document {place}",
+                hint=unlabelled,
+            )
+    return listed
 
 
 def _is_missing(label: Any) -> bool:
@@ -69,10 +91,10 @@ def _is_missing(label: Any) -> bool:
         return True
 
 
-def _not_one_each(given: object, num_documents: int) -> Exception:
+def _not_one_each(argument: str, given: object) -> Exception:
     return bad_argument(
-        "groups",
-        expected=f"one label for each of the {num_documents} documents, in their order",
+        argument,
+        expected="one label for each document, in their order",
         given=given,
         hint='give a list, or the column that says so: dataset["title"]',
     )

@@ -89,3 +89,22 @@ def check_panel(panel: Panel) -> Panel:
             hint="HeldOutPanel.from_texts makes one of human text",
         )
     return panel
+
+
+def check_same_panel(panel: Panel, fingerprint: str) -> None:
+    """Refuse a panel other than the one that something was made for.
+
+    Args:
+        panel: The one at hand.
+        fingerprint: Of the other.
+
+    Raises:
+        ArgumentError: They differ.
+    """
+    if panel.fingerprint != fingerprint:
+        raise bad_argument(
+            "panel",
+            expected=f"panel {fingerprint}, which this was made for",
+            given=f"panel {panel.fingerprint}",
+            hint="make the reading of the monitor's own panel",
+        )

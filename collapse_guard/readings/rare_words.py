@@ -23,7 +23,7 @@ from collapse_guard.human_text.words import (
 from collapse_guard.readings.at_positions import Floats, by_document, check_logprobs
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
-from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel import Panel, check_same_panel
 from collapse_guard.statistics.estimates import Estimate, document_means, exponential
 
 _DECODINGS_KEPT = 1 << 17
@@ -58,13 +58,7 @@ class RareWords:
         Raises:
             ArgumentError: Another panel, or another number of log-probabilities.
         """
-        if panel.fingerprint != self.fingerprint:
-            raise bad_argument(
-                "panel",
-                expected=f"the panel {self.fingerprint}, whose rare words were looked up",
-                given=f"panel {panel.fingerprint}",
-                hint="make the reading of the monitor's own panel",
-            )
+        check_same_panel(panel, self.fingerprint)
         check_logprobs("logprobs", logprobs, panel)
         sums, _ = by_document(logprobs, panel, self.positions)
         words = np.bincount(panel.document_ids.numpy(), self.per_window, panel.num_documents)
