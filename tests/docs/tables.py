@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from collapse_guard import (
     CollapseMonitor,
+    HeldOutPanel,
+    HumanReference,
     ReadingKind,
     Threshold,
     default_rules,
@@ -16,8 +18,11 @@ from collapse_guard.readings.frequency_bands import band_readings, frequency_ban
 from collapse_guard.readings.hidden_state_spectrum import hidden_state_reading
 from collapse_guard.readings.kind import Needs
 from collapse_guard.readings.rare_ngrams import rare_ngram_reading
+from collapse_guard.readings.rare_words import rare_word_reading
 from collapse_guard.readings.registry import READINGS, reading_names
+from collapse_guard.readings.strata import strata_readings
 from tests.docs.pages import DOCS, text_of
+from tests.docs.user import make_tokenizer, texts
 from tests.tiny import tiny_panel, tiny_reference, zipf_documents
 
 _TAKEN = {
@@ -74,6 +79,8 @@ def by_hand_table() -> str:
             rare_ngram_reading(panel, zipf_documents(4, seed=1), n=3, max_count=1),
         ),
         "hidden_state_reading": (hidden_state_reading(),),
+        "rare_word_reading": (_rare_word_reading(),),
+        "strata_readings": strata_readings(panel, ["en", "de"] * 6),
     }
     return table(
         ("made by", "readings", "unit", "worse"),
@@ -88,6 +95,14 @@ def by_hand_table() -> str:
             for maker, made in kinds.items()
         ),
     )
+
+
+def _rare_word_reading() -> ReadingKind:
+    tokenizer, human = make_tokenizer(), texts(8, seed=1)
+    ids = [tokenizer.encode(text) for text in human]
+    reference = HumanReference.from_token_ids(ids, vocab_size=len(tokenizer), tokenizer=tokenizer)
+    panel = HeldOutPanel.from_texts(texts(4, seed=2), tokenizer, reference)
+    return rare_word_reading(panel, human, tokenizer)
 
 
 def rules_table(rules: Iterable[Threshold]) -> str:

@@ -64,14 +64,18 @@ def what_a_user_has(folder: Path) -> dict[str, Any]:
     )
     human_train = rows(1)
     # With words that no other text has, since people's have such too.
-    held_out_texts = [f"quokkas, {text}" for text in texts(8, seed=2)]
+    held_out_texts = [f"quokkas, {text}" for text in texts(12, seed=2)]
     return {
         "tokenizer": tokenizer,
         "model": model,
         "human_train": human_train,
         "human_texts": texts(8, seed=1),
         "held_out_texts": held_out_texts,
-        "held_out": {"text": held_out_texts, "title": [number // 2 for number in range(8)]},
+        "held_out": {
+            "text": held_out_texts,
+            "title": [number // 2 for number in range(12)],
+            "language": ["en", "de"] * 6,
+        },
         "synthetic_train": rows(3),
         "trainer": Trainer(model, arguments, train_dataset=human_train, data_collator=collator),
         "Trainer": Trainer,
