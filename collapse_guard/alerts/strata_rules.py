@@ -25,8 +25,8 @@ def strata_rules(
     independent documents each.
 
     Args:
-        kinds: Of the readings: those of `collapse_guard.readings.strata.strata_readings`, of more
-            than one division maybe, and others that are low where a model collapses.
+        kinds: Of the readings: those of `collapse_guard.readings.strata.strata_readings`, for more
+            than one set of labels maybe.
         below: The limit of each.
         alpha: Probability that any of the rules raises a false alarm over the whole run, in (0, 1).
         severity: As in `Threshold`.

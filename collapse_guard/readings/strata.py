@@ -21,7 +21,7 @@ from collapse_guard.readings.teacher_forced import OfBands
 from collapse_guard.statistics.estimates import Estimate, document_means
 
 FEWEST_DOCUMENTS = 5
-"""A stratum with tail tokens in fewer never raises an alarm: its standard error is not known."""
+"""With tail tokens in fewer, a rule has to allow for so much chance that it hardly ever fires."""
 
 _WHOLE = READINGS["tail_retention"]
 

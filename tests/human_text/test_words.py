@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from collapse_guard import ArgumentError
+from collapse_guard.human_text.tokenizer import encoded
 from collapse_guard.human_text.words import (
     TokenWord,
     decoder,
@@ -181,6 +182,18 @@ def test_a_character_that_is_cut_at_an_edge_may_be_a_letter() -> None:
     decode = decoder(made("ByteLevel"))
     assert decode(ids[:-1]).endswith("caf\ufffd")
     assert whole_words(ids[:-1], decode) == []
+
+
+def test_bytes_that_a_decoder_leaves_out() -> None:
+    """That of ByT5 writes nothing for bytes that are no whole character."""
+    tokenizer, text = ByT5Tokenizer(), "the caf\u00e9 noir of na\u00efve \u00e9t\u00e9."
+    ids, decode = encoded(tokenizer, text), decoder(tokenizer)
+    words = {(word.first, word.end) for word in whole_words(ids, decode)}
+    assert words == {(4, 9), (10, 14), (15, 17), (18, 24), (25, 30)}
+    for first in range(len(ids)):
+        for end in range(first, len(ids)):
+            cut = whole_words(ids[first:end], decode)
+            assert {(first + word.first, first + word.end) for word in cut} <= words
 
 
 def letter_by_letter(text: str) -> list[str]:
