@@ -60,7 +60,6 @@ class Alarms:
 
     def clear(self) -> None:
         """Forget all looks and alerts: a new run starts."""
-        self.alerts: list[Alert] = []
         self._named = {str(rule): rule for rule in self.rules}
         held = {str(each): each for rule in self.rules for each in rule.held}
         self._boundaries = {
@@ -68,6 +67,15 @@ class Alarms:
             for name, rule in held.items()
             if rule.alpha is not None
         }
+        self.begin_next()
+
+    def begin_next(self) -> None:
+        """Forget alerts, and keep what is spent: the next run of a chain starts.
+
+        A chain is measured against one start on one panel. Chance has drawn the panel once for all
+        of its runs, and their looks are looks at that.
+        """
+        self.alerts: list[Alert] = []
         self._broken = dict.fromkeys(self._named, 0)
 
     def check(self, reading: Reading, start: Reading) -> list[Alert]:
@@ -118,6 +126,13 @@ class Alarms:
         self.alerts = [Alert(**alert) for alert in state["alerts"]]
         broken = state["broken"]
         self._broken.update({rule: int(broken[rule]) for rule in self._broken if rule in broken})
+        self.spend_as(state)
+
+    def spend_as(self, state: Mapping[str, Any]) -> None:
+        """Take over what rules have spent of their error budgets by `state_dict`, no more.
+
+        Rules that it does not know have spent nothing.
+        """
         # The last release's have none.
         boundaries = state.get("boundaries", {})
         for name, boundary in self._boundaries.items():

@@ -142,7 +142,7 @@ class Threshold:
                 "relative_to_start",
                 expected=f"False for {self.reading}, which a start does not have",
                 given=True,
-                hint="it is told against the run's first rows, or the base model, by itself",
+                hint="it is told against first rows, a base model or a control run by itself",
             )
         if kind.start == "at 0" or (kind.start == "below 0" and not self._lies_lower()):
             raise bad_argument(

@@ -1,12 +1,15 @@
 """From the arguments of a monitor to the run that it watches, each of them checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.alerts.control_rules import control_rules
 from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.distributed import num_processes
 from collapse_guard.errors import bad_argument
+from collapse_guard.monitor.control import make_control
 from collapse_guard.monitor.pace import Pace
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.rotation import Rotation
@@ -29,6 +32,8 @@ def make_run(
     against_base: bool,
     prequential: PrequentialReader | None,
     rules_wait: bool,
+    control: object,
+    continues: Mapping[str, Any] | None,
 ) -> Run:
     """The run of a monitor with these arguments, at its beginning.
 
@@ -41,6 +46,8 @@ def make_run(
         against_base: As of `CollapseMonitor`.
         prequential: As of `CollapseMonitor`.
         rules_wait: As of `CollapseMonitor`.
+        control: As of `CollapseMonitor`.
+        continues: The state of the monitor that this one continues, or None.
 
     Raises:
         ArgumentError: One of them cannot work, alone or with the others.
@@ -49,6 +56,7 @@ def make_run(
     _check_kinds(pace, rules, sampling, prequential, start)
     given: dict[Needs, bool] = {
         "against_base": against_base,
+        "control": control is not None,
         "prequential": prequential is not None,
         "sampling": sampling is not None,
     }
@@ -56,9 +64,9 @@ def make_run(
     if rules is None:
         names = {kind.name for kind in kinds}
         usual = default_rules(sampling=sampling is not None)
-        rules = [rule for rule in usual if rule.reading in names]
+        rules = [rule for rule in (*usual, *control_rules()) if rule.reading in names]
     most = probe.batch_size * (num_processes() if probe.across_processes else 1)
-    return Run(
+    run = Run(
         panel=probe.panel,
         kinds=kinds,
         alarms=Alarms(rules, kinds, seed=int(probe.panel.fingerprint, 16)),
@@ -68,7 +76,13 @@ def make_run(
         prequential=prequential,
         start=check_start(start, kinds),
         rules_wait=rules_wait,
+        control=make_control(
+            control, probe.panel, across_processes=probe.across_processes and num_processes() > 1
+        ),
     )
+    if continues is not None:
+        run.go_on_from(continues)
+    return run
 
 
 def _check_kinds(

@@ -1,22 +1,23 @@
 """The monitor that any training loop can call."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
 from collapse_guard.alerts.rules import Alert, Threshold
+from collapse_guard.distributed import is_first_process
 from collapse_guard.model.forward import device_of
 from collapse_guard.model.schedule_free import averaged_weights
 from collapse_guard.monitor.build import make_run
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Budget, Pace
 from collapse_guard.monitor.probe import Probe
-from collapse_guard.monitor.readiness import knows_language
+from collapse_guard.monitor.track import Track
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
@@ -26,7 +27,7 @@ from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_band
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Sampling
-from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
+from collapse_guard.readings.take import take_readings
 
 
 class CollapseMonitor:
@@ -59,7 +60,14 @@ class CollapseMonitor:
             it writes; None for readings on human text alone.
         baseline: The start of another monitor of the same panel and sampling, to go on from
             instead of calling `start`: a chain of fine-tunings is measured against its first model
-            this way.
+            this way. Its rules begin to spend their error budgets afresh.
+        continues: The monitor of the model before in a chain of fine-tunings, or the state of one:
+            its baseline is taken over, and what its rules have spent of their error budgets, so
+            that a rule raises false alarms with a probability of at most its `alpha` over the whole
+            chain. Alerts, pace and history are this run's own.
+        control: The track of a control run (`save_track`), or its path: what each document was
+            given there is what it is compared with at equal steps, for the readings that end in
+            `_vs_control`, and for `control_rules` where no rules are given.
         against_base: Whether to compare with the model without its adapters (PEFT) too, for the
             readings that end in `_vs_base`: they need no start, so that they can be had of a run
             that began long ago.
@@ -98,6 +106,8 @@ class CollapseMonitor:
         batch_size: int = 16,
         sampling: Sampling | None = None,
         baseline: Baseline | None = None,
+        continues: "CollapseMonitor | Mapping[str, Any] | None" = None,
+        control: Track | str | os.PathLike[str] | None = None,
         against_base: bool = False,
         prequential: PrequentialReader | None = None,
         rules_wait: bool = True,
@@ -105,6 +115,8 @@ class CollapseMonitor:
     ) -> None:
         self._probe = Probe(check_panel(panel), batch_size, sampling, across_processes)
         self._against_base = against_base
+        if isinstance(continues, CollapseMonitor):
+            continues = continues.state_dict()
         self._run = make_run(
             self._probe,
             readings,
@@ -114,6 +126,8 @@ class CollapseMonitor:
             against_base=against_base,
             prequential=prequential,
             rules_wait=rules_wait,
+            control=control,
+            continues=continues,
         )
         self._score = partial(
             score_bands, panel=panel, batch_size=batch_size, across_processes=across_processes
@@ -161,6 +175,25 @@ class CollapseMonitor:
         return self._run.history
 
     @property
+    def track(self) -> Track:
+        """What the looks at the whole panel gave, window by window, for a `control`."""
+        return self._run.track
+
+    def save_track(self, path: str | os.PathLike[str]) -> None:
+        """Write the track to a file, on the first process, for `control=path` in other runs.
+
+        Of a resumed run it holds what was looked at before too, in at most `MOST_IN_STATE` looks.
+
+        Args:
+            path: Where the file shall be, such as "human.track.npz".
+
+        Raises:
+            CollapseGuardError: The run has not been looked at.
+        """
+        if is_first_process():
+            self._run.track.save(path)
+
+    @property
     def overhead_spent(self) -> float:
         """Seconds of all looks so far over seconds of training; NaN before any training.
 
@@ -199,12 +232,15 @@ class CollapseMonitor:
         run = self._run
         run.begin()
         with run.clock.looking(device_of(model)), _averaged(optimizer):
-            reading = self._see_all(model, step, self._take_start)
+            reading = self._see_all(model, step, run.take_start)
         run.clock.leave()
         return run.keep(_look(reading))
 
     def begin(self, baseline: Baseline) -> None:
         """Forget any earlier run, and compare the next one with this start, instead of `start`.
+
+        With the start that it is compared with now, the next run is one more of a chain, and its
+        rules go on with what is left of their error budgets.
 
         Args:
             baseline: As at construction.
@@ -320,20 +356,8 @@ class CollapseMonitor:
         return self._judged(take_readings(self._cheap, evidence))
 
     def _full_look(self, model: torch.nn.Module, step: int) -> Look:
-        return self._run.keep(self._judged(self._see_all(model, step, self._take_all)))
-
-    def _take_all(self, evidence: Evidence) -> Reading:
-        if self._run.is_waiting and knows_language(evidence):
-            return self._take_start(evidence)
-        return take_readings(self._run.kinds, evidence)
-
-    def _take_start(self, evidence: Evidence) -> Reading:
-        kinds, start = self._run.kinds, baseline_of(evidence.panel, evidence.whole)
-        start = replace(start, kept=kept_of_start(kinds, evidence))
-        reading = take_readings(kinds, replace(evidence, start=start))
-        told = {kind.name: reading.estimate(kind.name) for kind in kinds if kind.start != "none"}
-        self._run.start_from(replace(start, readings=Reading.of(0, told)), evidence)
-        return reading
+        run = self._run
+        return run.keep(self._judged(self._see_all(model, step, run.take_all)))
 
     def _see_all(
         self, model: torch.nn.Module, step: int, take: Callable[[Evidence], Reading]
@@ -348,10 +372,11 @@ class CollapseMonitor:
         return taken
 
     def _look_at_all(self, model: torch.nn.Module, step: int) -> Evidence:
-        scores = self._probe.whole(model)
-        self._run.saw_all(scores)
-        writing = self._probe.writing(model)
-        return self._evidence(model, step, scores, scores=scores, **writing)
+        run, scores = self._run, self._probe.whole(model)
+        run.saw_all(step, scores)
+        control = None if run.control is None else run.control.at(step)
+        seen = {"scores": scores, "control": control, **self._probe.writing(model)}
+        return self._evidence(model, step, scores, **seen)
 
     def _evidence(
         self, model: torch.nn.Module, step: int, sums: BandSums | PanelScores, **seen: Any

@@ -8,17 +8,21 @@ from typing import Any
 
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.errors import CollapseGuardError, bad_argument
+from collapse_guard.monitor.control import Control
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Schedule
 from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.monitor.stopwatch import Stopwatch
+from collapse_guard.monitor.track import Track
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
+from collapse_guard.readings.reading import Reading
+from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
 from collapse_guard.statistics.estimates import Estimate
 
 logger = logging.getLogger("collapse_guard")
@@ -40,6 +44,7 @@ class Run:
         prequential: Reads human rows off the training; None where nothing does.
         start: What everything is compared with; None before there is one.
         rules_wait: Whether rules wait for a model that knows no language yet.
+        control: The run that it is compared with at equal steps; None where it is with none.
         is_waiting: Whether the start is one of a model that knows no language yet, so that rules
             wait, and the start is taken anew.
         base: What the model without its adapters gives; None before it was looked at.
@@ -47,6 +52,7 @@ class Run:
         vocab_size: Types that the model predicts; None before it was looked at.
         history: Every look at the whole panel, without what each document contributes: of
             thousands of looks that would be gigabytes.
+        track: What each look at the whole panel gave, for another run to be compared with.
     """
 
     panel: Panel
@@ -58,6 +64,7 @@ class Run:
     prequential: PrequentialReader | None = None
     start: Baseline | None = None
     rules_wait: bool = True
+    control: Control | None = None
     is_waiting: bool = False
     base: Baseline | None = None
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
@@ -66,16 +73,25 @@ class Run:
 
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
+        self.track = Track(self.panel.fingerprint)
 
     def begin(self, start: Baseline | None = None) -> None:
         """Forget any earlier run, and compare the next with this start, or with one to be taken.
 
+        Where it is the start that there is, the next run goes on with the chain, and with what its
+        rules have spent of their error budgets.
+
         Raises:
             ArgumentError: The start is one of another panel, or of other readings.
         """
+        before = self.start
         self.start = check_start(self._of_this_panel("baseline", start), self.kinds)
         self.is_waiting = False
-        self.alarms.clear()
+        if _is_same(before, start):
+            self.alarms.begin_next()
+        else:
+            self.alarms.clear()
+        self.track = Track(self.panel.fingerprint)
         self.clock.restart()
         self.schedule.load_state_dict(deepcopy(self._fresh_pace))
         self.rotation = Rotation(self.panel)
@@ -83,8 +99,46 @@ class Run:
         if self.prequential is not None:
             self.prequential.clear()
 
-    def start_from(self, start: Baseline, evidence: Evidence) -> None:
-        """Compare with this start from now on, or until a model that knows no language knows it."""
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Go on with the chain that a run with this state is of: its start, and what is spent.
+
+        Raises:
+            ArgumentError: It is no such state, had no start, or is of another panel or readings.
+        """
+        _check_state("continues", state)
+        if self.start is not None or state["baseline"] is None:
+            raise bad_argument(
+                "continues",
+                expected="a monitor that has started, or its state_dict(), in place of a baseline",
+                given="one without a start" if self.start is None else "both",
+                hint="start the first model of the chain; those that follow take over its baseline",
+            )
+        start = Baseline.from_dict(state["baseline"])
+        self.start = check_start(self._of_this_panel("continues", start), self.kinds)
+        self.is_waiting = self.rules_wait and bool(state.get("is_waiting", False))
+        self.alarms.spend_as(state["alarms"])
+
+    def take_start(self, evidence: Evidence) -> Reading:
+        """Readings of a look at the whole panel, which all others are compared with from now on.
+
+        Or until a model that knows no language knows it.
+        """
+        start = baseline_of(evidence.panel, evidence.whole)
+        start = replace(start, kept=kept_of_start(self.kinds, evidence))
+        reading = take_readings(self.kinds, replace(evidence, start=start))
+        told = {
+            kind.name: reading.estimate(kind.name) for kind in self.kinds if kind.start != "none"
+        }
+        self._start_from(replace(start, readings=Reading.of(0, told)), evidence)
+        return reading
+
+    def take_all(self, evidence: Evidence) -> Reading:
+        """Readings of a look at the whole panel, with the start, or as the start it waits for."""
+        if self.is_waiting and knows_language(evidence):
+            return self.take_start(evidence)
+        return take_readings(self.kinds, evidence)
+
+    def _start_from(self, start: Baseline, evidence: Evidence) -> None:
         waited, self.is_waiting = self.is_waiting, self.rules_wait and not knows_language(evidence)
         self.start, self.at_whole = start, {}
         if self.is_waiting:
@@ -99,9 +153,10 @@ class Run:
                 evidence.step,
             )
 
-    def saw_all(self, scores: PanelScores) -> None:
+    def saw_all(self, step: int, scores: PanelScores) -> None:
         """Take in what the model gave on the whole panel: movement is told from here on."""
         self.rotation.update_all(scores)
+        self.track.add(step, scores.tail_logprob, scores.head_logprob)
         self.at_whole = {}
         before, self.vocab_size = self.vocab_size, scores.group_distributions.shape[1]
         if before not in (None, self.vocab_size):
@@ -126,6 +181,7 @@ class Run:
             "base": None if self.base is None else self.base.to_dict(),
             "alarms": self.alarms.state_dict(),
             "rotation": self.rotation.state_dict(),
+            "track": self.track.state_dict(),
             "prequential": None if self.prequential is None else self.prequential.state_dict(),
             **self.timing_state(),
         }
@@ -142,14 +198,7 @@ class Run:
         Raises:
             ArgumentError: It is no such state, or of a run with another panel or other readings.
         """
-        missing = [part for part in _PARTS if part not in state]
-        if missing:
-            raise bad_argument(
-                "state",
-                expected="what state_dict() of a monitor returned",
-                given=f"one without {', '.join(missing)}",
-                hint="start the run anew, or resume it with the release that wrote the state",
-            )
+        _check_state("state", state)
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
         self.start = check_start(self._of_this_panel("state", start), self.kinds)
         # What was looked at before was another run's, or a part of this one that is run again.
@@ -158,6 +207,10 @@ class Run:
         self.is_waiting = bool(state.get("is_waiting", False))
         self.base = None if state["base"] is None else Baseline.from_dict(state["base"])
         self.at_whole = {}
+        # The last release's have none.
+        self.track = Track.from_state(
+            self.panel.fingerprint, state.get("track", {"steps": [], "sums": []})
+        )
         self.alarms.load_state_dict(state["alarms"])
         self.rotation.load_state_dict(state["rotation"])
         self.schedule.load_state_dict(state["pace"])
@@ -181,6 +234,28 @@ class Run:
             "the monitor has no start to compare with: call start(model) before the first "
             "training step, or give `baseline=` at construction."
         )
+
+
+def _check_state(name: str, state: object) -> None:
+    there = state if isinstance(state, Mapping) else {}
+    missing = [part for part in _PARTS if part not in there]
+    if missing:
+        raise bad_argument(
+            name,
+            expected="what state_dict() of a monitor returned",
+            given=f"one without {', '.join(missing)}",
+            hint="start the run anew, or resume it with the release that wrote the state",
+        )
+
+
+def _is_same(before: Baseline | None, start: Baseline | None) -> bool:
+    """Whether two starts are of one model, though one has been through a checkpoint."""
+    return (
+        before is not None
+        and start is not None
+        and before.tail_logprob == start.tail_logprob
+        and before.head_logprob == start.head_logprob
+    )
 
 
 def check_start(start: Baseline | None, kinds: Sequence[ReadingKind]) -> Baseline | None:

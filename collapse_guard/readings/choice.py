@@ -16,6 +16,7 @@ package's that can be had."""
 HOW_TO_GIVE: Mapping[Needs, str] = MappingProxyType(
     {
         "against_base": "against_base=True to compare with the model without its adapters",
+        "control": "control=path to compare with the track of a control run",
         "prequential": "prequential=PrequentialReader(mix, reference) to read along",
         "sampling": "sampling=Sampling() to let the model write",
     }

@@ -43,6 +43,8 @@ class Evidence:
         at_whole: What readings of head and tail were at the last look at the whole panel, by what
             reads them; filled on first use.
         base: What the model without its adapters gives, where it is compared with.
+        control: What the control run gave at this step, where it is compared with and its track
+            goes so far; at looks at the whole panel alone.
         prequential: Readings of human rows that were read off the training.
         write: Lets the model write, once for all readings of the look.
         batch_size: Windows per forward pass.
@@ -57,6 +59,7 @@ class Evidence:
     moved: BandDocuments | None = None
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
     base: Baseline | None = None
+    control: Baseline | None = None
     prequential: Mapping[str, Estimate] = field(default_factory=dict)
     write: Callable[[], Samples] = field(default=_write_nothing)
     batch_size: int = 16

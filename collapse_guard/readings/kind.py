@@ -18,7 +18,7 @@ Bad = Literal["low", "high", "either"]
 Start = Literal["any", "above 0", "below 0", "at 0", "none"]
 """Where a run's start stands, of which a rule may take a multiple; none where it has no start."""
 
-Needs = Literal["against_base", "prequential", "sampling"]
+Needs = Literal["against_base", "control", "prequential", "sampling"]
 """The argument of `CollapseMonitor` without which a reading cannot be had."""
 
 _CHOICES = {"cost": Cost, "bad": Bad, "start": Start}

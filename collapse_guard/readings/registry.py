@@ -153,6 +153,20 @@ def _against_base(kind: ReadingKind) -> ReadingKind:
     )
 
 
+def _against_control(kind: ReadingKind) -> ReadingKind:
+    return replace(
+        kind,
+        name=f"{kind.name}_vs_control",
+        meaning=f"{kind.meaning}, against the control run at the same step",
+        take=replace(kind.take, against="control") if isinstance(kind.take, OfBands) else kind.take,
+        # At a look at a part the control run has moved on too, on the same windows.
+        cost="whole panel",
+        start="none",
+        needs="control",
+        logs_error=False,
+    )
+
+
 def _read_along(kind: ReadingKind) -> ReadingKind:
     return replace(
         kind,
@@ -173,6 +187,7 @@ READINGS: Mapping[str, ReadingKind] = MappingProxyType(
         for kind in (
             *_ON_HUMAN_TEXT,
             *(_against_base(kind) for kind in _ON_HUMAN_TEXT if kind.logs_error),
+            *(_against_control(kind) for kind in _ON_HUMAN_TEXT if kind.logs_error),
             *(_read_along(kind) for kind in _ON_HUMAN_TEXT if kind.name in READ_ALONG),
             *_OF_WRITTEN_TEXT,
         )

@@ -1,5 +1,6 @@
 """Readings of the log-probabilities that a model gives to held-out text, as it stands there."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -34,16 +35,16 @@ class OfBands:
     Attributes:
         statistic: From sums by document to an estimate, linear in the sums.
         against: What the log-probabilities are told against: those at the "start", those of the
-            model without its adapters ("base"), or None for themselves.
+            model without its adapters ("base"), those of a "control" run, or None for themselves.
         is_logarithm: Whether the statistic is the logarithm of the reading.
     """
 
     statistic: Callable[[BandDocuments], Estimate]
-    against: Literal["start", "base"] | None = None
+    against: Literal["start", "base", "control"] | None = None
     is_logarithm: bool = False
 
     def __call__(self, evidence: Evidence) -> Estimate:
-        """What it reads.
+        """What it reads; NaN where the track of the control run does not go so far.
 
         Raises:
             ArgumentError: What it is told against was taken on another panel.
@@ -56,11 +57,12 @@ class OfBands:
         return moved_on(at_whole, self.statistic(evidence.moved), is_logarithm=self.is_logarithm)
 
     def _at_whole(self, evidence: Evidence) -> Estimate:
+        if self.against == "control" and evidence.control is None:
+            return _nothing(evidence.panel)
         sums = evidence.sums
         band_sums = BandSums(sums.tail_logprob, sums.tail_prob, sums.head_logprob)
         if self.against is not None:
-            baseline = evidence.start if self.against == "start" else evidence.base
-            other = _there(baseline, self.against)
+            other = _there(getattr(evidence, self.against), self.against)
             _check_panel(other, evidence.panel)
             band_sums = BandSums(
                 sums.tail_logprob - np.array(other.tail_logprob),
@@ -139,6 +141,10 @@ def effective_vocabulary(evidence: Evidence) -> Estimate:
 
 def _positions(evidence: Evidence, band: str) -> Floats:
     return evidence.by_document(evidence.panel.position_counts[band])
+
+
+def _nothing(panel: Panel) -> Estimate:
+    return Estimate(math.nan, math.nan, np.zeros(panel.num_documents), 0.0)
 
 
 def _there(other: Baseline | None, against: str) -> Baseline:

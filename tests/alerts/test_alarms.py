@@ -1,13 +1,20 @@
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy import stats
 
 from collapse_guard import ArgumentError
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.readings.reading import Reading
+from collapse_guard.statistics.confidence_sequence import spending
+from collapse_guard.statistics.estimates import document_mean, exponential
 from tests.looks import KINDS
 
 START = Reading(0, {"tail_retention": 1.0, "perplexity": 10.0}, {})
@@ -110,3 +117,65 @@ def test_rules_that_cannot_be_held_are_refused() -> None:
         Alarms([Threshold("free_distinct_2", below=0.5)], KINDS)
     with pytest.raises(ArgumentError, match=r"choose from perplexity, .*readings=\[\.\.\., mine\]"):
         Alarms([Threshold("loss", above=9.0)], KINDS)
+
+
+def at_the_limit(looks: int, *, documents: int, seed: list[int]) -> Iterator[Reading]:
+    """Looks of a run that stands at a limit of 0.9: its documents differ for good, and wander."""
+    random = np.random.default_rng(seed)
+    for_good, now = 0.2 * random.standard_normal(documents), np.zeros(documents)
+    for look in range(1, looks + 1):
+        now = 0.9 * now + 0.05 * random.standard_normal(documents)
+        estimate = exponential(document_mean(math.log(0.9) + for_good + now))
+        yield Reading.of(look, {"tail_retention": estimate})
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_a_chain_of_runs_errs_as_often_as_one(carried: bool) -> None:
+    """Five runs at the limit, each of which moves documents its own way, 100 times."""
+    rule, chains, looks = Threshold("tail_retention", below=0.9, alpha=0.1), 100, 4
+    wrong = 0
+    for chain in range(chains):
+        spent: dict[str, Any] = {}
+        told = []
+        for generation in range(5):
+            # Few seeds, whose draws are kept: to draw them takes longer than all else.
+            alarms = Alarms([rule], KINDS, seed=chain % 4)
+            if spent and carried:
+                alarms.spend_as(json.loads(json.dumps(spent)))
+            for look in at_the_limit(looks, documents=30, seed=[chain, generation]):
+                told += alarms.check(look, START)
+            spent = alarms.state_dict()
+        wrong += bool(told)
+    # By its 20th look a chain may have spent 78% of alpha, and a run of its own by its 4th 61%:
+    # more, or less, would be seen in one of a thousand such experiments.
+    by_then = [sum(spending(0.1, look) for look in range(1, k + 1)) for k in (5 * looks, looks)]
+    if carried:
+        assert wrong <= stats.binom.ppf(0.999, chains, by_then[0])
+    else:
+        assert wrong >= stats.binom.ppf(0.001, chains, 1 - (1 - by_then[1]) ** 5)
+
+
+def test_what_is_spent_is_carried_and_nothing_else() -> None:
+    rule, bare = Threshold("tail_retention", below=0.9, alpha=0.1), below(0.95, patience=2)
+    first, other = (Alarms([rule, bare], KINDS, seed=3) for _ in range(2))
+    looks = list(at_the_limit(6, documents=40, seed=[0]))
+    for look in looks:
+        first.check(replace(look, values_by_name={"tail_retention": 0.3}), START)
+    assert {alert.rule for alert in first.alerts} == {str(rule), str(bare)}
+    state = first.state_dict()
+    other.spend_as(state)
+    assert other.alerts == []
+    first.begin_next()
+    # A rule that is still broken is told again, since its run is another.
+    for each in (first, other):
+        assert each.state_dict() == {**state, "alerts": [], "broken": {str(rule): 0, str(bare): 0}}
+    fresh = Alarms([rule], KINDS, seed=3)
+    for look in looks:
+        fresh.check(look, START)
+    fresh.clear()
+    assert fresh.state_dict() == Alarms([rule], KINDS, seed=3).state_dict()
+    # A rule that was not there has spent nothing.
+    new = Alarms([replace(rule, below=0.8)], KINDS, seed=3)
+    before = new.state_dict()
+    new.spend_as(state)
+    assert new.state_dict() == before

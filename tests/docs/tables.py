@@ -115,6 +115,7 @@ def rules_table(rules: Iterable[Threshold]) -> str:
 TABLES = {
     "on human text": lambda: readings_table(None),
     "against_base": lambda: readings_table("against_base"),
+    "control": lambda: readings_table("control"),
     "prequential": lambda: readings_table("prequential"),
     "sampling": lambda: readings_table("sampling"),
     "logged keys": keys_table,

@@ -5,10 +5,12 @@ import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collapse_guard import CollapseMonitor, MixGuard, PrequentialReader, Sampling, default_rules
 from collapse_guard.callbacks.records import record_keys
+from collapse_guard.monitor.track import Track
 from collapse_guard.readings.registry import READINGS
 from tests.docs.pages import DOCS, README, ROOT, name_of, text_of
 from tests.docs.tables import TABLES, filled_in, named
@@ -59,9 +61,13 @@ def keys() -> set[str]:
     """Every key that anything can log, without the name of the session."""
     rows = [{"input_ids": [1, 2]}] * 4
     mix = MixGuard(rows, rows, human_fraction=0.5, block_size=2)
+    panel = tiny_panel()
+    track = Track(panel.fingerprint)
+    track.add(0, np.zeros(len(panel)), np.zeros(len(panel)))
     monitor = CollapseMonitor(
-        tiny_panel(),
+        panel,
         sampling=Sampling(),
+        control=track,
         against_base=True,
         prequential=PrequentialReader(mix, tiny_reference()),
     )

@@ -18,7 +18,12 @@ def test_what_is_no_pace_is_refused(pace: object) -> None:
 
 
 def test_rules_on_what_is_not_read_are_refused() -> None:
-    for name in ("free_distinct_2", "tail_gap_vs_base", "tail_gap_prequential"):
+    for name in (
+        "free_distinct_2",
+        "tail_gap_vs_base",
+        "tail_gap_vs_control",
+        "tail_gap_prequential",
+    ):
         with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
             CollapseMonitor(tiny_panel(), rules=[Threshold(name, below=1.0)])
     twice = [Threshold("perplexity", above=9.0), Threshold("perplexity", above=9.0, patience=2)]

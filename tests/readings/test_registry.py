@@ -42,7 +42,7 @@ def test_starts_stand_where_the_table_says() -> None:
 
 
 def test_names_are_listed_by_what_they_need_and_cost() -> None:
-    needs = (None, "against_base", "prequential", "sampling")
+    needs = (None, "against_base", "control", "prequential", "sampling")
     assert sorted(name for need in needs for name in reading_names(needs=need)) == sorted(READINGS)
     costs = ("each look", "whole panel")
     assert sorted(n for cost in costs for n in reading_names(cost=cost)) == sorted(ON_HUMAN_TEXT)
