@@ -98,7 +98,8 @@ class Track:
         place = bisect_left(self.steps, step)
         after = self._seen[min(place, len(self._seen) - 1)]
         before = after if after.step <= step else self._seen[max(place - 1, 0)]
-        if max(before.step - step, step - after.step) > self.spacing:
+        away = max(before.step - step, step - after.step)
+        if away > 0 and away > self.spacing:
             return None
         sums = after.sums
         if before.step < step < after.step:

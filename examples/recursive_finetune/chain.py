@@ -1,7 +1,7 @@
 """Generation after generation: train on text, look at the model, let it write."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -112,15 +112,17 @@ class Laboratory:
         self._save(_START, ChainState([result], model, rows))
 
     def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
-        watch = self._monitor(baseline=self._baseline)
+        watch = self._monitor(**_going_on(state, "training", self._baseline))
         lesson = self._lesson(generation, synthetic=state.rows)
         model, mix = self._fine_tune(state.model, lesson, REGIMES[regime], watch)
         with self._precision():
             last = watch.history[-1].step
-            reading = self._final(self._baseline_with_own_text).look(model, last)
+            final = self._final(**_going_on(state, "own text", self._baseline_with_own_text))
+            reading = final.look(model, last)
         rows, free = self._write(model, generation)
         result = self._result(generation, reading, model, free, watch, mix)
-        return ChainState([*state.history, result], model, rows)
+        monitors = {"training": watch.state_dict(), "own text": final.state_dict()}
+        return ChainState([*state.history, result], model, rows, monitors)
 
     def _fine_tune(
         self, model: PreTrainedModel, lesson: Lesson, regime: Regime, watch: CollapseMonitor
@@ -138,18 +140,16 @@ class Laboratory:
             held_out=self._human.held_out,
         )
 
-    def _monitor(
-        self, rules: Sequence[Threshold] = ON_HUMAN_TEXT, baseline: Baseline | None = None
-    ) -> CollapseMonitor:
+    def _monitor(self, rules: Sequence[Threshold] = ON_HUMAN_TEXT, **start: Any) -> CollapseMonitor:
         return CollapseMonitor(
             self._human.panel,
             rules=rules,
             pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
-            baseline=baseline,
+            **start,
         )
 
-    def _final(self, baseline: Baseline | None = None) -> CollapseMonitor:
+    def _final(self, **start: Any) -> CollapseMonitor:
         """Looks at a generation when it is done, and at what it writes too."""
         texts = self._settings.own_texts
         prompts = max(2, texts // 4)
@@ -169,7 +169,7 @@ class Laboratory:
             pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
             sampling=sampling,
-            baseline=baseline,
+            **start,
         )
 
     def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
@@ -222,6 +222,13 @@ class Laboratory:
         return torch.autocast(
             self._processes.device.type, dtype=torch.bfloat16, enabled=self._settings.bf16
         )
+
+
+def _going_on(state: ChainState, watched: str, baseline: Baseline) -> dict[str, Any]:
+    """What a monitor goes on from: all generations of a chain share one error budget."""
+    if watched in state.monitors:
+        return {"continues": state.monitors[watched]}
+    return {"baseline": baseline}
 
 
 def _seed(*numbers: int) -> int:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,14 @@ class ChainState:
         history: Results of every generation so far, the start first.
         model: The model of the last of them.
         rows: What that model wrote for the next one, with the prompts that it wrote on.
+        monitors: States of the monitors that watched the last of them, by what they watch, from
+            which those of the next one go on.
     """
 
     history: Sequence[GenerationResult]
     model: PreTrainedModel
     rows: Rows
+    monitors: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Checkpoints:
@@ -76,6 +79,7 @@ class Checkpoints:
             np.save(folder / "rows.npy", state.rows)
             history = [result.to_dict() for result in state.history]
             (folder / "history.json").write_text(json.dumps(history), encoding="utf-8")
+            (folder / "monitors.json").write_text(json.dumps(state.monitors), encoding="utf-8")
         for earlier in self._generations(chain)[:-1]:
             shutil.rmtree(self._path(chain, earlier))
 
@@ -90,6 +94,7 @@ class Checkpoints:
             [GenerationResult.from_dict(values) for values in history],
             load_model(folder / "model", device),
             np.load(folder / "rows.npy"),
+            json.loads((folder / "monitors.json").read_text(encoding="utf-8")),
         )
 
     def _path(self, chain: str, generation: int) -> Path:

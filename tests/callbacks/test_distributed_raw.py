@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -21,6 +22,7 @@ from collapse_guard import (
 )
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.readings.reading import Reading
+from tests.callbacks.watched_runs import even_track
 from tests.paces import Scripted
 from tests.processes import WORLD, on_processes, uneven_clock
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
@@ -53,7 +55,7 @@ def adapted_model() -> torch.nn.Module:
 def monitor_of(panel: HeldOutPanel, batch_size: int, **arguments: Any) -> CollapseMonitor:
     """Looks at 1 window, at 2, at all, at all but one."""
     settings = {"rules": [Threshold("perplexity", above=0.0, alpha=None)], "rules_wait": False}
-    settings["against_base"] = True
+    settings |= {"against_base": True, "control": even_track(panel)}
     monitor = CollapseMonitor(
         panel,
         pace=EveryNSteps(1),
@@ -182,6 +184,26 @@ def unlike_panels() -> str:
     return "accepted"
 
 
+def unlike_tracks() -> str:
+    panel = tiny_panel(documents=4)
+    track = even_track(panel)
+    track.add(2000 + dist.get_rank(), *np.zeros((2, len(panel))))
+    try:
+        CollapseMonitor(panel, control=track).start(tiny_gpt2())
+    except ArgumentError as error:
+        return str(error)
+    return "accepted"
+
+
+def saved_tracks(folder: str) -> list[str]:
+    """Which files are there when a process that does not write has been told to."""
+    monitor = CollapseMonitor(tiny_panel(documents=4))
+    monitor.start(tiny_gpt2())
+    monitor.save_track(f"{folder}/track_of_{dist.get_rank()}.npz")
+    dist.barrier()
+    return sorted(path.name for path in Path(folder).glob("track*"))
+
+
 def work(folder: str) -> dict[str, Any]:
     model = DistributedDataParallel(adapted_model())
     return {
@@ -189,6 +211,8 @@ def work(folder: str) -> dict[str, Any]:
         "failing": failing_looks(),
         "looks": steps_looked_at_in_time(),
         "unlike_panels": unlike_panels(),
+        "unlike_tracks": unlike_tracks(),
+        "saved_tracks": saved_tracks(folder),
     }
 
 
@@ -207,6 +231,7 @@ def test_readings_are_those_of_one_process(results: tuple[dict[str, Any], ...]) 
         for together, apart in zip(first["told"][name], looks, strict=True):
             assert set(together) == set(apart)
             assert "tail_retention_vs_base" in apart
+            assert ("tail_retention_vs_control" in apart) == ("perplexity" in apart)
             for reading, expected in apart.items():
                 assert together[reading] == pytest.approx(
                     expected, rel=1e-6, abs=1e-6, nan_ok=True
@@ -253,3 +278,16 @@ def test_processes_look_at_the_same_steps_although_their_clocks_differ(
 def test_panels_that_differ_are_refused(results: tuple[dict[str, Any], ...]) -> None:
     for result in results[:2]:
         assert "the same held-out text on every process" in result["unlike_panels"]
+
+
+@pytest.mark.slow
+def test_tracks_of_control_runs_that_differ_are_refused(
+    results: tuple[dict[str, Any], ...],
+) -> None:
+    for result in results[:2]:
+        assert "the same track on every process" in result["unlike_tracks"]
+
+
+@pytest.mark.slow
+def test_the_first_process_writes_the_track(results: tuple[dict[str, Any], ...]) -> None:
+    assert [result["saved_tracks"] for result in results[:2]] == [["track_of_0.npz"]] * 2

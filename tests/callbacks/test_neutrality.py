@@ -105,6 +105,7 @@ def test_a_watched_run_is_bit_identical(loop: Loop, setting: Setting, folder: Pa
     last = monitor.history[-1]
     assert set(last) == set(monitor.reading_names)
     assert last["tail_retention"] != 1.0
+    assert np.isfinite(last["tail_retention_vs_control"])
     if not setting.budget:
         assert len(monitor.history) > setting.steps
     if setting.mixed:

@@ -140,3 +140,23 @@ def test_after_a_run_that_was_resumed_the_next_takes_its_own_start() -> None:
     assert [look.step for look in session.monitor.history] == [6, 8]
     train(session, model=tiny_gpt2(seed=6))
     assert session.monitor.history == alone(6)[1].history
+
+
+def test_a_chain_spends_one_error_budget_through_sessions() -> None:
+    rule = Threshold("tail_retention", below=0.5, alpha=0.1)
+
+    def looks_spent(monitor: CollapseMonitor) -> int:
+        return int(monitor.state_dict()["alarms"]["boundaries"][str(rule)]["looks"])
+
+    first = monitor_of(rules=[rule])
+    own = session_of(first)
+    for _ in range(2):
+        # Each with a start of its own, which is held against nothing.
+        train(own)
+        assert looks_spent(first) == 3
+    second = monitor_of(rules=[rule], continues=first)
+    session = session_of(second)
+    for run in (1, 2):
+        train(session, model=tiny_gpt2(seed=run))
+        assert [look.step for look in second.history] == [0, 3, 6, 8]
+        assert looks_spent(second) == 3 + 4 * run

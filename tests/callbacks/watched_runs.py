@@ -25,6 +25,7 @@ from collapse_guard import (
 )
 from collapse_guard.callbacks import CollapseGuardCallback, MixLedgerCallback, WatchSession
 from collapse_guard.failures import FailureGuard
+from collapse_guard.monitor.track import Track
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.huggingface.runs import make_trainer
@@ -156,8 +157,10 @@ class Setting:
         reader = None
         if self.mixed:
             reader = PrequentialReader(rows, self.world.reference(), start_rows=2)
+        panel = self.world.panel()
         return kind(
-            self.world.panel(),
+            panel,
+            control=even_track(panel),
             rules=[Threshold("perplexity", above=0.0, alpha=None)],
             sampling=SAMPLING if self.sampled else None,
             against_base=self.adapters,
@@ -167,6 +170,14 @@ class Setting:
 
     def looks_are_due(self, step: int) -> bool:
         return step % self.world.every == 0
+
+
+def even_track(panel: HeldOutPanel) -> Track:
+    """The track of a control run that any run here can be compared with to its end."""
+    track = Track(panel.fingerprint)
+    for step in (0, 1000):
+        track.add(step, *(-3.0 * panel.position_counts[band] for band in ("tail", "head")))
+    return track
 
 
 def rows_of(documents: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:

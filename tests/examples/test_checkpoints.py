@@ -20,6 +20,7 @@ def state(generations: int) -> ChainState:
         [generation(number) for number in range(generations + 1)],
         tiny_llama(seed=generations),
         np.full((2, 4), generations),
+        {"training": {"looks": generations}},
     )
 
 
@@ -32,6 +33,7 @@ def test_the_newest_state_comes_back(tmp_path: Path) -> None:
     assert loaded is not None
     assert [result.generation for result in loaded.history] == [0, 1, 2]
     assert loaded.rows.tolist() == state(2).rows.tolist()
+    assert loaded.monitors == {"training": {"looks": 2}}
     expected = tiny_llama(seed=2).state_dict()
     assert loaded.model.state_dict().keys() == expected.keys()
     for name, weight in loaded.model.state_dict().items():
