@@ -13,6 +13,9 @@ from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.model.inputs import check_range
 from collapse_guard.model.logprobs import row_blocks
 
+_SHORTER = 8
+"""How many times as many parts slices may make as an index, which copies the rows it names."""
+
 
 def sampled_logprob(logits: torch.Tensor, labels: torch.Tensor, decoding: Decoding) -> torch.Tensor:
     """Log-probability of each token under softmax(cut(z / T)), the law that a sampler follows.
@@ -101,9 +104,9 @@ def terms(logits: torch.Tensor, labels: torch.Tensor, groups: Sequence[Drawn]) -
 class _Terms(torch.autograd.Function):
     """Terms part by part, and their gradients part by part into one buffer.
 
-    The backward pass makes the gradient of a part anew from the logits, with the normalizers and
-    the cuts that the forward pass has found. So it needs no memory beyond the gradient that plain
-    cross-entropy gives too, and no copy of its log-probabilities.
+    The backward pass makes the gradient of a part anew from the logits, with the cuts that the
+    forward pass has found. So it needs no memory beyond the gradient that plain cross-entropy
+    gives too, and no copy of its log-probabilities.
     """
 
     @staticmethod
@@ -115,8 +118,7 @@ class _Terms(torch.autograd.Function):
         exact = logits.dtype == torch.float64
         result = logits.new_zeros(len(logits), dtype=torch.float64 if exact else torch.float32)
         for rows, decoding in groups:
-            for block in row_blocks(logits, len(logits) if rows is None else len(rows)):
-                where = block if rows is None else rows[block]
+            for where in _parts(logits, rows):
                 for inside, found, gradient in _score(logits[where], labels[where], decoding):
                     part = _part(where, inside)
                     result[part] = found.to(result.dtype)
@@ -142,6 +144,22 @@ _Cuts = tuple[torch.Tensor, torch.Tensor]
 
 _Gradient = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Gives the gradient by a block of logits, when the terms' own gradients are given."""
+
+
+def _parts(logits: torch.Tensor, rows: torch.Tensor | None) -> Iterator[slice | torch.Tensor]:
+    """Rows in parts: slices where most of them follow one another, as those need no copies."""
+    if rows is None:
+        yield from row_blocks(logits, len(logits))
+        return
+    blocks = list(row_blocks(logits, len(rows)))
+    breaks = (rows.diff() != 1).nonzero().squeeze(1) + 1
+    if len(breaks) >= _SHORTER * len(blocks):
+        yield from (rows[block] for block in blocks)
+        return
+    for run in rows.tensor_split(breaks.cpu()):
+        first = int(run[0])
+        for block in row_blocks(logits, len(run)):
+            yield slice(first + block.start, first + block.stop)
 
 
 def _part(where: slice | torch.Tensor, inside: torch.Tensor | None) -> slice | torch.Tensor:
@@ -205,22 +223,17 @@ def _by_rows(
     """By all types of each row, some of them cut."""
     labels = labels[:, None]
 
-    def kept(scaled: torch.Tensor, cuts: _Cuts) -> torch.Tensor:
-        return is_kept(scaled, *cuts).scatter_(1, labels, True)
-
-    values = scaled if cuts is None else _without(scaled, ~kept(scaled, cuts))
-    found = F.cross_entropy(values, labels.squeeze(1), reduction="none")
-    normalizer = scaled.gather(1, labels) + found[:, None]
+    def left(scaled: torch.Tensor) -> torch.Tensor:
+        if cuts is None:
+            return scaled
+        return _without(scaled, ~is_kept(scaled, *cuts).scatter_(1, labels, True))
 
     def gradient(block: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         weights = weights[:, None] / temperature
-        scaled = _scaled(block, temperature)
-        slopes = (scaled - normalizer).exp_().mul_(weights)
-        if cuts is not None:
-            slopes.mul_(kept(scaled, cuts))
+        slopes = left(_scaled(block, temperature)).softmax(1).mul_(weights)
         return slopes.scatter_add_(1, labels, -weights)
 
-    return found, gradient
+    return F.cross_entropy(left(scaled), labels.squeeze(1), reduction="none"), gradient
 
 
 def _by_columns(
@@ -249,5 +262,6 @@ def _scaled(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 
 
 def _without(values: torch.Tensor, gone: torch.Tensor) -> torch.Tensor:
-    # Not `masked_fill`, whose branches take several times as long as a product.
-    return values - gone.to(values.dtype) * FAR
+    # Not `masked_fill`, whose branches take several times as long as a product; and by bytes, as
+    # torch is slow to make numbers of truth values.
+    return values.add(gone.view(torch.int8), alpha=-FAR)

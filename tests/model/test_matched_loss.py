@@ -193,6 +193,27 @@ def test_half_of_a_batch_of_one_kind_is_the_mean_of_both() -> None:
     assert torch.equal(terms[1::2], whole[1::2])
 
 
+@pytest.mark.parametrize("length", [1, 70], ids="runs of {}".format)
+def test_rows_that_follow_one_another_are_scored_as_each_by_itself(length: int) -> None:
+    """By slices where runs are long, also of more rows than are worked on at once."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(700, 6_000, generator=generator)
+    labels = torch.randint(6_000, (700,), generator=generator)
+    labels[:: max(length, 5)] = -100
+    labels[-400:] = 7
+    decodings = [Decoding(temperature=0.8), Decoding(top_p=0.9)]
+    drawn_with = (torch.arange(700) // length % 3).clamp_max(2)
+    drawn_with[-400:] = 2
+    ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+    found = sampler_matched_loss(ours, labels, decodings, drawn_with, reduction="sum")
+    expected = F.cross_entropy(theirs[drawn_with == 0], labels[drawn_with == 0], reduction="sum")
+    for number, decoding in enumerate(decodings, start=1):
+        here = (drawn_with == number) & (labels != -100)
+        expected = expected - sampled_logprob(theirs[here], labels[here], decoding).sum()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradient(found, ours), gradient(expected, theirs))
+
+
 def test_autocast_is_heeded_as_cross_entropy_heeds_it() -> None:
     logits, labels, drawn_with = batch(torch.bfloat16)
     ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
