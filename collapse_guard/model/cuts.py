@@ -34,6 +34,10 @@ Numpy sorts a few thousand numbers on a CPU in the time in which torch finds the
 _ROUNDING = 1e-5
 """A share this near to its limit may fall on the other side with another order of additions."""
 
+_TOGETHER = 8
+"""Columns whose highest logit stands for them: from 2,048 types to 150 thousand within a tenth or
+two of what is best where 50 to 4,096 are looked for."""
+
 FAR = 1e30
 """Beyond any logit, and small enough for float32 to reckon with."""
 
@@ -122,12 +126,40 @@ def _cut(scaled: torch.Tensor, decoding: Decoding, sizes: tuple[int, ...]) -> Ke
     if not sizes:
         lowest, ties = _cut_whole(scaled, decoding)
         return Kept(lowest, ties, None, torch.zeros_like(lowest, dtype=torch.bool))
-    values, ids = scaled.topk(sizes[0])
+    values, ids = likeliest(scaled, sizes[0])
     lowest, ties, sure = _cut_likeliest(values, scaled, decoding)
     unsure = sure.logical_not().nonzero().squeeze(1)
     if len(unsure):
         lowest[unsure], ties[unsure], _, _ = _cut(scaled[unsure], decoding, sizes[1:])
     return Kept(lowest, ties, ids, values[:, -1] < lowest)
+
+
+def likeliest(scaled: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The likeliest types of each row.
+
+    Args:
+        scaled: Of shape (B, V).
+        size: How many to look for, C.
+
+    Returns:
+        Their values, falling, and int64 their ids, both of shape (B, C). Values are those of
+        `torch.topk`; which of the types that tie with the last one are there may be others.
+    """
+    vocabulary = scaled.shape[1]
+    apart = vocabulary // _TOGETHER
+    if not scaled.is_cpu or apart < size:
+        values, ids = scaled.topk(size)
+        return values, ids
+    # On a CPU twice as fast: whatever set of columns does not have one of the C highest maxima has
+    # no logit above the C that are such maxima.
+    end = apart * _TOGETHER
+    highest = scaled[:, :end].unflatten(1, (_TOGETHER, apart)).amax(1)
+    first = highest.topk(size, sorted=False).indices
+    among = (first[:, None] + torch.arange(0, end, apart)[:, None]).flatten(1)
+    if end < vocabulary:
+        among = torch.cat([among, torch.arange(end, vocabulary).expand(len(scaled), -1)], dim=1)
+    values, at = scaled.gather(1, among).topk(size)
+    return values, among.gather(1, at)
 
 
 def _cut_likeliest(
@@ -197,12 +229,17 @@ def _cut_whole(scaled: torch.Tensor, decoding: Decoding) -> tuple[torch.Tensor, 
             found = (left.clamp_min(-FAR) + gone.to(left.dtype) * (2 * FAR)).amin(1)
         else:
             rising = sorted_rows(left)
-            first = (cumulative_sums(rising.softmax(1)) <= 1 - share).sum(1, keepdim=True)
+            limit = scaled.new_full((len(scaled), 1), 1 - share)
+            first = torch.searchsorted(cumulative_sums(rising.softmax(1)), limit, right=True)
             # The likeliest stays, whatever the rounding.
             first = first.clamp_max(vocabulary - 1)
             found = rising.gather(1, first)
-            lower, at_most = (rising < found).sum(1), (rising <= found).sum(1)
-            found_ties = _or_all(at_most - first.squeeze(1), at_most - lower, found_ties)
+            lower, at_most = (
+                torch.searchsorted(rising, found, right=right) for right in (False, True)
+            )
+            found_ties = _or_all(
+                (at_most - first).squeeze(1), (at_most - lower).squeeze(1), found_ties
+            )
             found = found.squeeze(1)
         lowest, ties = _higher(lowest, ties, found, found_ties)
     return lowest, ties
@@ -234,7 +271,8 @@ def _last(values: torch.Tensor, passing: torch.Tensor) -> torch.Tensor:
 
 
 def sorted_rows(rows: torch.Tensor) -> torch.Tensor:
-    """Rows of shape (B, C) in rising order."""
+    """Rows of shape (B, C) in rising order, contiguous."""
+    rows = rows.contiguous()
     if rows.is_cpu:
         # Several times as fast as torch, which sorts positions along.
         return torch.from_numpy(np.sort(rows.numpy(), axis=1))

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from transformers import TopPLogitsWarper
 
 from collapse_guard.model import cuts
-from collapse_guard.model.cuts import cut, is_kept
+from collapse_guard.model.cuts import cut, is_kept, likeliest
 from collapse_guard.model.decoding import TRANSFORMERS_ORDER, VLLM_ORDER, Decoding
 from tests.model.warpers import ORDERS, by_warpers, logits, ours
 
@@ -109,6 +109,25 @@ def test_the_likeliest_hold_what_they_say() -> None:
     assert not (kept.among_likeliest & ~inside).any()
     assert kept.among_likeliest.any()
     assert not kept.among_likeliest.all()
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    vocabulary=st.integers(5, 700),
+    size=st.integers(1, 90),
+    grain=st.sampled_from([0.0, 0.5]),
+    nans=st.sampled_from([0, 3]),
+)
+def test_the_likeliest_are_those_that_torch_finds(
+    seed: int, vocabulary: int, size: int, grain: float, nans: int
+) -> None:
+    scaled = logits(seed, 8, vocabulary, grain=grain, spread=2)
+    scaled[:, :nans] = torch.nan
+    size = min(size, vocabulary)
+    values, ids = likeliest(scaled, size)
+    torch.testing.assert_close(values, scaled.topk(size).values, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(values, scaled.gather(1, ids), rtol=0, atol=0, equal_nan=True)
+    assert all(len(row.unique()) == size for row in ids)
 
 
 def test_nan_is_not_cut() -> None:
