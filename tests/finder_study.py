@@ -63,7 +63,7 @@ class Bench:
         self.human: HumanText = prepare_human_text(self.settings, corpus, base.tokenizer)
         self._checkpoints = Checkpoints(folder)
         Laboratory(self.settings, processes, base, self.human, self._checkpoints)
-        self._start = separator(base.tokenizer)
+        self.tokenizer, self.start = base.tokenizer, separator(base.tokenizer)
 
     def model(self) -> torch.nn.Module:
         """Generation 0, without adapters."""
@@ -92,11 +92,11 @@ class Bench:
             self.model(),
             num_sequences=self.settings.rows,
             length=self.settings.window - 1,
-            prompt_ids=torch.tensor([self._start]),
+            prompt_ids=torch.tensor([self.start]),
             decoding=decoding,
             seed=1000 + self.settings.seed,
         ).numpy()
-        rows = np.pad(drawn, ((0, 0), (1, 0)), constant_values=self._start)
+        rows = np.pad(drawn, ((0, 0), (1, 0)), constant_values=self.start)
         return [{"input_ids": row} for row in rows]
 
     def optimizer(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 from typing import Any
 
+from collapse_guard.alerts.causes import likely_cause
 from collapse_guard.alerts.rules import Alert, Threshold
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.choice import HOW_TO_GIVE
@@ -77,10 +78,13 @@ class Alarms:
         """
         self.alerts: list[Alert] = []
         self._broken = dict.fromkeys(self._named, 0)
+        self._last: dict[str, float] = {}
 
     def check(self, reading: Reading, start: Reading) -> list[Alert]:
         """Hold the rules against a look; what fires is returned, and added to `alerts`."""
         fired = []
+        # A look at a part of the panel reads less than what tells a cause.
+        self._last.update({name: value for name, value in reading.items() if math.isfinite(value)})
         broken = cache(partial(self._breaks, reading, start))
         for name, rule in self._named.items():
             # One that could not be had is no look: it neither breaks a rule nor clears it.
@@ -96,7 +100,9 @@ class Alarms:
                 continue
             self._broken[name] += 1
             if self._broken[name] == rule.patience:
-                fired.append(rule.alert(reading, start, kind=self._kinds[rule.reading]))
+                alert = rule.alert(reading, start, kind=self._kinds[rule.reading])
+                cause = likely_cause(self._last, start)
+                fired.append(replace(alert, cause=cause.name, explanation=str(cause)))
         self.alerts.extend(fired)
         return fired
 
@@ -117,6 +123,7 @@ class Alarms:
         return {
             "boundaries": {name: each.state_dict() for name, each in self._boundaries.items()},
             "broken": dict(self._broken),
+            "last": dict(self._last),
             "alerts": [asdict(alert) for alert in self.alerts],
         }
 
@@ -126,6 +133,8 @@ class Alarms:
         self.alerts = [Alert(**alert) for alert in state["alerts"]]
         broken = state["broken"]
         self._broken.update({rule: int(broken[rule]) for rule in self._broken if rule in broken})
+        # The last release's has none.
+        self._last = dict(state.get("last", {}))
         self.spend_as(state)
 
     def spend_as(self, state: Mapping[str, Any]) -> None:

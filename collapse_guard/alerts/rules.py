@@ -28,6 +28,9 @@ class Alert:
         step: The training step after which it was read.
         severity: "info", "warn" or "critical".
         message: One sentence for people.
+        cause: What likely lies behind it (`collapse_guard.alerts.causes`), as far as the last look
+            at the whole panel tells: "narrowing", for example, or "not told apart".
+        explanation: Why, with numbers, and what to do: two sentences.
     """
 
     rule: str
@@ -38,6 +41,8 @@ class Alert:
     step: int
     severity: Severity
     message: str
+    cause: str = ""
+    explanation: str = ""
 
 
 @dataclass(frozen=True)

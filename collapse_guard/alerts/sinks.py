@@ -15,4 +15,5 @@ _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "critical": logging.ER
 
 def log_alert(alert: Alert) -> None:
     """The default sink: one line to the logger `collapse_guard`, at the alert's severity."""
-    logger.log(_LEVELS[alert.severity], "%s", alert.message)
+    told = " ".join(part for part in (alert.message, alert.explanation) if part)
+    logger.log(_LEVELS[alert.severity], "%s", told)
