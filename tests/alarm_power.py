@@ -82,12 +82,12 @@ def false_alarm_shares(
             common with early ones.
     """
     random = np.random.default_rng([documents, runs])
-    boundary = np.mean([_boundary(documents, max(looks), lasting, seed) for seed in range(8)], 0)
+    boundary = np.mean([boundary_of(documents, max(looks), lasting, seed) for seed in range(8)], 0)
     for_good = lasting * random.standard_normal((runs, documents), dtype=np.float32)
     drift = DRIFT * random.standard_normal((runs, documents), dtype=np.float32)
     first = np.full(runs, NEVER)
     for look in range(max(looks)):
-        drift = _drifted(drift, random)
+        drift = drifted(drift, random)
         seen = for_good + drift
         errors = seen.std(1, ddof=1) / math.sqrt(documents)
         past = seen.mean(1) > boundary[look] * errors
@@ -95,19 +95,22 @@ def false_alarm_shares(
     return [float(np.mean(first <= each)) for each in looks]
 
 
-def _boundary(documents: int, looks: int, lasting: float, seed: int) -> Floats:
+def boundary_of(
+    documents: int, looks: int, lasting: float, seed: int, *, alpha: float = ALPHA
+) -> Floats:
+    """What the boundary asks for, look after look: float64 of shape (looks,)."""
     random = np.random.default_rng(seed)
     for_good = lasting * random.standard_normal(MOST_GROUPS, dtype=np.float32)
     drift = DRIFT * random.standard_normal(MOST_GROUPS, dtype=np.float32)
-    boundary, result = SupremumBoundary(ALPHA, seed=seed), []
+    boundary, result = SupremumBoundary(alpha, seed=seed), []
     for _ in range(looks):
-        drift = _drifted(drift, random)
+        drift = drifted(drift, random)
         seen = document_mean((for_good + drift).astype(np.float64))
         result.append(boundary.next(seen._replace(units=float(documents))))
     return np.array(result)
 
 
-def _drifted(drift: npt.NDArray[np.float32], random: np.random.Generator) -> Any:
+def drifted(drift: npt.NDArray[np.float32], random: np.random.Generator) -> Any:
     kept = np.float32(math.exp(-1 / DRIFT_LOOKS))
     news = np.float32(DRIFT) * np.sqrt(1 - kept**2)
     return kept * drift + news * random.standard_normal(drift.shape, dtype=np.float32)

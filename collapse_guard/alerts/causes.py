@@ -10,7 +10,7 @@ CauseName = Literal[
 ]
 
 NATS = 0.25
-"""Of the predictive entropy: less than this is taken for nothing. Fresh human text moved it by up to
+"""Of the predictive entropy: less is taken for nothing. Fresh human text moved it by up to
 0.16 in the runs that causes are tested on, and drawn text by 0.7 and more (docs/alerts.md)."""
 
 SHARE = 0.10

@@ -6,6 +6,7 @@ from typing import Any
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.alerts.control_rules import control_rules
 from collapse_guard.alerts.default_rules import default_rules
+from collapse_guard.alerts.documents import check_can_fire, without_blind
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.distributed import num_processes
 from collapse_guard.errors import bad_argument
@@ -64,7 +65,13 @@ def make_run(
     if rules is None:
         names = {kind.name for kind in kinds}
         usual = default_rules(sampling=sampling is not None)
-        rules = [rule for rule in (*usual, *control_rules()) if rule.reading in names]
+        rules = without_blind(
+            [rule for rule in (*usual, *control_rules()) if rule.reading in names],
+            kinds,
+            probe.panel,
+        )
+    else:
+        check_can_fire(rules, kinds, probe.panel)
     most = probe.batch_size * (num_processes() if probe.across_processes else 1)
     run = Run(
         panel=probe.panel,

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from collapse_guard.alerts.rules import Alert, Threshold
+from collapse_guard.alerts.sight import Sight
 from collapse_guard.distributed import is_first_process
 from collapse_guard.model.forward import device_of
 from collapse_guard.model.schedule_free import averaged_weights
@@ -163,6 +164,15 @@ class CollapseMonitor:
     def rules(self) -> tuple[Threshold, ...]:
         """What alerts are raised on."""
         return self._run.alarms.rules
+
+    @property
+    def sight(self) -> tuple[Sight, ...]:
+        """What each rule can see: the smallest change that it finds, and in how many documents.
+
+        Documents are taken to differ by 0.25 nats until that is measured; from then on it is as
+        the last look at the whole panel says. The log tells it when the run starts.
+        """
+        return self._run.sight()
 
     @property
     def alerts(self) -> list[Alert]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.alerts.sight import Sight, sights, tell
+from collapse_guard.distributed import is_first_process
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.monitor.control import Control
 from collapse_guard.monitor.look import Look
@@ -53,6 +55,8 @@ class Run:
         history: Every look at the whole panel, without what each document contributes: of
             thousands of looks that would be gigabytes.
         track: What each look at the whole panel gave, for another run to be compared with.
+        last_whole: The last look at the whole panel, with what each document contributes; None
+            before there is one since the run was started or resumed.
     """
 
     panel: Panel
@@ -70,6 +74,7 @@ class Run:
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
     vocab_size: int | None = None
     history: list[Look] = field(default_factory=list)
+    last_whole: Look | None = None
 
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
@@ -96,6 +101,7 @@ class Run:
         self.schedule.load_state_dict(deepcopy(self._fresh_pace))
         self.rotation = Rotation(self.panel)
         self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
+        self.last_whole = None
         if self.prequential is not None:
             self.prequential.clear()
 
@@ -169,9 +175,25 @@ class Run:
             )
 
     def keep(self, look: Look) -> Look:
-        """Take a look at the whole panel into the history, and hand it on."""
+        """Take a look at the whole panel into the history, and hand it on.
+
+        The first one has the log tell what rules can see.
+        """
+        is_first, self.last_whole = self.last_whole is None, look
+        if is_first and is_first_process():
+            tell(self.sight())
         self.history.append(replace(look, influences={}))
         return look
+
+    def sight(self) -> tuple[Sight, ...]:
+        """What each rule can see, with how documents differ as far as that is measured."""
+        return sights(
+            self.alarms.rules,
+            self.kinds,
+            self.panel,
+            look=self.last_whole,
+            start=None if self.start is None else self.start.readings,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""
@@ -202,7 +224,7 @@ class Run:
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
         self.start = check_start(self._of_this_panel("state", start), self.kinds)
         # What was looked at before was another run's, or a part of this one that is run again.
-        self.history = []
+        self.history, self.last_whole = [], None
         # The last release's does not say so.
         self.is_waiting = bool(state.get("is_waiting", False))
         self.base = None if state["base"] is None else Baseline.from_dict(state["base"])

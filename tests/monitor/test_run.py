@@ -239,3 +239,45 @@ def test_what_no_chain_goes_on_from_is_refused() -> None:
     ):
         with pytest.raises(ArgumentError, match=message):
             monitor(**given)
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if "rules can see" in each.getMessage()]
+
+
+def test_the_log_tells_once_a_run_what_rules_can_see(caplog: pytest.LogCaptureFixture) -> None:
+    mine, model = CollapseMonitor(tiny_panel(documents=40)), tiny_gpt2()
+    with caplog.at_level(logging.INFO, "collapse_guard"):
+        mine.start(model)
+        for step in (1, 2):
+            mine.look(model, step)
+        assert len(told(caplog)) == 1
+        mine.start(model)
+        assert len(told(caplog)) == 2
+        chained = CollapseMonitor(tiny_panel(documents=12), baseline=None)
+        chained.start(model)
+        goes_on = CollapseMonitor(tiny_panel(documents=12), baseline=chained.baseline)
+        goes_on.look(model, 3)
+        resumed = CollapseMonitor(tiny_panel(documents=40))
+        resumed.load_state_dict(mine.state_dict())
+        resumed.look(model, 4)
+    levels = [each.levelno for each in caplog.records if "rules can see" in each.getMessage()]
+    assert levels == [logging.INFO] * 2 + [logging.WARNING] * 2 + [logging.INFO]
+
+
+def test_sight_is_of_an_assumed_spread_until_the_model_has_moved() -> None:
+    mine, model = CollapseMonitor(tiny_panel(documents=40)), tiny_gpt2()
+    before = mine.sight
+    assert [each.rule for each in before] == [str(rule) for rule in mine.rules]
+    assert not any(each.is_measured for each in before)
+    mine.start(model)
+    assert mine.sight == before
+    perturb(model, 0.02)
+    look = mine.look(model, 1)
+    measured = {each.reading: each for each in mine.sight}
+    assert all(each.is_measured for each in measured.values())
+    error = look.standard_errors["tail_retention"] / look["tail_retention"]
+    assert measured["tail_retention"].spread == pytest.approx(error * 40**0.5)
+    fresh = CollapseMonitor(tiny_panel(documents=40))
+    fresh.load_state_dict(json.loads(json.dumps(mine.state_dict())))
+    assert not any(each.is_measured for each in fresh.sight)
