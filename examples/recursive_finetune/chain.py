@@ -18,6 +18,7 @@ from collapse_guard import (
     distinct_n,
     flattening_rules,
 )
+from collapse_guard.alerts.documents import without_blind
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
@@ -29,6 +30,7 @@ from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import separator
 from collapse_guard.examples.recursive_finetune.writing import own_entropy, write_rows
 from collapse_guard.mixing.reports.report import MixReport
+from collapse_guard.readings.registry import READINGS
 
 TEXTS_KEPT = 3
 _START = "start"
@@ -70,6 +72,8 @@ class Laboratory:
         self._tokenizer = base.tokenizer
         self._human = human
         self._checkpoints = checkpoints
+        # The smallest preset's panel is too small for some.
+        self._rules = without_blind(ON_HUMAN_TEXT, READINGS.values(), human.panel)
         if self._load(_START) is None:
             self._fine_tune_base(base)
         state = cast(ChainState, self._load(_START))
@@ -140,10 +144,10 @@ class Laboratory:
             held_out=self._human.held_out,
         )
 
-    def _monitor(self, rules: Sequence[Threshold] = ON_HUMAN_TEXT, **start: Any) -> CollapseMonitor:
+    def _monitor(self, rules: Sequence[Threshold] | None = None, **start: Any) -> CollapseMonitor:
         return CollapseMonitor(
             self._human.panel,
-            rules=rules,
+            rules=self._rules if rules is None else rules,
             pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
             **start,
@@ -206,6 +210,7 @@ class Laboratory:
             looks=[LookResult.of(look) for look in watch.history],
             own_entropy=own_entropy(model, free, self._settings),
             decoding=next((s.decoding for s in mix.sources if s.kind == "synthetic"), None),
+            sight=[str(each) for each in watch.sight],
         )
 
     def _load(self, chain: str) -> ChainState | None:

@@ -57,6 +57,8 @@ class GenerationResult:
         human_share: Share of human rows among those trained on.
         texts: What this model writes by itself, the first few of these rows in words.
         looks: Those of the callback during this generation's training, the first one before it.
+        sight: What each rule could see in this generation's training, in words; empty in results of
+            earlier versions.
     """
 
     generation: int
@@ -69,6 +71,7 @@ class GenerationResult:
     looks: Sequence[LookResult] = ()
     own_entropy: float = math.nan
     decoding: Any = None
+    sight: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types, readings on the top level; None for NaN."""
@@ -83,6 +86,7 @@ class GenerationResult:
             "alerts": [asdict(alert) for alert in self.alerts],
             "texts": list(self.texts),
             "looks": [asdict(look) for look in self.looks],
+            "sight": list(self.sight),
         }
         plain: dict[str, Any] = _without_nan(values)
         return plain
@@ -108,6 +112,7 @@ class GenerationResult:
             ],
             own_entropy=_number(values.get("own_entropy")),
             decoding=values.get("decoding"),
+            sight=values.get("sight", ()),
         )
 
     def as_reading(self) -> Reading:

@@ -44,6 +44,7 @@ def generation(
         human_share=human_share,
         texts=[f"{text} {number}"],
         looks=[LookResult(8 * place, loss, tail) for place, loss in enumerate(losses)],
+        sight=[f"It finds a loss of {number}7%."] if losses else [],
     )
 
 

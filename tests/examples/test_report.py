@@ -1,6 +1,7 @@
 """The page and the figure, from results alone."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def test_the_page_tells_the_figures(tmp_path: Path, results: RunResults) -> None
     assert html.index("some words 0") < html.index("the the 2")
     assert html.count("✓") == 8
     assert "<td>learning_rate</td>" in html
+
+
+def test_the_page_tells_what_the_alarms_could_see(tmp_path: Path, results: RunResults) -> None:
+    seen = [generation(0), replace(generation(1), sight=["It finds a loss of 27% & more."])]
+    chains = {"replace": seen, "human": [generation(0), generation(1)]}
+    html = write_report(replace(results, regimes=chains), tmp_path)[-1].read_text(encoding="utf-8")
+    assert html.count("<li>It finds a loss of 27% &amp; more.</li>") == 1
+    assert Page(html).open == []
+    chains["replace"] = chains["human"]
+    html = write_report(replace(results, regimes=chains), tmp_path)[-1].read_text(encoding="utf-8")
+    assert "What the alarms can see" not in html
 
 
 def test_model_text_cannot_break_the_page(tmp_path: Path, results: RunResults) -> None:

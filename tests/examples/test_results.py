@@ -17,6 +17,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     again.save(copy)
     assert copy.read_bytes() == path.read_bytes()
     assert again.regimes["replace"][1].alerts == results.regimes["replace"][1].alerts
+    assert again.regimes["human"][2].sight == ["It finds a loss of 27%."]
     assert again.configuration == results.configuration
 
 

@@ -21,9 +21,9 @@ RULE = Threshold("head_retention", below=0.9, patience=3, alpha=None)
 AT_ONCE = Threshold("perplexity", above=1.0, alpha=0.1)
 
 
-def monitor(**arguments: Any) -> CollapseMonitor:
+def monitor(*, documents: int = 4, **arguments: Any) -> CollapseMonitor:
     settings = {"rules": [RULE], "pace": Budget(0.5), "rules_wait": False, **arguments}
-    return CollapseMonitor(tiny_panel(documents=4), **settings)
+    return CollapseMonitor(tiny_panel(documents=documents), **settings)
 
 
 def test_a_state_of_the_last_release_goes_on() -> None:
@@ -154,13 +154,17 @@ def test_a_vocabulary_that_grows_is_told_once(caplog: pytest.LogCaptureFixture) 
     assert not caplog.messages
 
 
+def chained(**arguments: Any) -> CollapseMonitor:
+    return monitor(documents=6, **arguments)
+
+
 def spent(of: CollapseMonitor) -> Any:
     return of.state_dict()["alarms"]["boundaries"]
 
 
 def lost(**arguments: Any) -> tuple[CollapseMonitor, torch.nn.Module]:
     """A monitor that has told of a loss, and the model that lost."""
-    first, model = monitor(rules=[AT_ONCE], **arguments), tiny_gpt2()
+    first, model = chained(rules=[AT_ONCE], **arguments), tiny_gpt2()
     first.start(model)
     perturb(model, 0.5)
     for step in (1, 2):
@@ -173,11 +177,11 @@ def lost(**arguments: Any) -> tuple[CollapseMonitor, torch.nn.Module]:
 def test_a_chain_goes_on_with_its_start_and_what_is_spent(as_state: bool) -> None:
     first, model = lost()
     given = json.loads(json.dumps(first.state_dict())) if as_state else first
-    second = monitor(rules=[AT_ONCE], continues=given)
+    second = chained(rules=[AT_ONCE], continues=given)
     assert second.started
-    assert spent(second) == spent(first) != spent(monitor(rules=[AT_ONCE]))
+    assert spent(second) == spent(first) != spent(chained(rules=[AT_ONCE]))
     assert (second.alerts, second.history, second.track.steps) == ([], [], ())
-    fresh = {part: monitor(rules=[AT_ONCE]).state_dict()[part] for part in ("pace", "rotation")}
+    fresh = {part: chained(rules=[AT_ONCE]).state_dict()[part] for part in ("pace", "rotation")}
     assert {part: second.state_dict()[part] for part in fresh} == fresh
     # It reads what the first would, and tells of what is still lost.
     look = second.look(model, 0)
@@ -193,21 +197,21 @@ def test_a_start_that_is_begun_with_again_is_a_chain_and_another_is_none() -> No
     # As it comes out of a checkpoint.
     used.begin(Baseline.from_dict(json.loads(json.dumps(start.to_dict()))))
     assert (spent(used), used.alerts) == (before, [])
-    other = monitor(rules=[AT_ONCE])
+    other = chained(rules=[AT_ONCE])
     other.start(tiny_gpt2(seed=5))
     assert other.baseline is not None
     used.begin(other.baseline)
-    assert spent(used) == spent(monitor(rules=[AT_ONCE]))
+    assert spent(used) == spent(chained(rules=[AT_ONCE]))
     used.look(model, 0)
     used.start(model)
-    assert spent(used) == spent(monitor(rules=[AT_ONCE]))
+    assert spent(used) == spent(chained(rules=[AT_ONCE]))
 
 
 def test_a_chain_goes_on_from_a_checkpoint_of_its_second_run() -> None:
     first, model = lost()
-    whole = monitor(rules=[AT_ONCE], continues=first)
+    whole = chained(rules=[AT_ONCE], continues=first)
     whole.look(model, 1)
-    resumed = monitor(rules=[AT_ONCE], continues=first)
+    resumed = chained(rules=[AT_ONCE], continues=first)
     resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
     for each in (whole, resumed):
         each.look(model, 2)
@@ -215,11 +219,11 @@ def test_a_chain_goes_on_from_a_checkpoint_of_its_second_run() -> None:
 
 
 def test_a_chain_waits_on_where_its_first_model_knew_no_language() -> None:
-    first = monitor(rules_wait=True)
+    first = chained(rules_wait=True)
     first.start(tiny_gpt2())
     assert first.state_dict()["is_waiting"]
     for waits in (True, False):
-        second = monitor(continues=first, rules_wait=waits)
+        second = chained(continues=first, rules_wait=waits)
         assert second.state_dict()["is_waiting"] == waits
 
 
@@ -227,10 +231,10 @@ def test_what_no_chain_goes_on_from_is_refused() -> None:
     first, _ = lost()
     other = CollapseMonitor(tiny_panel(documents=5), rules=[])
     other.start(tiny_gpt2())
-    few = monitor(readings=["perplexity"], rules=[])
+    few = chained(readings=["perplexity"], rules=[])
     few.start(tiny_gpt2())
     for given, message in (
-        ({"continues": monitor()}, "`continues` expected a monitor that has started.*without a st"),
+        ({"continues": chained()}, "`continues` expected a monitor that has started.*without a st"),
         ({"continues": first, "baseline": first.baseline}, "`continues` expected .*both"),
         ({"continues": other}, "`continues` expected one of a monitor of this panel"),
         ({"continues": {}}, "`continues` expected what state_dict"),
@@ -238,7 +242,7 @@ def test_what_no_chain_goes_on_from_is_refused() -> None:
         ({"continues": few}, "the start of a monitor that takes the same readings"),
     ):
         with pytest.raises(ArgumentError, match=message):
-            monitor(**given)
+            chained(**given)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
