@@ -16,9 +16,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collapse_guard.alerts.control_rules import control_rules as control_rules
     from collapse_guard.alerts.default_rules import default_rules as default_rules
     from collapse_guard.alerts.flattening_rules import flattening_rules as flattening_rules
     from collapse_guard.alerts.rules import Alert as Alert, Threshold as Threshold
+    from collapse_guard.alerts.sight import Sight as Sight
     from collapse_guard.alerts.sinks import AlertSink as AlertSink, log_alert as log_alert
     from collapse_guard.audit.effective_temperature import (
         EffectiveTemperature as EffectiveTemperature,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from collapse_guard.monitor.look import Look as Look
     from collapse_guard.monitor.monitor import CollapseMonitor as CollapseMonitor
     from collapse_guard.monitor.pace import Budget as Budget, EveryNSteps as EveryNSteps
+    from collapse_guard.monitor.track import Track as Track
     from collapse_guard.readings.baseline import Baseline as Baseline
     from collapse_guard.readings.check_reading import check_reading as check_reading
     from collapse_guard.readings.kind import ReadingKind as ReadingKind
@@ -104,10 +107,13 @@ _HOME = {
     "SamplerMatchedLoss": "model.matched_loss",
     "Sampling": "readings.sampling",
     "ScoringError": "errors",
+    "Sight": "alerts.sight",
     "Source": "rows.source",
     "Threshold": "alerts.rules",
     "TokenizerMismatchError": "errors",
+    "Track": "monitor.track",
     "check_reading": "readings.check_reading",
+    "control_rules": "alerts.control_rules",
     "default_rules": "alerts.default_rules",
     "distinct_n": "diversity",
     "effective_temperature": "audit.effective_temperature",
@@ -154,10 +160,13 @@ __all__ = [
     "SamplerMatchedLoss",
     "Sampling",
     "ScoringError",
+    "Sight",
     "Source",
     "Threshold",
     "TokenizerMismatchError",
+    "Track",
     "check_reading",
+    "control_rules",
     "default_rules",
     "distinct_n",
     "effective_temperature",
