@@ -160,10 +160,10 @@ def test_virtual_tokens_take_positions_too() -> None:
 def test_a_stated_number_without_a_table_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     model, panel = tiny_llama(), tiny_panel(documents=4, window=96)
     with caplog.at_level(logging.WARNING, logger="collapse_guard"):
-        monitor = CollapseMonitor(tiny_panel(window=64))
+        monitor = CollapseMonitor(tiny_panel(window=64), rules=[])
         monitor.start(model)
         assert not caplog.messages
-        monitor = CollapseMonitor(panel)
+        monitor = CollapseMonitor(panel, rules=[])
         monitor.start(model)
         monitor.look(model, step=1)
     (message,) = caplog.messages
