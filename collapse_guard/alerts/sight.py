@@ -68,12 +68,18 @@ class Sight:
 
 
 def tell(found: Iterable[Sight]) -> None:
-    """Say in the log what rules can see, with a warning of those with fewer than 30 documents."""
+    """Say in the log what rules can see, and warn of the one with the fewest documents below 30."""
     found = tuple(found)
-    for level, is_short in ((logging.INFO, False), (logging.WARNING, True)):
-        told = [each.message for each in found if each.is_short is is_short]
-        if told:
-            logger.log(level, "what rules can see:\n%s", "\n".join(f"- {each}" for each in told))
+    if found:
+        logger.info("what rules can see:\n%s", "\n".join(f"- {each.message}" for each in found))
+    short = [each for each in found if each.is_short]
+    if short:
+        logger.warning(
+            "%d of %d rules can see little, of which `sight` tells. %s",
+            len(short),
+            len(found),
+            min(short, key=lambda each: each.documents).message,
+        )
 
 
 def sights(

@@ -49,6 +49,7 @@ class Run:
         control: The run that it is compared with at equal steps; None where it is with none.
         is_waiting: Whether the start is one of a model that knows no language yet, so that rules
             wait, and the start is taken anew.
+        is_chained: Whether another run's start was gone on from.
         base: What the model without its adapters gives; None before it was looked at.
         at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
         vocab_size: Types that the model predicts; None before it was looked at.
@@ -70,6 +71,7 @@ class Run:
     rules_wait: bool = True
     control: Control | None = None
     is_waiting: bool = False
+    is_chained: bool = False
     base: Baseline | None = None
     at_whole: dict[Hashable, Estimate] = field(default_factory=dict)
     vocab_size: int | None = None
@@ -123,6 +125,7 @@ class Run:
         self.start = check_start(self._of_this_panel("continues", start), self.kinds)
         self.is_waiting = self.rules_wait and bool(state.get("is_waiting", False))
         self.alarms.spend_as(state["alarms"])
+        self.is_chained = True
 
     def take_start(self, evidence: Evidence) -> Reading:
         """Readings of a look at the whole panel, which all others are compared with from now on.
@@ -177,10 +180,10 @@ class Run:
     def keep(self, look: Look) -> Look:
         """Take a look at the whole panel into the history, and hand it on.
 
-        The first one has the log tell what rules can see.
+        The first one has the log tell what rules can see, but in a chain, which was told it.
         """
         is_first, self.last_whole = self.last_whole is None, look
-        if is_first and is_first_process():
+        if is_first and not self.is_chained and is_first_process():
             tell(self.sight())
         self.history.append(replace(look, influences={}))
         return look

@@ -265,8 +265,10 @@ def test_the_log_tells_once_a_run_what_rules_can_see(caplog: pytest.LogCaptureFi
         resumed = CollapseMonitor(tiny_panel(documents=40))
         resumed.load_state_dict(mine.state_dict())
         resumed.look(model, 4)
+        CollapseMonitor(tiny_panel(documents=40), continues=mine).look(model, 5)
     levels = [each.levelno for each in caplog.records if "rules can see" in each.getMessage()]
-    assert levels == [logging.INFO] * 2 + [logging.WARNING] * 2 + [logging.INFO]
+    few = [logging.INFO, logging.WARNING]
+    assert levels == [logging.INFO, logging.INFO, *few, *few, logging.INFO]
 
 
 def test_sight_is_of_an_assumed_spread_until_the_model_has_moved() -> None:
