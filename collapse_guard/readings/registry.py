@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from collapse_guard.readings import sampled, teacher_forced
 from collapse_guard.readings.kind import Cost, Needs, ReadingKind
@@ -141,30 +141,28 @@ _OF_WRITTEN_TEXT = (
 )
 
 
-def _against_base(kind: ReadingKind) -> ReadingKind:
+def _against(
+    kind: ReadingKind, other: Literal["base", "control"], what: str, needs: Needs, cost: Cost
+) -> ReadingKind:
     return replace(
         kind,
-        name=f"{kind.name}_vs_base",
-        meaning=f"{kind.meaning}, against the model without its adapters",
-        take=replace(kind.take, against="base") if isinstance(kind.take, OfBands) else kind.take,
+        name=f"{kind.name}_vs_{other}",
+        meaning=f"{kind.meaning}, against {what}",
+        take=replace(kind.take, against=other) if isinstance(kind.take, OfBands) else kind.take,
+        cost=cost,
         start="none",
-        needs="against_base",
+        needs=needs,
         logs_error=False,
     )
+
+
+def _against_base(kind: ReadingKind) -> ReadingKind:
+    return _against(kind, "base", "the model without its adapters", "against_base", kind.cost)
 
 
 def _against_control(kind: ReadingKind) -> ReadingKind:
-    return replace(
-        kind,
-        name=f"{kind.name}_vs_control",
-        meaning=f"{kind.meaning}, against the control run at the same step",
-        take=replace(kind.take, against="control") if isinstance(kind.take, OfBands) else kind.take,
-        # At a look at a part the control run has moved on too, on the same windows.
-        cost="whole panel",
-        start="none",
-        needs="control",
-        logs_error=False,
-    )
+    # At a look at a part the control run has moved on too, on the same windows.
+    return _against(kind, "control", "the control run at the same step", "control", "whole panel")
 
 
 def _read_along(kind: ReadingKind) -> ReadingKind:
