@@ -13,9 +13,6 @@ from packaging.requirements import Requirement
 
 from tests.packaging.layout import pyproject
 
-NOT_NEEDED = {"datasets"}
-"""Packages of the extra "huggingface" that no check takes."""
-
 TOLD = ("transformers", "accelerate", "peft", "numpy")
 
 
@@ -24,8 +21,6 @@ def unmet() -> Iterator[str]:
     project = pyproject()["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["huggingface"]]
     for requirement in map(Requirement, wanted):
-        if requirement.name in NOT_NEEDED:
-            continue
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
