@@ -19,8 +19,8 @@ from collapse_guard.model.positions import check_fits
 _ELEMENTS_AT_A_TIME = 1 << 20
 """Logits turned into float32 at once: 4 MiB, which a processor's cache holds."""
 
-_TIMES_AS_MANY = 16
-"""On an accelerator, where starting many small kernels would cost more than the memory."""
+_ON_ACCELERATORS = 1 << 24
+"""There starting many small kernels would cost more than 64 MiB are worth."""
 
 
 def token_logprobs(
@@ -172,14 +172,17 @@ def float_blocks(logits: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         yield block, logits[block].float()
 
 
-def row_blocks(logits: torch.Tensor, rows: int) -> Iterator[slice]:
+def row_blocks(
+    logits: torch.Tensor, rows: int, on_accelerators: int = _ON_ACCELERATORS
+) -> Iterator[slice]:
     """A number of rows in parts, so that what is computed of one part takes bounded memory.
 
     Args:
         logits: Of shape (positions, vocabulary).
         rows: How many there are.
+        on_accelerators: The most elements of a part there.
     """
-    elements = _ELEMENTS_AT_A_TIME * (1 if logits.is_cpu else _TIMES_AS_MANY)
+    elements = _ELEMENTS_AT_A_TIME if logits.is_cpu else on_accelerators
     at_a_time = max(elements // logits.shape[-1], 1)
     for start in range(0, rows, at_a_time):
         yield slice(start, min(start + at_a_time, rows))

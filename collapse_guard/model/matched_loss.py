@@ -33,7 +33,8 @@ def sampler_matched_loss(
     that was appended), the term is plain cross-entropy.
 
     Terms and gradients of plain tokens are those of `F.cross_entropy` bit for bit, and so is the
-    whole loss where no token is matched.
+    whole loss where no token is matched. (On a GPU, among matched tokens, rounding differs where a
+    row of logits is no multiple of 16 bytes: torch's kernel adds in another order there.)
 
     Args:
         logits: Of shape (..., V), any floating dtype. Terms of matched tokens are computed in

@@ -89,8 +89,9 @@ def match_sampler(
 
     Where the labels of a batch say how tokens were drawn (`MixGuard` and `MixStream` mark those
     of sources with a `decoding`), the model's loss becomes the `sampler_matched_loss`. Terms and
-    gradients of all other tokens stay those of the model's own loss, bit for bit, and so does the
-    whole loss of a batch without marks: evaluation on human text is what it was. Accumulation of
+    gradients of all other tokens stay those of the model's own loss, bit for bit where
+    `sampler_matched_loss` says so, and so does the whole loss of a batch without marks, everywhere:
+    evaluation on human text is what it was. Accumulation of
     gradients, `num_items_in_batch`, several processes, adapters, mixed precision and a mixture of
     experts' auxiliary loss work as they do without it. Nothing of it is saved with the model.
 

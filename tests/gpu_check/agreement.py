@@ -18,7 +18,11 @@ DECODINGS = {
 }
 
 VOCABULARIES, SMALL_VOCABULARIES = (49_152, 50_257), (2_048, 1_999)
-"""Of the gradients. An odd one has rows that begin anywhere in memory."""
+"""Of the gradients. The rows of an odd one begin anywhere in memory, and the GPU's kernel adds them
+up in an order that depends on where."""
+
+ROUNDING = 1e-6
+"""Relative error of plain tokens among matched ones there."""
 
 NEAR = 1e-4
 """Relative error of a float32 gradient, and of the loss. Rounding alone gives less than 1e-5; a
@@ -46,22 +50,19 @@ def gradients(place: Place) -> Findings:
         errors += [_off(there[1].cpu(), gradient), _off(there[0].cpu(), loss)]
         table.append({"decoding": name, "gradient": errors[-2], "loss": errors[-1]})
         place.note({"relative error": table})
-    plain = {
-        f"{vocabulary:,} types": _is_plain(*_batch(rows, vocabulary), place.device)
-        for vocabulary in vocabularies
-    }
+    even, odd = (_from_plain(*_batch(rows, each), place.device) for each in vocabularies)
     return Findings(
         {
             "relative error": table,
+            "plain tokens among matched ones, of an odd vocabulary": odd,
             "logits": f"{rows} rows of {vocabularies[0]:,} types, float32, flat to peaked, a third "
             "of them with ties",
         },
         {
             f"the relative error of loss and gradient is at most {NEAR:g}": max(errors) <= NEAR,
-            **{
-                f"plain tokens among others are cross-entropy's bit for bit, of {types}": is_plain
-                for types, is_plain in plain.items()
-            },
+            "plain tokens among others are cross-entropy's bit for bit, of "
+            f"{vocabularies[0]:,} types": even == 0,
+            f"and up to {ROUNDING:g} of {vocabularies[1]:,} types": odd <= ROUNDING,
         },
     )
 
@@ -119,11 +120,12 @@ def _matched(
 
 
 def _off(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found.double() - expected).norm() / expected.double().norm())
+    found, expected = found.detach().double(), expected.detach().double()
+    return float((found - expected).norm() / expected.norm())
 
 
-def _is_plain(logits: torch.Tensor, labels: torch.Tensor, device: str) -> bool:
-    """Whether plain tokens, among others that are matched, are what cross-entropy makes of them."""
+def _from_plain(logits: torch.Tensor, labels: torch.Tensor, device: str) -> float:
+    """How far plain tokens, among matched ones, are from what cross-entropy makes of them."""
     logits, labels = logits.to(device), labels.to(device)
     drawn_with = torch.arange(len(labels), device=device) % (len(DECODINGS) + 1)
     ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
@@ -134,8 +136,8 @@ def _is_plain(logits: torch.Tensor, labels: torch.Tensor, device: str) -> bool:
     for found in (terms, expected):
         found.sum().backward()
     plain = drawn_with == 0
-    return all(
-        torch.equal(one[plain], other[plain])
+    return max(
+        _off(one[plain], other[plain])
         for one, other in ((terms, expected), (ours.grad, theirs.grad))
     )
 

@@ -12,7 +12,7 @@ SCALE = Scale(49_152, 768, 12, 12, rows=16, window=512, device="cuda")
 """130 M parameters. A step is 6.6e12 operations, so 17 ms at half of what an H100 gives in
 bfloat16; with what is not matrix products 30 to 70 ms is guessed."""
 
-BLOCKS = Blocks(count=8, steps=64, seconds=50)
+BLOCKS = Blocks(count=16, steps=24, seconds=45)
 """Guessed 35 to 70 seconds, with a small look after each hundred watched steps or so."""
 
 SMALL, FEW = Scale(256, 32, 1, 2, rows=8, window=32), Blocks(count=2, steps=24, overhead=0.5)
