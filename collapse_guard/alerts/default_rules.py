@@ -23,7 +23,7 @@ def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
       goes on to do where a share of human rows has its predictions on human text come to rest.
     * `free_rep_n_diversity` below 0.95 of its start: what it writes repeats itself.
 
-    The last two come with `sampling` only. The limits are from the recursive fine-tuning example.
+    The last two fall away with `sampling=None`. The limits are from the recursive fine-tuning example.
     Its five generations on human text took no reading half of the way to its limit (retention
     stayed above 0.96, the effective vocabulary above 0.95 and the diversities above 0.99 of their
     start). On its own text the tail and the vocabulary are told within 4 training steps,

@@ -47,9 +47,7 @@ def check_fits(argument: str, model: torch.nn.Module, tokens: int) -> None:
         ArgumentError: The rows, with what the model puts before them, have more tokens than the
             model has positions.
     """
-    if model not in _KNOWN:
-        _KNOWN[model] = position_limit(model), _stated(innermost(model))
-    limit, stated = _KNOWN[model]
+    limit, stated = _known(model)
     if limit is None and stated is not None and tokens > stated and model not in _TOLD:
         _TOLD.add(model)
         logger.warning(
@@ -69,6 +67,19 @@ def check_fits(argument: str, model: torch.nn.Module, tokens: int) -> None:
             hint=f"cut the text into rows of that length: `window={max(limit - before, 0)}`, less "
             f"the prefix, for a panel",
         )
+
+
+def positions_of(model: torch.nn.Module) -> int | None:
+    """How many tokens a model reads at once: what its tables hold, or else what its config states.
+
+    Args:
+        model: On any device, wrapped or not.
+
+    Returns:
+        None where neither says so.
+    """
+    limit, stated = _known(model)
+    return stated if limit is None else limit
 
 
 def position_limit(model: torch.nn.Module) -> int | None:
@@ -94,6 +105,12 @@ def position_limit(model: torch.nn.Module) -> int | None:
         # Of the user's own making: there is no config to hold its tables against.
         limits = [table.num_embeddings for table in _position_embeddings(model)]
     return min(limits, default=None)
+
+
+def _known(model: torch.nn.Module) -> tuple[int | None, int | None]:
+    if model not in _KNOWN:
+        _KNOWN[model] = position_limit(model), _stated(innermost(model))
+    return _KNOWN[model]
 
 
 def _configured(model: torch.nn.Module) -> Iterator[tuple[torch.nn.Module, int]]:

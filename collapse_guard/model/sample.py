@@ -4,7 +4,8 @@
 training that goes on afterwards. The loop here has its own randomness, one stream per sequence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -94,12 +95,30 @@ def sample(
     _check_positions(model, prompts.shape[1] + length - 1, length)
     device = device_of(model)
     batches = []
-    with undisturbed(model):
+    with undisturbed(model), _uncompiled(model):
         for start in range(0, num_sequences, batch_size):
             prompt = prompts[start : start + batch_size].to(device)
             randoms = uniforms(seed, numbers[start : start + batch_size], length)
             batches.append(_continue(model, prompt, randoms, decoding, stop_ids).cpu())
     return torch.cat(batches)
+
+
+@contextmanager
+def _uncompiled(model: nn.Module) -> Iterator[None]:
+    """Let a compiled model run as it was written.
+
+    A text that grows by a token a pass has it compiled again and again, for minutes, until the
+    compiler gives up on it, in the training passes too.
+    """
+    if not any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    ):
+        # Naming the compiler imports all of it.
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def _continue(
@@ -114,6 +133,7 @@ def _continue(
     wishes: dict[str, Any] = {"use_cache": True, "logits_to_keep": 1}
     keywords = {name: value for name, value in wishes.items() if accepts(model, name)}
     text, unread, cache = prompt, prompt, None
+    takes_cache = accepts(model, "past_key_values")
     for random in randoms.unbind(1):
         past: dict[str, Any] = {} if cache is None else {"past_key_values": cache}
         output = model(input_ids=unread, **past, **keywords)
@@ -127,7 +147,7 @@ def _continue(
         text = torch.cat([text, token], dim=1)
         if stop_ids and bool(ended.all()):
             break
-        cache = getattr(output, "past_key_values", None)
+        cache = getattr(output, "past_key_values", None) if takes_cache else None
         unread = text if cache is None else token
     new = text[:, prompt.shape[1] :]
     missing = randoms.shape[1] - new.shape[1]

@@ -14,7 +14,7 @@ from collapse_guard.monitor.control import make_control
 from collapse_guard.monitor.pace import Pace
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.rotation import Rotation
-from collapse_guard.monitor.run import Run, check_start
+from collapse_guard.monitor.run import Run
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.choice import Wanted, choose_readings
@@ -81,8 +81,9 @@ def make_run(
         rotation=Rotation(probe.panel),
         clock=Stopwatch(),
         prequential=prequential,
-        start=check_start(start, kinds),
+        start=start,
         rules_wait=rules_wait,
+        sampling=sampling,
         control=make_control(
             control, probe.panel, across_processes=probe.across_processes and num_processes() > 1
         ),

@@ -1,5 +1,6 @@
 """The monitor that any training loop can call."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Budget, Pace
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.track import Track
+from collapse_guard.monitor.writing import writing
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
@@ -27,7 +29,7 @@ from collapse_guard.readings.panel import Panel, check_panel
 from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
-from collapse_guard.readings.sampling import Sampling
+from collapse_guard.readings.sampling import A_LITTLE, Sampling
 from collapse_guard.readings.take import take_readings
 
 
@@ -58,7 +60,8 @@ class CollapseMonitor:
             in between.
         batch_size: Windows per forward pass, at least 1. Lower it when memory is short.
         sampling: How much the model writes at each look at the whole panel, for readings of what
-            it writes; None for readings on human text alone.
+            it writes; a little where left out, as far as the model can (`writing_spent` says what
+            that takes), and None for readings on human text alone.
         baseline: The start of another monitor of the same panel and sampling, to go on from
             instead of calling `start`: a chain of fine-tunings is measured against its first model
             this way. Its rules begin to spend their error budgets afresh.
@@ -105,7 +108,7 @@ class CollapseMonitor:
         rules: Sequence[Threshold] | None = None,
         pace: Pace = Budget(0.01),
         batch_size: int = 16,
-        sampling: Sampling | None = None,
+        sampling: Sampling | None = A_LITTLE,
         baseline: Baseline | None = None,
         continues: "CollapseMonitor | Mapping[str, Any] | None" = None,
         control: Track | str | os.PathLike[str] | None = None,
@@ -210,6 +213,15 @@ class CollapseMonitor:
         Training is what goes on between two calls of `observe`, after `start`.
         """
         return self._run.clock.overhead
+
+    @property
+    def writing_spent(self) -> float:
+        """The part of `overhead_spent` in which the model wrote; NaN before any training.
+
+        What is reckoned with what it wrote comes on top.
+        """
+        clock = self._run.clock
+        return clock.overhead * clock.written / clock.looked if clock.looked else math.nan
 
     @property
     def readings(self) -> tuple[ReadingKind, ...]:
@@ -385,7 +397,7 @@ class CollapseMonitor:
         run, scores = self._run, self._probe.whole(model)
         run.saw_all(step, scores)
         control = None if run.control is None else run.control.at(step)
-        seen = {"scores": scores, "control": control, **self._probe.writing(model)}
+        seen = {"scores": scores, "control": control, **writing(self._probe, run, model)}
         return self._evidence(model, step, scores, **seen)
 
     def _evidence(

@@ -1,8 +1,6 @@
 """What a monitor does to a model to see how it is: the same at each look, keeping nothing."""
 
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
 
 import torch
 
@@ -11,7 +9,7 @@ from collapse_guard.model.adapters import without_adapters
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores, score_panel
-from collapse_guard.readings.sampling import Sampling, draw_samples
+from collapse_guard.readings.sampling import Sampling
 from collapse_guard.readings.take import baseline_of
 
 
@@ -56,9 +54,3 @@ class Probe:
         """What the model gives on the whole panel without its adapters."""
         with without_adapters(model):
             return baseline_of(self.panel, self.whole(model))
-
-    def writing(self, model: torch.nn.Module) -> dict[str, Any]:
-        """How evidence lets the model write, once, where it may."""
-        if self.sampling is None:
-            return {}
-        return {"write": cache(partial(draw_samples, model, self.panel, self.sampling))}

@@ -24,6 +24,7 @@ from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
+from collapse_guard.readings.sampling import Sampling
 from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
 from collapse_guard.statistics.estimates import Estimate
 
@@ -47,6 +48,7 @@ class Run:
         start: What everything is compared with; None before there is one.
         rules_wait: Whether rules wait for a model that knows no language yet.
         control: The run that it is compared with at equal steps; None where it is with none.
+        sampling: How much the model writes; None for nothing.
         is_waiting: Whether the start is one of a model that knows no language yet, so that rules
             wait, and the start is taken anew.
         is_chained: Whether another run's start was gone on from.
@@ -70,6 +72,7 @@ class Run:
     start: Baseline | None = None
     rules_wait: bool = True
     control: Control | None = None
+    sampling: Sampling | None = None
     is_waiting: bool = False
     is_chained: bool = False
     base: Baseline | None = None
@@ -80,6 +83,8 @@ class Run:
 
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
+        self._given_kinds = self.kinds
+        self.start = self._accepted("baseline", self.start)
         self.track = Track(self.panel.fingerprint)
 
     def begin(self, start: Baseline | None = None) -> None:
@@ -92,7 +97,8 @@ class Run:
             ArgumentError: The start is one of another panel, or of other readings.
         """
         before = self.start
-        self.start = check_start(self._of_this_panel("baseline", start), self.kinds)
+        self.kinds = self._given_kinds
+        self.start = self._accepted("baseline", start)
         self.is_waiting = False
         if _is_same(before, start):
             self.alarms.begin_next()
@@ -122,7 +128,7 @@ class Run:
                 hint="start the first model of the chain; those that follow take over its baseline",
             )
         start = Baseline.from_dict(state["baseline"])
-        self.start = check_start(self._of_this_panel("continues", start), self.kinds)
+        self.start = self._accepted("continues", start)
         self.is_waiting = self.rules_wait and bool(state.get("is_waiting", False))
         self.alarms.spend_as(state["alarms"])
         self.is_chained = True
@@ -133,7 +139,11 @@ class Run:
         Or until a model that knows no language knows it.
         """
         start = baseline_of(evidence.panel, evidence.whole)
-        start = replace(start, kept=kept_of_start(self.kinds, evidence))
+        start = replace(
+            start,
+            kept=kept_of_start(self.kinds, evidence),
+            sampling=self.sampling.compared if self.sampling and self.writes else None,
+        )
         reading = take_readings(self.kinds, replace(evidence, start=start))
         told = {
             kind.name: reading.estimate(kind.name) for kind in self.kinds if kind.start != "none"
@@ -185,13 +195,20 @@ class Run:
         is_first, self.last_whole = self.last_whole is None, look
         if is_first and not self.is_chained and is_first_process():
             tell(self.sight())
+            if self.clock.written:
+                logger.info(
+                    "the model wrote for %.2g s of the first look, which is as often as the whole "
+                    "panel is looked at; sampling=None leaves that out.",
+                    self.clock.written,
+                )
         self.history.append(replace(look, influences={}))
         return look
 
     def sight(self) -> tuple[Sight, ...]:
         """What each rule can see, with how documents differ as far as that is measured."""
+        read = {kind.name for kind in self.kinds}
         return sights(
-            self.alarms.rules,
+            [rule for rule in self.alarms.rules if rule.reading in read],
             self.kinds,
             self.panel,
             look=self.last_whole,
@@ -225,7 +242,7 @@ class Run:
         """
         _check_state("state", state)
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
-        self.start = check_start(self._of_this_panel("state", start), self.kinds)
+        self.start = self._accepted("state", start)
         # What was looked at before was another run's, or a part of this one that is run again.
         self.history, self.last_whole = [], None
         # The last release's does not say so.
@@ -243,14 +260,54 @@ class Run:
         if self.prequential is not None and state["prequential"] is not None:
             self.prequential.load_state_dict(state["prequential"])
 
-    def _of_this_panel(self, name: str, start: Baseline | None) -> Baseline | None:
-        if start is not None and start.panel != self.panel.fingerprint:
+    @property
+    def writes(self) -> bool:
+        """Whether any reading is of what the model writes."""
+        return any(kind.needs == "sampling" for kind in self.kinds)
+
+    def leave_out_written(self) -> None:
+        """Read nothing of what the model writes from now on, until the next run.
+
+        Raises:
+            CollapseGuardError: Nothing is read then.
+        """
+        left = [kind for kind in self.kinds if kind.needs != "sampling"]
+        if not left:
+            raise CollapseGuardError(
+                "all readings are of what the model writes, and it does not write: ask for others "
+                "with readings=."
+            )
+        self.kinds = left
+
+    def _accepted(self, name: str, start: Baseline | None) -> Baseline | None:
+        """A start that is to be gone on from.
+
+        Raises:
+            ArgumentError: It is of another panel, or lacks readings.
+        """
+        if start is None:
+            return None
+        if start.panel != self.panel.fingerprint:
             raise bad_argument(
                 name,
                 expected=f"one of a monitor of this panel ({self.panel.fingerprint})",
                 given=f"one of panel {start.panel}",
                 hint="resume with the same held-out documents, reference and window",
             )
+        if self.sampling is not None and self.writes and start.sampling != self.sampling.compared:
+            if not self.sampling.required:
+                logger.info(
+                    "the start has no such readings of what the model writes: they are left out."
+                )
+                self.leave_out_written()
+            elif start.sampling is not None:
+                raise bad_argument(
+                    name,
+                    expected=f"the start of a monitor with {self.sampling.compared}",
+                    given=f"one with {start.sampling}",
+                    hint="give both monitors the same sampling=, or else sampling=None",
+                )
+        _check_start(name, start, self.kinds)
         return start
 
     def no_start(self) -> CollapseGuardError:
@@ -283,14 +340,7 @@ def _is_same(before: Baseline | None, start: Baseline | None) -> bool:
     )
 
 
-def check_start(start: Baseline | None, kinds: Sequence[ReadingKind]) -> Baseline | None:
-    """The start as it is.
-
-    Raises:
-        ArgumentError: It lacks readings that are told against it.
-    """
-    if start is None:
-        return None
+def _check_start(name: str, start: Baseline, kinds: Sequence[ReadingKind]) -> None:
     missing = [
         kind.name
         for kind in kinds
@@ -299,9 +349,8 @@ def check_start(start: Baseline | None, kinds: Sequence[ReadingKind]) -> Baselin
     ]
     if missing:
         raise bad_argument(
-            "baseline",
+            name,
             expected="the start of a monitor that takes the same readings",
             given=f"one without {', '.join(missing)}",
             hint="give both monitors the same readings= and sampling=",
         )
-    return start

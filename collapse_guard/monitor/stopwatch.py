@@ -17,6 +17,7 @@ class Stopwatch:
     Attributes:
         trained: Seconds of training so far, as far as they were seen.
         looked: Seconds that looks took so far.
+        written: Those of them in which the model wrote.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -24,6 +25,7 @@ class Stopwatch:
         self._left_at: float | None = None
         self.trained = 0.0
         self.looked = 0.0
+        self.written = 0.0
 
     @property
     def overhead(self) -> float:
@@ -32,7 +34,7 @@ class Stopwatch:
 
     def restart(self) -> None:
         """Forget all that was timed."""
-        self._left_at, self.trained, self.looked = None, 0.0, 0.0
+        self._left_at, self.trained, self.looked, self.written = None, 0.0, 0.0, 0.0
 
     def arrive(self) -> float | None:
         """Training pauses: the seconds that it took since `leave`, None where nothing was seen."""
@@ -76,11 +78,22 @@ class Stopwatch:
             seconds.append(self._clock() - began)
             self.looked += seconds[0]
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Time that part of a look in which the model writes."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self.written += self._clock() - began
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""
-        return {"trained": self.trained, "looked": self.looked}
+        return {"trained": self.trained, "looked": self.looked, "written": self.written}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`; the time until then is nobody's."""
         self.trained, self.looked = float(state["trained"]), float(state["looked"])
+        # The last release's does not say it.
+        self.written = float(state.get("written", 0.0))
         self._left_at = None

@@ -22,6 +22,8 @@ class Baseline:
         head_logprob: The same of the head positions.
         readings: Every reading at the start.
         kept: What readings keep of the start for themselves, by name, in plain JSON types.
+        sampling: How much the model wrote, and how (`Sampling.compared`); None where it did not, or
+            where that is not known.
     """
 
     panel: str
@@ -29,6 +31,7 @@ class Baseline:
     head_logprob: tuple[float, ...]
     readings: Reading
     kept: Mapping[str, Any] = field(default_factory=dict)
+    sampling: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The baseline in plain JSON types."""
@@ -47,6 +50,7 @@ class Baseline:
                 for estimate in (self.readings.estimate(name),)
             },
             "kept": dict(self.kept),
+            "sampling": self.sampling,
         }
 
     @classmethod
@@ -70,4 +74,5 @@ class Baseline:
             ),
             # Older ones have none.
             kept=state.get("kept", {}),
+            sampling=state.get("sampling"),
         )

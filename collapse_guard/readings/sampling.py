@@ -1,7 +1,7 @@
 """What a model writes when it is asked to: with human prompts, and all by itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,8 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import PLAIN, Decoding
+from collapse_guard.model.forward import virtual_tokens
+from collapse_guard.model.positions import positions_of
 from collapse_guard.model.sample import sample
 from collapse_guard.readings.panel import Panel
 
@@ -35,6 +37,9 @@ class Sampling:
             beginning-of-sequence token.
         batch_size: Texts drawn at once.
         seed: Of all draws, the same at every look.
+        required: Whether a model that cannot write this is an error. Where it is False, prompts and
+            texts are shortened to what panel and model hold, and the readings of a model that
+            cannot write at all are left out, which the log tells once.
 
     Raises:
         ArgumentError: At construction, for a number that is too small.
@@ -49,6 +54,7 @@ class Sampling:
     start_ids: Sequence[int] | None = None
     batch_size: int = 64
     seed: int = 0
+    required: bool = True
 
     def __post_init__(self) -> None:
         least = {
@@ -68,6 +74,17 @@ class Sampling:
                     given=getattr(self, name),
                     hint="diversity is a property of several texts of some length",
                 )
+
+    @property
+    def compared(self) -> str:
+        """What two looks must have in common for what is written to be compared."""
+        return repr(replace(self, batch_size=1, required=True))
+
+
+A_LITTLE = Sampling(
+    num_free=32, num_prompts=8, samples_per_prompt=4, prompt_length=16, length=32, required=False
+)
+"""What a monitor lets the model write where nothing is said: two batches of 32 texts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +118,8 @@ def draw_samples(model: torch.nn.Module, panel: Panel, sampling: Sampling) -> Sa
             do not fit the model's positions, or the model names no token to start from.
         ScoringError: The model gives nothing to draw from.
     """
+    if not sampling.required:
+        sampling = _fitted(sampling, panel, model)
     prompts = _prompts(panel, sampling)
 
     def write(prompt_ids: torch.Tensor | None, num_sequences: int) -> Ids:
@@ -120,6 +139,20 @@ def draw_samples(model: torch.nn.Module, panel: Panel, sampling: Sampling) -> Sa
     return Samples(
         free=write(start, sampling.num_free),
         prompted=prompted.reshape(sampling.num_prompts, sampling.samples_per_prompt, -1),
+    )
+
+
+def _fitted(sampling: Sampling, panel: Panel, model: torch.nn.Module) -> Sampling:
+    """As much of it as panel and model hold."""
+    windows, tokens = panel.input_ids.shape
+    limit = positions_of(model)
+    room = tokens + sampling.length if limit is None else limit - virtual_tokens(model)
+    prompt_length = min(sampling.prompt_length, tokens, max(room // 2, 1))
+    return replace(
+        sampling,
+        num_prompts=min(sampling.num_prompts, windows),
+        prompt_length=prompt_length,
+        length=min(sampling.length, room - prompt_length),
     )
 
 

@@ -150,6 +150,8 @@ class Laboratory:
             rules=self._rules if rules is None else rules,
             pace=EveryNSteps(self._settings.every_n_steps),
             batch_size=self._settings.panel_batch_size,
+            # What a generation writes is read once, at its end.
+            sampling=None,
             **start,
         )
 

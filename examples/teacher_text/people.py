@@ -138,6 +138,7 @@ def _monitor(person: Person, baseline: Baseline | None) -> CollapseMonitor:
         # Its callback looks before and after, and that is enough here.
         pace=EveryNSteps(10**6),
         batch_size=person.settings.panel_batch_size,
+        sampling=None,
         baseline=baseline,
     )
 

@@ -42,7 +42,7 @@ def panel_of(*, tails: int, documents: int = 40) -> HeldOutPanel:
 @pytest.mark.parametrize("tails", [1, 4, 7, 40])
 def test_they_are_what_looks_go_by(tails: int) -> None:
     panel, model = panel_of(tails=tails), tiny_gpt2(vocab_size=TYPES)
-    monitor = CollapseMonitor(panel, rules=[])
+    monitor = CollapseMonitor(panel, rules=[], sampling=None)
     monitor.start(model)
     perturb(model, 0.02)
     look = monitor.look(model, 1)
@@ -111,7 +111,7 @@ def test_default_rules_that_can_never_fire_are_left_out_and_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, "collapse_guard"):
-        rules = CollapseMonitor(panel_of(tails=1), pace=EveryNSteps(1)).rules
+        rules = CollapseMonitor(panel_of(tails=1), pace=EveryNSteps(1), sampling=None).rules
     assert {str(rule) for rule in rules} == {
         "head_retention below 0.85",
         "effective_vocabulary below 0.8 times its start",
@@ -124,6 +124,6 @@ def test_default_rules_that_can_never_fire_are_left_out_and_told(
 
 def test_nothing_is_told_where_all_rules_can_fire(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "collapse_guard"):
-        monitor = CollapseMonitor(panel_of(tails=5))
+        monitor = CollapseMonitor(panel_of(tails=5), sampling=None)
     assert monitor.rules == default_rules()
     assert caplog.records == []

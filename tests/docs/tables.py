@@ -53,7 +53,7 @@ def readings_table(needs: Needs | None) -> str:
 
 def keys_table() -> str:
     """What a monitor logs beside its readings, with the readings as a pattern."""
-    keys = record_keys(CollapseMonitor(tiny_panel()))
+    keys = record_keys(CollapseMonitor(tiny_panel(), sampling=None))
     errors = [key.removesuffix("_se") for key in keys if key.endswith("_se")]
     named = {*reading_names(), *(key for key in keys if key.endswith("_se"))}
     meanings = {

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -290,3 +291,42 @@ def test_encoder_decoders_are_refused() -> None:
     config = T5Config(vocab_size=50, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
     with pytest.raises(ArgumentError, match="`model` expected a causal language model"):
         sample(T5ForConditionalGeneration(config), num_sequences=2, length=4, seed=0)
+
+
+class KeepsItsCache(nn.Module):
+    """A module around a model that hands its cache out and takes none."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.config = inner, inner.config
+
+    def forward(self, input_ids: torch.Tensor) -> Any:
+        return self.inner(input_ids=input_ids)
+
+
+def test_a_cache_that_the_model_does_not_take_is_left(model: nn.Module) -> None:
+    texts = (
+        sample(each, num_sequences=3, length=8, seed=0) for each in (model, KeepsItsCache(model))
+    )
+    assert torch.equal(*texts)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_nothing_is_compiled_for_it(in_place: bool) -> None:
+    compiled: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., Any]:
+        compiled.append(graph)
+        return graph.forward
+
+    inner = llama().eval()
+    expected = sample(inner, num_sequences=2, length=6, seed=0)
+    model: Any = inner if in_place else torch.compile(inner, backend=backend)
+    if in_place:
+        model.compile(backend=backend)
+    ids = torch.arange(8)[None]
+    logits = model(input_ids=ids).logits
+    assert len(compiled) == 1
+    assert torch.equal(sample(model, num_sequences=2, length=6, seed=0), expected)
+    assert torch.equal(model(input_ids=ids).logits, logits)
+    assert len(compiled) == 1

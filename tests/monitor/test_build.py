@@ -25,7 +25,7 @@ def test_rules_on_what_is_not_read_are_refused() -> None:
         "tail_gap_prequential",
     ):
         with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
-            CollapseMonitor(tiny_panel(), rules=[Threshold(name, below=1.0)])
+            CollapseMonitor(tiny_panel(), sampling=None, rules=[Threshold(name, below=1.0)])
     twice = [Threshold("perplexity", above=9.0), Threshold("perplexity", above=9.0, patience=2)]
     with pytest.raises(ArgumentError, match="rules that differ"):
         CollapseMonitor(tiny_panel(), rules=twice)
@@ -37,6 +37,6 @@ def test_rules_that_can_never_fire_are_refused_where_they_are_given_and_left_out
     panel = tiny_panel(documents=4)
     with pytest.raises(ArgumentError, match="`rules` expected rules about tokens that stand in 5"):
         CollapseMonitor(panel, rules=[Threshold("tail_retention", below=0.85)])
-    assert CollapseMonitor(panel).rules == ()
+    assert CollapseMonitor(panel, sampling=None).rules == ()
     bare = Threshold("tail_retention", below=0.85, alpha=None)
     assert CollapseMonitor(panel, rules=[bare]).rules == (bare,)

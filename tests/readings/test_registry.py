@@ -13,7 +13,7 @@ SAMPLING = Sampling(num_free=4, num_prompts=3, samples_per_prompt=2, prompt_leng
 
 
 def test_every_reading_has_a_description() -> None:
-    monitor = CollapseMonitor(tiny_panel())
+    monitor = CollapseMonitor(tiny_panel(), sampling=None)
     assert set(monitor.start(tiny_gpt2())) == set(ON_HUMAN_TEXT)
 
 

@@ -37,8 +37,8 @@ def test_bad_use() -> None:
     with pytest.raises(ArgumentError, match="`num_free` expected at least 3"):
         Sampling(num_free=2)
     with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
-        CollapseMonitor(tiny_panel(), rules=[Threshold("free_self_bleu", above=0.9)])
-    plain = CollapseMonitor(tiny_panel())
+        CollapseMonitor(tiny_panel(), sampling=None, rules=[Threshold("free_self_bleu", above=0.9)])
+    plain = CollapseMonitor(tiny_panel(), sampling=None)
     plain.start(tiny_gpt2())
     with pytest.raises(ArgumentError, match=r"`baseline` .* without free_tail_share"):
         CollapseMonitor(tiny_panel(), sampling=SMALL, baseline=plain.baseline)

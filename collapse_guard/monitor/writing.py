@@ -1,0 +1,59 @@
+"""Letting the model write at a look at the whole panel, where it may and can."""
+
+import logging
+from functools import cache
+from typing import Any
+
+import torch
+
+from collapse_guard.distributed import all_or_none, is_first_process
+from collapse_guard.monitor.probe import Probe
+from collapse_guard.monitor.run import Run
+from collapse_guard.readings.sampling import Samples, draw_samples
+
+logger = logging.getLogger("collapse_guard")
+
+
+def writing(probe: Probe, run: Run, model: torch.nn.Module) -> dict[str, Any]:
+    """How evidence lets the model write, once a look.
+
+    A model that cannot, where that is no error, has the readings of what it writes left out from
+    now on.
+
+    Args:
+        probe: What the model is looked at with.
+        run: The run, whose clock times the writing.
+        model: The model.
+
+    Returns:
+        `write` of `Evidence`; empty where the model does not write.
+    """
+    sampling = probe.sampling
+    if sampling is None:
+        return {}
+
+    @cache
+    def write() -> Samples:
+        with run.clock.writing():
+            return draw_samples(model, probe.panel, sampling)
+
+    if sampling.required:
+        return {"write": write}
+    if not run.writes:
+        return {}
+    try:
+        with all_or_none():
+            write()
+    # Models of the user's own making raise anything.
+    except Exception as error:
+        run.leave_out_written()
+        if is_first_process():
+            why = str(error).strip() or type(error).__name__
+            logger.warning(
+                "the model cannot write here, so that readings of what it writes, and rules on "
+                "them, are left out (%s). Give the monitor sampling=None where that is as it "
+                "should be.",
+                why,
+            )
+        return {}
+    return {"write": write}
