@@ -51,7 +51,7 @@ class Run:
         sampling: How much the model writes; None for nothing.
         is_waiting: Whether the start is one of a model that knows no language yet, so that rules
             wait, and the start is taken anew.
-        is_chained: Whether another run's start was gone on from.
+        is_chained: Whether another run's start was gone on from, and still is.
         base: What the model without its adapters gives; None before it was looked at.
         at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
         vocab_size: Types that the model predicts; None before it was looked at.
@@ -90,8 +90,8 @@ class Run:
     def begin(self, start: Baseline | None = None) -> None:
         """Forget any earlier run, and compare the next with this start, or with one to be taken.
 
-        Where it is the start that there is, the next run goes on with the chain, and with what its
-        rules have spent of their error budgets.
+        Where it is the start that there is, the next run goes on with the chain: with what its
+        rules have spent of their error budgets, and with waiting where they wait.
 
         Raises:
             ArgumentError: The start is one of another panel, or of other readings.
@@ -99,8 +99,11 @@ class Run:
         before = self.start
         self.kinds = self._given_kinds
         self.start = self._accepted("baseline", start)
-        self.is_waiting = False
-        if _is_same(before, start):
+        goes_on = _is_same(before, start)
+        # As `go_on_from` has it: rules that wait with this start wait on.
+        self.is_waiting = self.is_waiting and goes_on
+        self.is_chained = self.is_chained and goes_on
+        if goes_on:
             self.alarms.begin_next()
         else:
             self.alarms.clear()
@@ -242,7 +245,9 @@ class Run:
         """
         _check_state("state", state)
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
+        before = self.start
         self.start = self._accepted("state", start)
+        self.is_chained = self.is_chained and _is_same(before, start)
         # What was looked at before was another run's, or a part of this one that is run again.
         self.history, self.last_whole = [], None
         # The last release's does not say so.

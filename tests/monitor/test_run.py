@@ -227,6 +227,24 @@ def test_a_chain_waits_on_where_its_first_model_knew_no_language() -> None:
         assert second.state_dict()["is_waiting"] == waits
 
 
+def test_rules_wait_on_in_a_chain_that_is_begun_again_and_not_after_it() -> None:
+    always = Threshold("tail_retention", below=1e9, alpha=None)
+    first = chained(rules=[always], rules_wait=True)
+    first.start(tiny_gpt2())
+    another = chained(rules=[always])
+    another.start(tiny_gpt2(seed=5))
+    start = first.baseline
+    assert start is not None
+    assert another.baseline is not None
+    for mine in (first, chained(rules=[always], rules_wait=True, continues=first)):
+        mine.begin(start)
+        assert mine.state_dict()["is_waiting"]
+        assert not mine.look(tiny_gpt2(seed=4), 1).alerts
+        mine.begin(another.baseline)
+        assert not mine.state_dict()["is_waiting"]
+        assert mine.look(tiny_gpt2(seed=4), 1).alerts
+
+
 def test_what_no_chain_goes_on_from_is_refused() -> None:
     first, _ = lost()
     other = CollapseMonitor(tiny_panel(documents=5), rules=[])
@@ -269,6 +287,36 @@ def test_the_log_tells_once_a_run_what_rules_can_see(caplog: pytest.LogCaptureFi
     levels = [each.levelno for each in caplog.records if "rules can see" in each.getMessage()]
     few = [logging.INFO, logging.WARNING]
     assert levels == [logging.INFO, logging.INFO, *few, *few, logging.INFO]
+
+
+@pytest.mark.parametrize("by", ["start", "begin", "load"])
+def test_the_log_tells_anew_what_rules_can_see_where_a_chain_has_ended(
+    by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, model = lost()
+    other = chained(rules=[AT_ONCE])
+    other.start(tiny_gpt2(seed=5))
+    assert first.baseline is not None
+    assert other.baseline is not None
+    mine = chained(rules=[AT_ONCE], continues=first)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "collapse_guard"):
+        mine.look(model, 1)
+        mine.begin(first.baseline)
+        mine.look(model, 1)
+        mine.load_state_dict(json.loads(json.dumps(mine.state_dict())))
+        mine.look(model, 2)
+        assert not told(caplog)
+        assert spent(mine)[str(AT_ONCE)]["looks"] == spent(first)[str(AT_ONCE)]["looks"] + 3
+        if by == "start":
+            mine.start(model)
+        elif by == "begin":
+            mine.begin(other.baseline)
+        else:
+            mine.load_state_dict(other.state_dict())
+        assert spent(mine) == spent(chained(rules=[AT_ONCE]))
+        mine.look(model, 3)
+    assert told(caplog)
 
 
 def test_sight_is_of_an_assumed_spread_until_the_model_has_moved() -> None:
