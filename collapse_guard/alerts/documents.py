@@ -16,12 +16,12 @@ from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import DOCUMENT_GROUPS, BandDocuments, BandSums
 from collapse_guard.readings.teacher_forced import OfBands
 from collapse_guard.statistics.estimates import Estimate, ratio
+from collapse_guard.statistics.supremum_boundary import FEWEST_DOCUMENTS
 
 logger = logging.getLogger("collapse_guard")
 
-ENOUGH, FEWEST = 30, 5
-"""Documents that are to be had, and without which a rule never fires: with 5 of them the boundary
-is past 5 standard errors at the first look, and past 40 at the 100th."""
+ENOUGH = 30
+"""Documents that are to be had; with fewer than `FEWEST_DOCUMENTS` a rule never fires."""
 
 _OF_WHOLE_PANEL: tuple[tuple[Callable[..., Estimate], str, float], ...] = (
     (teacher_forced.perplexity, "all", math.inf),
@@ -154,7 +154,9 @@ def blind(
     over = all_documents(rules, kinds, panel)
     fewest = {rule: fewest_documents(rule, over) for rule in rules}
     return {
-        rule: found for rule, found in fewest.items() if found is not None and found.units < FEWEST
+        rule: found
+        for rule, found in fewest.items()
+        if found is not None and found.units < FEWEST_DOCUMENTS
     }
 
 
@@ -172,7 +174,8 @@ def check_can_fire(rules: Sequence[Threshold], kinds: Iterable[ReadingKind], pan
     for rule, documents in blind(rules, kinds, panel).items():
         raise bad_argument(
             "rules",
-            expected=f"rules about tokens that stand in {FEWEST} independent documents or more",
+            expected=f"rules about tokens that stand in {FEWEST_DOCUMENTS} independent documents "
+            "or more",
             given=str(rule),
             hint=f"{documents.more}: {documents.sentence}, so that it could never fire; leave it "
             "out, or give it alpha=None to compare bare values",
@@ -196,7 +199,7 @@ def without_blind(
             "relied on: %s.",
             rule,
             documents.sentence,
-            FEWEST,
+            FEWEST_DOCUMENTS,
             ENOUGH,
             documents.more,
         )

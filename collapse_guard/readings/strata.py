@@ -19,9 +19,7 @@ from collapse_guard.readings.panel_sums import BandDocuments
 from collapse_guard.readings.registry import READINGS
 from collapse_guard.readings.teacher_forced import OfBands
 from collapse_guard.statistics.estimates import Estimate, document_means
-
-FEWEST_DOCUMENTS = 5
-"""With tail tokens in fewer, a rule has to allow for so much chance that it hardly ever fires."""
+from collapse_guard.statistics.supremum_boundary import FEWEST_DOCUMENTS
 
 _WHOLE = READINGS["tail_retention"]
 

@@ -11,12 +11,14 @@ from collapse_guard import (
     EveryNSteps,
     HeldOutPanel,
     HumanReference,
+    PanelError,
     ReadingKind,
     Threshold,
     default_rules,
 )
 from collapse_guard.alerts.documents import blind, documents_of
 from collapse_guard.readings.registry import READINGS
+from collapse_guard.readings.strata import strata_readings
 from tests.tiny import perturb, tiny_gpt2, tiny_panel
 
 HEAD, TYPES, LENGTH = 10, 50, 64
@@ -105,6 +107,17 @@ def test_bare_values_and_five_documents_can_fire() -> None:
     gap = Threshold("head_retention", above=1.05, beside=bare)
     for tails, rules in ((1, [bare, gap]), (5, [Threshold("tail_retention", below=0.85)])):
         assert CollapseMonitor(panel_of(tails=tails), rules=rules).rules == tuple(rules)
+
+
+@pytest.mark.parametrize("tails", range(3, 8))
+def test_a_stratum_may_be_read_where_a_rule_on_it_can_fire(tails: int) -> None:
+    panel = panel_of(tails=tails)
+    may_be_read = True
+    try:
+        strata_readings(panel, ["all"] * 40)
+    except PanelError:
+        may_be_read = False
+    assert may_be_read == (blind([Threshold("tail_retention", below=0.85)], KINDS, panel) == {})
 
 
 def test_default_rules_that_can_never_fire_are_left_out_and_told(

@@ -8,7 +8,12 @@ from scipy import stats
 from collapse_guard import ArgumentError
 from collapse_guard.statistics.confidence_sequence import half_width, spending
 from collapse_guard.statistics.estimates import Estimate, document_mean
-from collapse_guard.statistics.supremum_boundary import MOST_GROUPS, WIDENED, SupremumBoundary
+from collapse_guard.statistics.supremum_boundary import (
+    FEWEST_DOCUMENTS,
+    MOST_GROUPS,
+    WIDENED,
+    SupremumBoundary,
+)
 
 NUM_DOCUMENTS = 100
 
@@ -55,6 +60,15 @@ def test_looking_again_at_the_same_costs_nothing() -> None:
     (single,) = stats.t.isf([allowed], NUM_DOCUMENTS - 1)
     # In steps of one draw of 4,096, of which some 36 may have crossed by then.
     assert reach[-1] == pytest.approx(widened(single), abs=0.15)
+
+
+def test_what_the_fewest_documents_come_to() -> None:
+    """As the constant says."""
+    random, boundary = np.random.default_rng(1), SupremumBoundary(0.01)
+    fresh = random.standard_normal((100, FEWEST_DOCUMENTS))
+    reach = [boundary.next(document_mean(each)) for each in fresh]
+    assert reach[0] > 5
+    assert reach[-1] == pytest.approx(40, abs=2)
 
 
 def test_looks_that_wander_cost_something_and_less_than_the_union_of_all() -> None:
