@@ -139,9 +139,7 @@ def rare_word_retention(
     Raises:
         ArgumentError: Another panel, or another number of log-probabilities.
     """
-    now, counts = words.by_document(logprobs, panel)
-    start, _ = words.by_document(start_logprobs, panel)
-    return exponential(document_means(now - start, counts))
+    return _kept(words, logprobs, panel, words.by_document(start_logprobs, panel)[0])
 
 
 def rare_word_reading(
@@ -192,9 +190,8 @@ def rare_word_reading(
         return kept
 
     def take(evidence: Evidence) -> Estimate:
-        now, counts = words.by_document(evidence.whole.position_logprobs, evidence.panel)
         start = np.array(evidence.kept("rare_word_retention"))
-        return exponential(document_means(now - start, counts))
+        return _kept(words, evidence.whole.position_logprobs, evidence.panel, start)
 
     return ReadingKind(
         "rare_word_retention",
@@ -206,6 +203,12 @@ def rare_word_reading(
         keep_start=keep_start,
         logs_error=True,
     )
+
+
+def _kept(words: RareWords, logprobs: Floats, panel: Panel, start: Floats) -> Estimate:
+    """Of each document's summed log-probability at the start, on average over words."""
+    now, counts = words.by_document(logprobs, panel)
+    return exponential(document_means(now - start, counts))
 
 
 def _words(
