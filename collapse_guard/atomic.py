@@ -1,8 +1,15 @@
-"""Files that are either the old one or the new one, never half of each."""
+"""Files that are either the old one or the new one, never half of each, and reading them."""
 
+import io
 import os
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -30,6 +37,36 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_arrays(path: str | os.PathLike[str], *names: str) -> list[npt.NDArray[Any]]:
+    """Arrays of an `.npz` file that somebody gives, which may be cut short or any other file.
+
+    Args:
+        path: The file.
+        names: Of the arrays.
+
+    Raises:
+        ValueError: It is no such file, a broken one, or lacks one of the arrays.
+        OSError: There is no file, or none that may be read.
+    """
+    # Of a broken file, `np.load` would leave the handle open.
+    content = io.BytesIO(Path(path).read_bytes())
+    try:
+        with np.load(content, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (
+        EOFError,
+        KeyError,
+        OSError,
+        # Also of what `zipfile` cannot read, such as encrypted files.
+        RuntimeError,
+        # Of a single array there is nothing to enter.
+        TypeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"{os.fspath(path)} is no whole .npz with {', '.join(names)}") from error
 
 
 def _umask() -> int:

@@ -1,14 +1,17 @@
 """A file is written whole or not at all."""
 
+import io
 import os
+import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_arrays, write_atomically
 
 
 def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
@@ -54,3 +57,45 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
         content = path.read_text()
         assert len(content) == 200_000
         assert len(set(content)) == 1
+
+
+def npz() -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, counts=np.arange(400), settings=np.array("some settings"))
+    return buffer.getvalue()
+
+
+def test_arrays_come_as_they_were_written(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", npz())
+    settings, counts = read_arrays(tmp_path / "file", "settings", "counts")
+    assert str(settings) == "some settings"
+    np.testing.assert_array_equal(counts, np.arange(400))
+    with pytest.raises(ValueError, match=f"{tmp_path / 'file'} is no whole .npz with counts, sums"):
+        read_arrays(tmp_path / "file", "counts", "sums")
+    for absent in (tmp_path / "missing", tmp_path):
+        with pytest.raises(OSError, match=str(absent)):
+            read_arrays(absent, "counts")
+
+
+def test_what_is_cut_short_or_broken_is_no_file_of_arrays(tmp_path: Path) -> None:
+    good, chance, path = npz(), random.Random(0), tmp_path / "file"
+    broken = [good[:size] for size in range(0, len(good), 3)]
+    for _ in range(1500):
+        content = bytearray(good)
+        content[chance.randrange(len(good))] = chance.randrange(256)
+        broken.append(bytes(content))
+    single = io.BytesIO()
+    np.save(single, np.arange(3))
+    starts = [b"", b"PK\x03\x04", b"\x93NUMPY", b"\x80\x04"]
+    foreign = [single.getvalue(), *(each + chance.randbytes(50) for each in starts)]
+    refused = 0
+    for content in (*broken, *foreign):
+        path.write_bytes(content)
+        try:
+            counts, settings = read_arrays(path, "counts", "settings")
+        except ValueError:
+            refused += 1
+        else:
+            # A bit of the archive that nobody reads, such as a time.
+            assert (counts.tolist(), str(settings)) == (list(range(400)), "some settings")
+    assert refused > 0.8 * len(broken)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_arrays, write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
 from collapse_guard.human_text.counting import Documents, column_blocks, count_types
@@ -333,18 +333,20 @@ class HumanReference:
 
         Raises:
             TokenizerMismatchError: The tokenizer is another one.
-            ArgumentError: The file is not a saved reference, or of a newer format.
+            ArgumentError: The file is not a saved reference, is cut short or otherwise broken, or
+                of a newer format.
+            OSError: There is no such file, or none that may be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                counts, settings = file["counts"], json.loads(str(file["settings"]))
-        except (ValueError, KeyError, EOFError) as error:
+            counts, written = read_arrays(path, "counts", "settings")
+            settings = json.loads(str(written))
+            if settings.pop("format", None) not in _FORMATS or counts.ndim != 1:
+                raise _unreadable(path)
+            # Files of the first format know nothing of what was left out.
+            special_ids = tuple(settings.pop("special_ids", ()))
+            reference = cls(counts, special_ids=special_ids, **settings)
+        except (AttributeError, IsADirectoryError, TypeError, ValueError) as error:
             raise _unreadable(path) from error
-        if settings.pop("format", None) not in _FORMATS:
-            raise _unreadable(path)
-        # Files of the first format know nothing of what was left out.
-        special_ids = tuple(settings.pop("special_ids", ()))
-        reference = cls(counts, special_ids=special_ids, **settings)
         if tokenizer is not None:
             reference.check_tokenizer(tokenizer)
         return reference

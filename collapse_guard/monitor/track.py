@@ -4,18 +4,16 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from base64 import b64decode, b64encode
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_arrays, write_atomically
 from collapse_guard.errors import ArgumentError, CollapseGuardError, bad_argument
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.reading import Reading
@@ -139,14 +137,12 @@ class Track:
             ArgumentError: There is no such file, it is no track, or of a newer format.
         """
         try:
-            # Of a broken file, `np.load` would leave the handle open.
-            content = io.BytesIO(Path(path).read_bytes())
-            with np.load(content, allow_pickle=False) as file:
-                settings = json.loads(str(file["settings"]))
-                if settings["format"] != _FORMAT:
-                    raise _unreadable(path)
-                return cls._of(settings["panel"], file["steps"].tolist(), file["sums"])
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            written, steps, sums = read_arrays(path, "settings", "steps", "sums")
+            settings = json.loads(str(written))
+            if settings["format"] != _FORMAT or sums.ndim != 3 or sums.shape[1] != 2:
+                raise _unreadable(path)
+            return cls._of(settings["panel"], steps.tolist(), sums)
+        except (KeyError, OSError, TypeError, ValueError) as error:
             raise _unreadable(path) from error
 
     def state_dict(self) -> dict[str, Any]:

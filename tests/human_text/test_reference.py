@@ -91,10 +91,35 @@ def test_save_and_load(tmp_path: Path) -> None:
 
 def test_load_refuses_what_save_did_not_write(tmp_path: Path) -> None:
     path = tmp_path / "human.npz"
-    for content in (b"", b"not an archive", json.dumps([1]).encode()):
+    HumanReference.from_token_ids([[0, 1, 1]], vocab_size=3).save(path)
+    good = path.read_bytes()
+    spoilt = good.replace(good[60:64], b"####", 1)
+    refused = f"written by HumanReference\\.save, but got '{tmp_path}.*build the reference again"
+    for content in (b"", b"not an archive", json.dumps([1]).encode(), good[:-30], spoilt):
         path.write_bytes(content)
-        with pytest.raises(ArgumentError, match=r"written by HumanReference\.save"):
+        with pytest.raises(ArgumentError, match=refused):
             HumanReference.load(path)
+    settings = {"format": 2, "fingerprint": None, "tail_mass": 0.1, "smoothing": 1.0}
+    for written, counts in (
+        ([1], [1, 2]),
+        ("text", [1, 2]),
+        ({**settings, "format": 99}, [1, 2]),
+        ({**settings, "panel": "0123456789abcdef"}, [1, 2]),
+        (settings, [[1, 2]]),
+        (settings, ["one", "two"]),
+        (settings, []),
+    ):
+        np.savez(path, settings=json.dumps(written), counts=counts)
+        with pytest.raises(ArgumentError, match=refused):
+            HumanReference.load(path)
+    np.savez(path, settings=json.dumps(settings))
+    for each in (path, tmp_path):
+        with pytest.raises(ArgumentError, match=refused):
+            HumanReference.load(each)
+    np.savez(path, settings=json.dumps(settings), counts=[1, 2])
+    assert HumanReference.load(path).counts.tolist() == [1, 2]
+    with pytest.raises(FileNotFoundError, match="missing"):
+        HumanReference.load(tmp_path / "missing")
 
 
 def test_another_tokenizer_is_refused(tmp_path: Path) -> None:

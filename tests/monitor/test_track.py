@@ -95,17 +95,22 @@ def test_a_file_brings_every_bit_back(tmp_path: Path, suffix: str) -> None:
 def test_what_is_no_track_is_refused_by_its_path(tmp_path: Path) -> None:
     good = tmp_path / "good.npz"
     track_of([0, 1]).save(good)
-    half, other, newer, short = (tmp_path / f"{name}.npz" for name in ("h", "o", "n", "s"))
+    half, other, newer, short, bands, spoilt = (tmp_path / f"{name}.npz" for name in "honsbp")
     half.write_bytes(good.read_bytes()[:200])
+    content = bytearray(good.read_bytes())
+    content[70:80] = b"#" * 10
+    spoilt.write_bytes(content)
     np.savez(other, counts=np.ones(3))
     steps, sums = np.arange(2), np.zeros((2, 2, WINDOWS))
     settings = {"format": 1, "panel": PANEL}
     np.savez(newer, settings=json.dumps({**settings, "format": 99}), steps=steps, sums=sums)
     np.savez(short, settings=json.dumps(settings), steps=steps, sums=sums[:1])
+    np.savez(bands, settings=json.dumps(settings), steps=steps, sums=np.zeros((2, 3, WINDOWS)))
     empty, text = tmp_path / "empty", tmp_path / "text"
     empty.touch()
     text.write_text("tail: 0.9\n")
-    for path in (half, other, newer, short, empty, text, tmp_path / "missing", tmp_path):
+    files = (half, other, newer, short, bands, spoilt, empty, text)
+    for path in (*files, tmp_path / "missing", tmp_path):
         with pytest.raises(ArgumentError, match=f"`control` expected a file.*'{path}'"):
             Track.load(path)
 
