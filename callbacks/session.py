@@ -324,7 +324,7 @@ class WatchSession:
         if is_schedule_free(optimizer):
             ask = partial(ask, optimizer=optimizer)
         look: Look | None = None
-        with self.contained("taking a reading"):
+        with self.contained("taking a reading"), self._starts.followed():
             look = ask(model, step)
             if not look:
                 return

@@ -1,5 +1,8 @@
 """What a run is compared with: its own start, or one that the user gave."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.baseline import Baseline
 
@@ -33,3 +36,14 @@ class Starts:
         Ask for `given` before a run takes one.
         """
         self._taken = self._monitor.baseline
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Let the monitor look in a block, and follow where it takes its start anew there.
+
+        It does where rules have waited. A run's own start stays the run's own.
+        """
+        is_own = self._taken is not None and self._monitor.baseline is self._taken
+        yield
+        if is_own:
+            self.took()

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+import torch
 
-from collapse_guard import Budget, CollapseMonitor, Threshold
+from collapse_guard import Budget, CollapseMonitor, EveryNSteps, Threshold
+from collapse_guard.callbacks import WatchSession
 from tests.callbacks.loops import ALWAYS_BROKEN, STEPS, Log, monitor_of, session_of, train
 from tests.tiny import tiny_gpt2, tiny_panel
 
@@ -160,3 +162,31 @@ def test_a_chain_spends_one_error_budget_through_sessions() -> None:
         train(session, model=tiny_gpt2(seed=run))
         assert [look.step for look in second.history] == [0, 3, 6, 8]
         assert looks_spent(second) == 3 + 4 * run
+
+
+def train_from_scratch(monitor: CollapseMonitor, session: WatchSession, *, steps: int) -> None:
+    """A model that soon knows the very text that it is looked at on."""
+    model, ids = tiny_gpt2(), monitor.panel.input_ids
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    session.start(model)
+    for step in range(1, steps + 1):
+        model(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        session.step(model, step)
+    session.end(model, steps)
+
+
+def test_a_start_that_was_taken_anew_is_of_one_run_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=EveryNSteps(5))
+    session = session_of(monitor)
+    train_from_scratch(monitor, session, steps=40)
+    assert monitor.history[-1]["tail_retention"] != monitor.history[0]["tail_retention"] == 1.0
+    assert not monitor.state_dict()["is_waiting"]
+    learnt = monitor.baseline
+    train_from_scratch(monitor, session, steps=4)
+    assert monitor.baseline != learnt
+    assert monitor.history[0]["tail_retention"] == 1.0
+    assert "compared with the model as it is now" in caplog.text

@@ -39,3 +39,16 @@ def test_the_users_start_outlives_one_that_was_loaded() -> None:
     # Until the user gives another.
     monitor.start(tiny_gpt2(seed=5))
     assert starts.given is monitor.baseline is not mine
+
+
+def test_one_that_is_taken_anew_in_a_look_stays_whose_it_was() -> None:
+    monitor, given = CollapseMonitor(tiny_panel(), rules=[]), started()
+    for is_users, mine in ((False, monitor), (True, given)):
+        starts = Starts(mine)
+        if not is_users:
+            mine.start(tiny_gpt2())
+            starts.took()
+        assert (starts.given is not None) == is_users
+        with starts.followed():
+            mine.start(tiny_gpt2(seed=5))
+        assert starts.given is (mine.baseline if is_users else None)
