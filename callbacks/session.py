@@ -237,6 +237,8 @@ class WatchSession:
     ) -> None:
         """Look at the whole panel a last time, and let go of the run.
 
+        Where rules have waited to the end for a model that knows language, the log tells it.
+
         Args:
             model: As in `step`. None where its weights are no longer those of this step, such as
                 when the best ones were loaded: then there is no last look, and none is remembered.
@@ -247,6 +249,8 @@ class WatchSession:
             self.values.forget_full()
         else:
             self.look(model, step, optimizer=optimizer)
+        with self.contained("telling of rules that waited"):
+            self._starts.tell_end()
         self.monitor.pause()
         self.close()
 

@@ -1,10 +1,15 @@
 """What a run is compared with: its own start, or one that the user gave."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from collapse_guard.distributed import is_first_process
+from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.baseline import Baseline
+
+logger = logging.getLogger("collapse_guard")
 
 
 class Starts:
@@ -21,6 +26,7 @@ class Starts:
         self._monitor = monitor
         self._taken: Baseline | None = None
         self._given: Baseline | None = None
+        self._anew: Look | None = None
 
     @property
     def given(self) -> Baseline | None:
@@ -43,7 +49,32 @@ class Starts:
 
         It does where rules have waited. A run's own start stays the run's own.
         """
-        is_own = self._taken is not None and self._monitor.baseline is self._taken
+        before = self._monitor.baseline
         yield
-        if is_own:
-            self.took()
+        now = self._monitor.baseline
+        if before is not None and now is not before:
+            self._anew = self._monitor.history[-1]
+            if before is self._taken:
+                self._taken = now
+
+    def tell_end(self) -> None:
+        """Have the log tell, at the end of a run, of rules that waited for a start to the end."""
+        history = self._monitor.history
+        if not (history and self._monitor.rules and is_first_process()):
+            return
+        last = history[-1]
+        if last is self._anew:
+            logger.warning(
+                "rules have waited to the end of the run, and nothing was compared with its start: "
+                "the look after step %d is the first at the whole panel that found the model "
+                "better on it than the frequencies of its tokens. Look at the whole panel more "
+                "often: with evaluations, pace=EveryNSteps(50) or a larger Budget.",
+                last.step,
+            )
+        elif self._monitor.state_dict()["is_waiting"]:
+            logger.warning(
+                "rules have waited to the end of the run, and none was held against anything: "
+                "after step %d the model was still worse on the panel than the frequencies of its "
+                "tokens.",
+                last.step,
+            )

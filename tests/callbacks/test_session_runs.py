@@ -190,3 +190,40 @@ def test_a_start_that_was_taken_anew_is_of_one_run_alone(
     assert monitor.baseline != learnt
     assert monitor.history[0]["tail_retention"] == 1.0
     assert "compared with the model as it is now" in caplog.text
+
+
+def waited(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log tells of rules that waited to the end; it starts anew."""
+    told = [each.getMessage() for each in caplog.records]
+    caplog.clear()
+    return [each for each in told if "waited to the end" in each]
+
+
+def test_the_log_tells_of_rules_that_waited_to_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    rules = [Threshold("tail_retention", below=0.85, alpha=None)]
+    ready = "the look after step 40 is the first"
+    never = "after step 1 the model was still worse"
+    for steps, every, told in ((40, 100, [ready]), (1, 100, [never]), (40, 39, []), (40, 5, [])):
+        monitor = CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(every))
+        session = session_of(monitor)
+        # The second run is as the first.
+        for _ in range(2):
+            train_from_scratch(monitor, session, steps=steps)
+            messages = waited(caplog)
+            assert len(messages) == len(told)
+            assert all(each in message for each, message in zip(told, messages, strict=True))
+    for arguments in ({"rules": []}, {"rules": rules, "rules_wait": False}):
+        monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(100), **arguments)
+        train_from_scratch(monitor, session_of(monitor), steps=1)
+        assert not waited(caplog)
+
+
+def test_a_resumed_run_tells_of_rules_that_waited_too(caplog: pytest.LogCaptureFixture) -> None:
+    rules = [Threshold("tail_retention", below=0.85, alpha=None)]
+    pace = EveryNSteps(100)
+    first, second = (CollapseMonitor(tiny_panel(), rules=rules, pace=pace) for _ in range(2))
+    session, resumed = session_of(first), session_of(second)
+    session.start(tiny_gpt2())
+    resumed.load_state_dict(json.loads(json.dumps(session.state_dict())))
+    train_from_scratch(second, resumed, steps=40)
+    assert ["after step 40" in each for each in waited(caplog)] == [True]
