@@ -23,12 +23,12 @@ def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
       goes on to do where a share of human rows has its predictions on human text come to rest.
     * `free_rep_n_diversity` below 0.95 of its start: what it writes repeats itself.
 
-    The last two fall away with `sampling=None`. The limits are from the recursive fine-tuning example.
-    Its five generations on human text took no reading half of the way to its limit (retention
-    stayed above 0.96, the effective vocabulary above 0.95 and the diversities above 0.99 of their
-    start). On its own text the tail and the vocabulary are told within 4 training steps,
-    `free_distinct_2` in the second generation, and `free_rep_n_diversity` in the third; with 30%
-    human rows in the third and the fifth, when retention is on its way back up.
+    The last two fall away with `sampling=None`. The limits are from the recursive example. Its five
+    generations on human text took no reading half of the way to its limit (retention stayed above
+    0.96, the effective vocabulary above 0.95 and the diversities above 0.99 of their start). On its
+    own text the tail and the vocabulary are told within 4 training steps, `free_distinct_2` in the
+    second generation, and `free_rep_n_diversity` in the third; with 30% human rows in the third and
+    the fifth, when retention is on its way back up.
 
     Each rule's false alarms are held to its own `alpha`; those of all together to the sum. An alarm
     says that a truth has passed a limit, not why: fine-tuning on a domain that is far from the

@@ -1,6 +1,5 @@
 """The monitor that any training loop can call."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -220,8 +219,7 @@ class CollapseMonitor:
 
         What is reckoned with what it wrote comes on top.
         """
-        clock = self._run.clock
-        return clock.overhead * clock.written / clock.looked if clock.looked else math.nan
+        return self._run.clock.writing_overhead
 
     @property
     def readings(self) -> tuple[ReadingKind, ...]:
@@ -297,9 +295,9 @@ class CollapseMonitor:
             raise run.no_start()
         windows = run.schedule.due(step, run.clock.arrive())
         try:
-            if windows == 0:
-                return Look(step, {}, {}, is_full=False)
-            return self._paced_look(model, step, windows, optimizer)
+            if windows:
+                return self._paced_look(model, step, windows, optimizer)
+            return Look(step, {}, {}, is_full=False)
         finally:
             run.clock.leave()
 
@@ -358,8 +356,7 @@ class CollapseMonitor:
         optimizer: torch.optim.Optimizer | None,
     ) -> Look:
         run, num_windows = self._run, self._run.rotation.num_windows
-        if not run.rotation.is_complete:
-            windows = num_windows
+        windows = windows if run.rotation.is_complete else num_windows
         seconds: list[float] = []
         try:
             with run.clock.looking(device_of(model)) as seconds, _averaged(optimizer):
@@ -378,8 +375,7 @@ class CollapseMonitor:
         return self._judged(take_readings(self._cheap, evidence))
 
     def _full_look(self, model: torch.nn.Module, step: int) -> Look:
-        run = self._run
-        return run.keep(self._judged(self._see_all(model, step, run.take_all)))
+        return self._run.keep(self._judged(self._see_all(model, step, self._run.take_all)))
 
     def _see_all(
         self, model: torch.nn.Module, step: int, take: Callable[[Evidence], Reading]
@@ -389,16 +385,15 @@ class CollapseMonitor:
             run.base = self._probe.without_adapters(model)
         began = time.perf_counter()
         taken = take(self._look_at_all(model, step))
-        full = time.perf_counter() - began
-        run.schedule.calibrate(step, full, partial(self._timed, model))
+        run.schedule.calibrate(step, time.perf_counter() - began, partial(self._timed, model))
         return taken
 
     def _look_at_all(self, model: torch.nn.Module, step: int) -> Evidence:
         run, scores = self._run, self._probe.whole(model)
         run.saw_all(step, scores)
         control = None if run.control is None else run.control.at(step)
-        seen = {"scores": scores, "control": control, **writing(self._probe, run, model)}
-        return self._evidence(model, step, scores, **seen)
+        written = writing(self._probe, run, model)
+        return self._evidence(model, step, scores, scores=scores, control=control, **written)
 
     def _evidence(
         self, model: torch.nn.Module, step: int, sums: BandSums | PanelScores, **seen: Any
@@ -418,9 +413,9 @@ class CollapseMonitor:
         )
 
     def _judged(self, reading: Reading) -> Look:
-        start = None if self._run.is_waiting else self._run.start
-        alerts = [] if start is None else self._run.alarms.check(reading, start.readings)
-        return _look(reading, alerts)
+        if self._run.start is None or self._run.is_waiting:
+            return _look(reading)
+        return _look(reading, self._run.alarms.check(reading, self._run.start.readings))
 
     def _timed(self, model: torch.nn.Module, windows: int) -> float:
         began = time.perf_counter()

@@ -15,6 +15,7 @@ from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Schedule
 from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.monitor.rotation import Rotation
+from collapse_guard.monitor.start import comparable, is_same, without_written
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.monitor.track import Track
 from collapse_guard.readings.baseline import Baseline
@@ -84,7 +85,7 @@ class Run:
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
         self._given_kinds = self.kinds
-        self.start = self._accepted("baseline", self.start)
+        self._accept("baseline", self.start)
         self.track = Track(self.panel.fingerprint)
 
     def begin(self, start: Baseline | None = None) -> None:
@@ -97,9 +98,8 @@ class Run:
             ArgumentError: The start is one of another panel, or of other readings.
         """
         before = self.start
-        self.kinds = self._given_kinds
-        self.start = self._accepted("baseline", start)
-        goes_on = _is_same(before, start)
+        self._accept("baseline", start)
+        goes_on = is_same(before, start)
         # As `go_on_from` has it: rules that wait with this start wait on.
         self.is_waiting = self.is_waiting and goes_on
         self.is_chained = self.is_chained and goes_on
@@ -131,7 +131,7 @@ class Run:
                 hint="start the first model of the chain; those that follow take over its baseline",
             )
         start = Baseline.from_dict(state["baseline"])
-        self.start = self._accepted("continues", start)
+        self._accept("continues", start)
         self.is_waiting = self.rules_wait and bool(state.get("is_waiting", False))
         self.alarms.spend_as(state["alarms"])
         self.is_chained = True
@@ -246,8 +246,8 @@ class Run:
         _check_state("state", state)
         start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
         before = self.start
-        self.start = self._accepted("state", start)
-        self.is_chained = self.is_chained and _is_same(before, start)
+        self._accept("state", start)
+        self.is_chained = self.is_chained and is_same(before, start)
         # What was looked at before was another run's, or a part of this one that is run again.
         self.history, self.last_whole = [], None
         # The last release's does not say so.
@@ -276,44 +276,13 @@ class Run:
         Raises:
             CollapseGuardError: Nothing is read then.
         """
-        left = [kind for kind in self.kinds if kind.needs != "sampling"]
-        if not left:
-            raise CollapseGuardError(
-                "all readings are of what the model writes, and it does not write: ask for others "
-                "with readings=."
-            )
-        self.kinds = left
+        self.kinds = without_written(self.kinds)
 
-    def _accepted(self, name: str, start: Baseline | None) -> Baseline | None:
-        """A start that is to be gone on from.
-
-        Raises:
-            ArgumentError: It is of another panel, or lacks readings.
-        """
-        if start is None:
-            return None
-        if start.panel != self.panel.fingerprint:
-            raise bad_argument(
-                name,
-                expected=f"one of a monitor of this panel ({self.panel.fingerprint})",
-                given=f"one of panel {start.panel}",
-                hint="resume with the same held-out documents, reference and window",
-            )
-        if self.sampling is not None and self.writes and start.sampling != self.sampling.compared:
-            if not self.sampling.required:
-                logger.info(
-                    "the start has no such readings of what the model writes: they are left out."
-                )
-                self.leave_out_written()
-            elif start.sampling is not None:
-                raise bad_argument(
-                    name,
-                    expected=f"the start of a monitor with {self.sampling.compared}",
-                    given=f"one with {start.sampling}",
-                    hint="give both monitors the same sampling=, or else sampling=None",
-                )
-        _check_start(name, start, self.kinds)
-        return start
+    def _accept(self, name: str, start: Baseline | None) -> None:
+        self.kinds = self._given_kinds
+        if start is not None:
+            self.kinds = comparable(name, start, self.panel, self.kinds, self.sampling)
+        self.start = start
 
     def no_start(self) -> CollapseGuardError:
         """What a look without a start to compare with ends in."""
@@ -332,30 +301,4 @@ def _check_state(name: str, state: object) -> None:
             expected="what state_dict() of a monitor returned",
             given=f"one without {', '.join(missing)}",
             hint="start the run anew, or resume it with the release that wrote the state",
-        )
-
-
-def _is_same(before: Baseline | None, start: Baseline | None) -> bool:
-    """Whether two starts are of one model, though one has been through a checkpoint."""
-    return (
-        before is not None
-        and start is not None
-        and before.tail_logprob == start.tail_logprob
-        and before.head_logprob == start.head_logprob
-    )
-
-
-def _check_start(name: str, start: Baseline, kinds: Sequence[ReadingKind]) -> None:
-    missing = [
-        kind.name
-        for kind in kinds
-        if (kind.start != "none" and kind.name not in start.readings)
-        or (kind.keep_start is not None and kind.name not in start.kept)
-    ]
-    if missing:
-        raise bad_argument(
-            name,
-            expected="the start of a monitor that takes the same readings",
-            given=f"one without {', '.join(missing)}",
-            hint="give both monitors the same readings= and sampling=",
         )

@@ -32,6 +32,11 @@ class Stopwatch:
         """Seconds of looks over seconds of training; NaN before any training."""
         return self.looked / self.trained if self.trained else float("nan")
 
+    @property
+    def writing_overhead(self) -> float:
+        """Seconds in which the model wrote over seconds of training; NaN before any training."""
+        return self.written / self.trained if self.trained else float("nan")
+
     def restart(self) -> None:
         """Forget all that was timed."""
         self._left_at, self.trained, self.looked, self.written = None, 0.0, 0.0, 0.0

@@ -76,7 +76,7 @@ def test_what_is_written_is_timed_and_told(caplog: pytest.LogCaptureFixture) -> 
     assert 0 < monitor.writing_spent < monitor.overhead_spent
     clock = Stopwatch()
     clock.load_state_dict(monitor.timing_state()["stopwatch"])
-    assert clock.written == monitor.writing_spent * clock.trained
+    assert clock.written == pytest.approx(monitor.writing_spent * clock.trained)
     clock.restart()
     assert clock.written == 0
     silent = CollapseMonitor(tiny_panel(), sampling=None, pace=EveryNSteps(1))

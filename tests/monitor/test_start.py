@@ -1,0 +1,46 @@
+"""Starts are of one panel and of the same readings; what they wrote is `test_writing`'s."""
+
+from dataclasses import replace
+
+import pytest
+
+from collapse_guard import ArgumentError, CollapseGuardError, CollapseMonitor
+from collapse_guard.monitor.start import comparable, is_same, without_written
+from collapse_guard.readings.baseline import Baseline
+from collapse_guard.readings.registry import READINGS
+from tests.tiny import perturb, tiny_gpt2, tiny_panel
+
+KINDS = tuple(READINGS[name] for name in ("tail_retention", "perplexity"))
+
+
+def start_of(scale: float = 0.0) -> Baseline:
+    monitor, model = CollapseMonitor(tiny_panel(), readings=["perplexity"], rules=[]), tiny_gpt2()
+    perturb(model, scale)
+    monitor.start(model)
+    assert monitor.baseline is not None
+    return monitor.baseline
+
+
+def test_starts_of_one_model_are_the_same_after_a_checkpoint() -> None:
+    start = start_of()
+    assert is_same(start, Baseline.from_dict(start.to_dict()))
+    assert not is_same(start, start_of(0.01))
+    assert not is_same(start, None)
+    assert not is_same(None, None)
+
+
+def test_another_panel_and_readings_that_lack_are_named() -> None:
+    start = start_of()
+    assert comparable("start", start, tiny_panel(), KINDS[1:], None) == KINDS[1:]
+    with pytest.raises(ArgumentError, match=rf"`start` .*but got 'one of panel {start.panel}'"):
+        comparable("start", start, tiny_panel(documents=9), KINDS, None)
+    told = replace(READINGS["effective_vocabulary"], name="mine")
+    with pytest.raises(ArgumentError, match=r"`start` .* without mine"):
+        comparable("start", start, tiny_panel(), [*KINDS[1:], told], None)
+
+
+def test_something_must_be_left_to_read() -> None:
+    written = READINGS["free_distinct_2"]
+    assert without_written([written, *KINDS]) == list(KINDS)
+    with pytest.raises(CollapseGuardError, match="readings="):
+        without_written([written])
