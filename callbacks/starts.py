@@ -71,7 +71,7 @@ class Starts:
                 "often: with evaluations, pace=EveryNSteps(50) or a larger Budget.",
                 last.step,
             )
-        elif self._monitor.state_dict()["is_waiting"]:
+        elif self._monitor.rules_are_waiting:
             logger.warning(
                 "rules have waited to the end of the run, and none was held against anything: "
                 "after step %d the model was still worse on the panel than the frequencies of its "

@@ -183,13 +183,15 @@ def start_id(model: nn.Module, argument: str = "prompt_ids") -> int:
         argument: What the caller calls the prompts that were left out.
 
     Raises:
-        ArgumentError: The model's config names none.
+        ArgumentError: No config in the model names one.
     """
-    for config in (getattr(model, "config", None), getattr(model, "generation_config", None)):
-        for name in ("bos_token_id", "eos_token_id"):
-            start = getattr(config, name, None)
-            if start is not None:
-                return int(start[0] if isinstance(start, list) else start)
+    # The outermost first; one inside of a module of the user's own may be the only one to say it.
+    for module in model.modules():
+        for config in (getattr(module, "config", None), getattr(module, "generation_config", None)):
+            for name in ("bos_token_id", "eos_token_id"):
+                start = getattr(config, name, None)
+                if start is not None:
+                    return int(start[0] if isinstance(start, list) else start)
     raise bad_argument(
         argument,
         expected="a prompt, since the model's config names no token to start from",

@@ -1,7 +1,7 @@
 """From the arguments of a monitor to the run that it watches, each of them checked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.alerts.control_rules import control_rules
@@ -23,6 +23,14 @@ from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.sampling import Sampling
 
 
+@runtime_checkable
+class HasState(Protocol):
+    """A monitor, as far as it is asked here."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+
+
 def make_run(
     probe: Probe,
     readings: Wanted,
@@ -34,7 +42,7 @@ def make_run(
     prequential: PrequentialReader | None,
     rules_wait: bool,
     control: object,
-    continues: Mapping[str, Any] | None,
+    continues: HasState | Mapping[str, Any] | None,
 ) -> Run:
     """The run of a monitor with these arguments, at its beginning.
 
@@ -48,7 +56,7 @@ def make_run(
         prequential: As of `CollapseMonitor`.
         rules_wait: As of `CollapseMonitor`.
         control: As of `CollapseMonitor`.
-        continues: The state of the monitor that this one continues, or None.
+        continues: The monitor that this one continues, its state, or None.
 
     Raises:
         ArgumentError: One of them cannot work, alone or with the others.
@@ -89,7 +97,7 @@ def make_run(
         ),
     )
     if continues is not None:
-        run.go_on_from(continues)
+        run.go_on_from(continues.state_dict() if isinstance(continues, HasState) else continues)
     return run
 
 

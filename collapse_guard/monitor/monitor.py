@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -118,8 +118,6 @@ class CollapseMonitor:
     ) -> None:
         self._probe = Probe(check_panel(panel), batch_size, sampling, across_processes)
         self._against_base = against_base
-        if isinstance(continues, CollapseMonitor):
-            continues = continues.state_dict()
         self._run = make_run(
             self._probe,
             readings,
@@ -156,6 +154,11 @@ class CollapseMonitor:
     def started(self) -> bool:
         """Whether there is a start to compare with."""
         return self._run.start is not None
+
+    @property
+    def rules_are_waiting(self) -> bool:
+        """Whether rules wait for a model that knows language (`rules_wait`)."""
+        return self._run.is_waiting
 
     @property
     def baseline(self) -> Baseline | None:
@@ -254,7 +257,7 @@ class CollapseMonitor:
         with run.clock.looking(device_of(model)), _averaged(optimizer):
             reading = self._see_all(model, step, run.take_start)
         run.clock.leave()
-        return run.keep(_look(reading))
+        return run.keep(Look(**vars(reading)))
 
     def begin(self, baseline: Baseline) -> None:
         """Forget any earlier run, and compare the next one with this start, instead of `start`.
@@ -414,17 +417,14 @@ class CollapseMonitor:
 
     def _judged(self, reading: Reading) -> Look:
         if self._run.start is None or self._run.is_waiting:
-            return _look(reading)
-        return _look(reading, self._run.alarms.check(reading, self._run.start.readings))
+            return Look(**vars(reading))
+        alerts = self._run.alarms.check(reading, self._run.start.readings)
+        return Look(**vars(reading), alerts=tuple(alerts))
 
     def _timed(self, model: torch.nn.Module, windows: int) -> float:
         began = time.perf_counter()
         self._score(model, windows=self._run.rotation.next(windows))
         return time.perf_counter() - began
-
-
-def _look(reading: Reading, alerts: Iterable[Alert] = ()) -> Look:
-    return Look(**vars(reading), alerts=tuple(alerts))
 
 
 def _averaged(optimizer: torch.optim.Optimizer | None) -> AbstractContextManager[None]:

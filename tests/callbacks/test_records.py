@@ -51,7 +51,7 @@ def test_errors_are_of_readings_that_are_taken() -> None:
     some = CollapseMonitor(tiny_panel(), readings=["perplexity", "tail_retention"])
     keys = record_keys(some)
     assert keys == ("perplexity", "tail_retention", "tail_retention_se", "alerts", "overhead")
-    ordinary = CollapseMonitor(tiny_panel(), rules=[])
+    ordinary = CollapseMonitor(tiny_panel(), rules=[], sampling=None)
     assert len(set(record_keys(ordinary))) == len(ON_HUMAN_TEXT) + len(PAIRED) + 2
 
 

@@ -282,9 +282,26 @@ def test_bad_arguments_are_named(wrong: dict[str, object], message: str) -> None
         sample(gpt2(), **(arguments | wrong))  # type: ignore[arg-type]
 
 
+class NoNames(nn.Module):
+    """A model of the user's own without a config anywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Embedding(VOCABULARY, VOCABULARY)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.head(input_ids)
+
+
+def test_one_inside_may_say_where_it_starts() -> None:
+    inner = gpt2()
+    texts = (sample(each, num_sequences=2, length=6, seed=0) for each in (inner, NoCache(inner)))
+    assert torch.equal(*texts)
+
+
 def test_a_model_without_a_first_token_needs_a_prompt() -> None:
     with pytest.raises(ArgumentError, match="give the ids of a prompt"):
-        sample(NoCache(gpt2()), num_sequences=1, length=2, seed=0)
+        sample(NoNames(), num_sequences=1, length=2, seed=0)
 
 
 def test_encoder_decoders_are_refused() -> None:

@@ -26,17 +26,20 @@ WRITTEN = {kind.name for kind in READINGS.values() if kind.needs == "sampling"}
 RULES = {"free_distinct_2", "free_rep_n_diversity"}
 
 
+WINDOW = 32
 FEW = Sampling(num_free=4, num_prompts=2, samples_per_prompt=2, prompt_length=4, length=8)
 
 
 class Speechless(torch.nn.Module):
-    """A model without a config, and so without a token to start from."""
+    """A model that reads rows of one length alone, as an exported graph does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.inner = tiny_gpt2()
 
     def forward(self, input_ids: torch.Tensor) -> Any:
+        if input_ids.shape[1] != WINDOW:
+            raise ValueError(f"rows of {WINDOW} tokens alone")
         return self.inner(input_ids=input_ids)
 
 
@@ -96,7 +99,7 @@ def test_a_model_that_cannot_write_is_told_once_and_read_without(
     assert set(start).isdisjoint(WRITTEN)
     assert start["perplexity"] > 0
     assert len(warned(caplog)) == 1
-    assert "no token to start from" in warned(caplog)[0]
+    assert "rows of 32 tokens alone" in warned(caplog)[0]
     assert WRITTEN.isdisjoint(monitor.reading_names)
     assert {each.reading for each in monitor.sight} > {"tail_retention"}
 
@@ -109,12 +112,12 @@ def test_each_run_is_asked_anew() -> None:
 
 def test_a_model_that_must_write_and_cannot_is_an_error() -> None:
     monitor = CollapseMonitor(tiny_panel(), sampling=replace(A_LITTLE, required=True))
-    with pytest.raises(ArgumentError, match="no token to start from"):
+    with pytest.raises(ValueError, match="rows of 32 tokens alone"):
         monitor.start(Speechless())
     nothing_else = CollapseMonitor(tiny_panel(), readings=["free_distinct_2"], rules=[])
     with pytest.raises(CollapseGuardError, match="it does not write") as caught:
         nothing_else.start(Speechless())
-    assert "no token to start from" in str(caught.value.__context__)
+    assert "rows of 32 tokens alone" in str(caught.value.__context__)
 
 
 def test_one_that_can_no_longer_write_is_read_without(caplog: pytest.LogCaptureFixture) -> None:
