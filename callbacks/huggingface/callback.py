@@ -49,9 +49,11 @@ class CollapseGuardCallback(TrainerCallback):
     `metric_for_best_model="eval_collapse/tail_retention"` and an `EarlyStoppingCallback` can use
     them. A value that could not be had is missing there: the stopper lets it pass, and the best
     model is another. A callback that is not attached must put in NaN, for the Trainer would miss
-    the metric: a stopper that is listed after it counts that as no improvement. A search of
-    hyperparameters that is told no objective, and takes the sum of all metrics, gets none of ours
-    but `metric_for_best_model`; a callback that is not attached takes every search for such a one.
+    the metric: a stopper that is listed after it counts that as no improvement. So does a learning
+    rate that follows the metric (`lr_scheduler_type="reduce_lr_on_plateau"`), attached or not: give
+    it patience for a look that may fail. A search of hyperparameters that is told no objective, and
+    takes the sum of all metrics, gets none of ours but `metric_for_best_model`; a callback that is
+    not attached takes every search for such a one.
 
     Training goes on exactly as without the callback: same weights, random states and data. What
     fails inside it is reported to the logger `collapse_guard`, once for each kind of failure, and

@@ -50,7 +50,9 @@ class CollapseGuard(Callback):
     on, so that `EarlyStopping(monitor="collapse/tail_retention", mode="max")` and `ModelCheckpoint`
     work, wherever they stand among the callbacks. Where the last look could not give a value, an
     `EarlyStopping` passes over its check, and a `ModelCheckpoint` finds NaN, which it never takes
-    for the best.
+    for the best. A learning rate that follows a reading (`ReduceLROnPlateau`) finds the value of
+    old, or NaN where there is none, and counts either as no improvement: give it patience for a
+    look that may fail.
 
     Training goes on exactly as without the callback: same weights, random states and data. What
     fails inside it is reported to the logger `collapse_guard`, once for each kind of failure, and

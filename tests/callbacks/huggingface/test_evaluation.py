@@ -54,6 +54,32 @@ def test_a_stopper_passes_over_a_look_that_failed(tmp_path: Path, how: str) -> N
         assert not any(isinstance(value, float) and math.isnan(value) for value in record.values())
 
 
+@pytest.mark.parametrize(("how", "is_attached"), [("raises", True), ("gives NaN", False)])
+def test_a_scheduler_counts_a_look_that_failed_as_no_improvement(
+    tmp_path: Path, how: str, is_attached: bool
+) -> None:
+    rates = []
+    for steps in ((), (4,)):
+        trainer = make_trainer(
+            tmp_path,
+            num_train_epochs=1,
+            learning_rate=1e-3,
+            eval_strategy="steps",
+            eval_steps=2,
+            lr_scheduler_type="reduce_lr_on_plateau",
+            lr_scheduler_kwargs={"mode": "min", "patience": 0, "factor": 0.5},
+            metric_for_best_model="eval_collapse/perplexity",
+            greater_is_better=False,
+        )
+        guard = CollapseGuardCallback(failing(*steps, how=how))
+        guard.attach(trainer) if is_attached else trainer.add_callback(guard)
+        trainer.train()
+        assert trainer.state.global_step == 8
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+    # Perplexity falls, so that nothing but the look that failed could lower the rate.
+    assert rates == [1e-3, 0.5e-3]
+
+
 def test_looks_that_fail_for_good_stop_nothing_and_are_never_the_best(tmp_path: Path) -> None:
     trainer = make_trainer(
         tmp_path, callbacks=[EarlyStoppingCallback(early_stopping_patience=1)], **FOLLOWED

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pytest
+import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from collapse_guard.callbacks import WatchSession
@@ -67,6 +68,35 @@ def test_a_stopper_passes_over_a_look_that_failed(tmp_path: Path, how: str, firs
     # The last value that could be had stays.
     read = {look.step: look["perplexity"] for look in guard.monitor.history}
     assert seen.values == pytest.approx([read[2], read[2], read[6], read[8]])
+
+
+class OnPlateau(LanguageModule):
+    """Halves its learning rate whenever perplexity does not fall."""
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=1e-3)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": KEY, "interval": "epoch"},
+        }
+
+
+@pytest.mark.parametrize(
+    ("steps", "how", "lowered"),
+    [((4,), "gives NaN", 1), ((0,), "raises", 4)],
+    ids=["one", "the start, and so all"],
+)
+def test_a_scheduler_counts_a_look_that_failed_as_no_improvement(
+    tmp_path: Path, steps: tuple[int, ...], how: str, lowered: int
+) -> None:
+    for failed, times in (((), 0), (steps, lowered)):
+        guard = guarded(failing(*failed, how=how), on_error="report")
+        trainer = make_trainer(tmp_path, guard, max_epochs=4, limit_train_batches=2)
+        fit(trainer, OnPlateau(), val_dataloaders=held_out())
+        assert trainer.global_step == 8
+        # Perplexity falls, so that nothing but looks that failed could lower the rate.
+        assert trainer.optimizers[0].param_groups[0]["lr"] == 1e-3 * 0.5**times
 
 
 @pytest.mark.parametrize("steps", [range(4, 17), range(17)], ids=["later", "always"])
