@@ -24,6 +24,15 @@ def test_any_draw_is_seen_and_undone(draw) -> None:
     assert random_states() == before
 
 
+_SEEN: set[tuple[float, ...]] = set()
+
+
+@pytest.mark.parametrize("_time", range(3))
+def test_each_test_starts_in_the_same_ones(_time: int) -> None:
+    _SEEN.add(tuple(float(draw()) for draw in DRAWS))
+    assert len(_SEEN) == 1
+
+
 def test_they_are_put_back_after_an_error() -> None:
     def seed_and_fail() -> None:
         random.seed(7)
