@@ -3,6 +3,8 @@
 from collapse_guard.alerts.rules import Threshold
 
 _LOST = Threshold("tail_retention", below=0.85)
+_LESS_VARIED = Threshold("free_distinct_2_vs_human", below=1.0)
+_REPETITIVE = Threshold("free_rep_n_diversity_vs_human", below=1.0)
 
 
 def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
@@ -17,11 +19,15 @@ def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
       gap is no harm: a model that learns a domain wins more in its head, or in its tail.
     * `head_retention` below 0.85: common tokens of human text have lost probability, as they do
       where a model forgets or is taught another domain.
-    * `effective_vocabulary` below 0.80 of its start: fewer types carry the predictions on human
-      text, rare or not.
+    * `effective_vocabulary` below 0.80 of its start, beside such a tail: fewer types carry the
+      predictions on human text, rare or not. A model that learns a domain becomes surer of it, and
+      its tail gains.
     * `free_distinct_2` below 0.90 of its start: what the model writes by itself narrows, which it
       goes on to do where a share of human rows has its predictions on human text come to rest.
     * `free_rep_n_diversity` below 0.95 of its start: what it writes repeats itself.
+
+      Both beside a text that is surely less varied than as much human text: a model that knows
+      little writes at random, and has to become less varied as it learns.
 
     The last two fall away with `sampling=None`. The limits are from the recursive example. Its five
     generations on human text took no reading half of the way to its limit (retention stayed above
@@ -44,10 +50,10 @@ def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
         Threshold("tail_gap", above=0.20, beside=_LOST),
         Threshold("head_retention", below=0.85),
         Threshold("head_retention", above=1.05, beside=_LOST),
-        Threshold("effective_vocabulary", below=0.80, relative_to_start=True),
+        Threshold("effective_vocabulary", below=0.80, relative_to_start=True, beside=_LOST),
     )
     on_written_text = (
-        Threshold("free_distinct_2", below=0.90, relative_to_start=True),
-        Threshold("free_rep_n_diversity", below=0.95, relative_to_start=True),
+        Threshold("free_distinct_2", below=0.90, relative_to_start=True, beside=_LESS_VARIED),
+        Threshold("free_rep_n_diversity", below=0.95, relative_to_start=True, beside=_REPETITIVE),
     )
     return (*on_human_text, *(on_written_text if sampling else ()))

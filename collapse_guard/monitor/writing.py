@@ -1,6 +1,7 @@
 """Letting the model write at a look at the whole panel, where it may and can."""
 
 import logging
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,11 @@ def writing(probe: Probe, run: Run, model: torch.nn.Module) -> dict[str, Any]:
     sampling = probe.sampling
     if sampling is None:
         return {}
+    if not sampling.required:
+        # No more tokens at once than a batch of the panel has, which the user may have made small.
+        tokens = probe.batch_size * probe.panel.input_ids.shape[1]
+        at_once = max(tokens // (sampling.prompt_length + sampling.length), 1)
+        sampling = replace(sampling, batch_size=min(sampling.batch_size, at_once))
 
     @cache
     def write() -> Samples:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from collapse_guard.readings import sampled, teacher_forced
 from collapse_guard.readings.kind import Cost, Needs, ReadingKind
 from collapse_guard.readings.prequential import READ_ALONG, OfTrainingPasses
-from collapse_guard.readings.sampled import Begin, OfTexts
+from collapse_guard.readings.sampled import AgainstHuman, Begin, OfTexts
 from collapse_guard.readings.teacher_forced import OfBands
 
 _of_panel = partial(ReadingKind, start="above 0", agrees=True)
@@ -127,6 +127,15 @@ _OF_WRITTEN_TEXT = (
         _of_text(f"{begin}_{name}", f"{meaning}, {where}", OfTexts(statistic, begin), **judged)
         for begin, where in _BEGINNINGS
         for name, meaning, statistic, judged in _OF_TEXTS
+    ),
+    *(
+        _of_text(
+            f"free_{name}_vs_human",
+            f"{meaning}, of free-running text over that of as much human text (1 = as varied)",
+            AgainstHuman(statistic),
+        )
+        for name, meaning, statistic, _ in _OF_TEXTS
+        if name in ("distinct_2", "rep_n_diversity")
     ),
     _of_text(
         "per_input_distinct_2",

@@ -5,6 +5,7 @@ are any, since texts of one prompt vary together; those are an estimate's `units
 them that were left out to tell the error.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -67,6 +68,49 @@ class OfTexts:
         written = evidence.written
         units = [[text] for text in written.free] if self.begin == "free" else written.prompts
         return self.statistic(Texts(units, evidence.panel))
+
+
+@dataclass(frozen=True)
+class AgainstHuman:
+    """A reading of free-running text over the same of as much human text.
+
+    Attributes:
+        statistic: From texts to an estimate above 0.
+    """
+
+    statistic: Callable[[Texts], Estimate]
+
+    def __call__(self, evidence: Evidence) -> Estimate:
+        """What it reads."""
+        written = evidence.written.free
+        human = human_texts(evidence.panel, *written.shape)
+        count, length = human.shape
+        ours, theirs = (
+            self.statistic(Texts([[text] for text in texts], evidence.panel))
+            for texts in (written[:count, :length], human)
+        )
+        value = ours.value / theirs.value
+        error = math.hypot(ours.standard_error / ours.value, theirs.standard_error / theirs.value)
+        return _estimate((value, value * error), int(min(ours.units, theirs.units)))
+
+
+def human_texts(panel: Panel, count: int, length: int) -> Ids:
+    """Texts of people, all of one length, as many and as long as asked for where there are such.
+
+    Args:
+        panel: Whose windows they are from, spread evenly over its documents.
+        count: The most texts.
+        length: The most tokens of each; half of the windows are as long as what is given.
+
+    Returns:
+        int64 of shape (texts, tokens).
+    """
+    tokens = panel.positions.sum(1).numpy()
+    length = min(length, int(np.median(tokens)))
+    long = np.flatnonzero(tokens >= length)
+    chosen = long[np.linspace(0, len(long) - 1, min(count, len(long))).round().astype(np.int64)]
+    texts = [panel.input_ids[each][panel.positions[each]][:length].numpy() for each in chosen]
+    return np.stack(texts)
 
 
 def tail_share(texts: Texts) -> Estimate:

@@ -125,10 +125,7 @@ def test_default_rules_that_can_never_fire_are_left_out_and_told(
 ) -> None:
     with caplog.at_level(logging.WARNING, "collapse_guard"):
         rules = CollapseMonitor(panel_of(tails=1), pace=EveryNSteps(1), sampling=None).rules
-    assert {str(rule) for rule in rules} == {
-        "head_retention below 0.85",
-        "effective_vocabulary below 0.8 times its start",
-    }
+    assert [str(rule) for rule in rules] == ["head_retention below 0.85"]
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == len(default_rules()) - len(rules)
     assert all("left out" in each and "1 of the panel's 40" in each for each in told)

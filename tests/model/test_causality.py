@@ -152,7 +152,7 @@ def test_a_model_is_tried_once() -> None:
 
 def test_it_is_no_larger_than_a_batch() -> None:
     model = Counting(tiny_gpt2())
-    CollapseMonitor(tiny_panel(), batch_size=1).start(model)
+    CollapseMonitor(tiny_panel(), batch_size=1, sampling=None).start(model)
     assert all(rows * tokens <= 32 for rows, tokens in model.rows)
 
 

@@ -194,3 +194,24 @@ def test_starts_with_another_amount_of_text_are_not_compared_with() -> None:
     # The last release's starts do not say how much was written.
     unsaid = replace(before.baseline, sampling=None)
     CollapseMonitor(tiny_panel(), sampling=FEW, baseline=unsaid)
+
+
+class Counting(torch.nn.Module):
+    """A model that notes how many rows it is given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.rows = tiny_gpt2(), set[int]()
+
+    def forward(self, input_ids: torch.Tensor) -> Any:
+        self.rows.add(len(input_ids))
+        return self.inner(input_ids)
+
+
+@pytest.mark.parametrize(("batch_size", "most"), [(1, 1), (3, 3), (64, 36)])
+def test_no_more_is_written_at_once_than_is_read(batch_size: int, most: int) -> None:
+    model = Counting()
+    monitor = CollapseMonitor(tiny_panel(), batch_size=batch_size)
+    assert set(monitor.start(model)) >= WRITTEN
+    # The trial whether it is causal reads a few rows of its own.
+    assert max(model.rows - {5}) <= most

@@ -4,6 +4,7 @@ import torch
 
 from collapse_guard import CollapseMonitor, HeldOutPanel, HumanReference, Sampling, Threshold
 from collapse_guard.diversity import distinct_n, rarefied_types, rep_n_diversity, self_bleu
+from collapse_guard.readings.sampled import human_texts
 from collapse_guard.readings.sampling import Samples, draw_samples
 from tests.human_text.test_reference import word_tokenizer
 from tests.looks import WRITTEN, make_sampled_readings
@@ -135,3 +136,30 @@ def test_a_model_that_writes_the_end_and_nothing_else_has_no_tail(share: float) 
     look = CollapseMonitor(panel, sampling=sampling).start(Writes(reference, end, share))
     assert look["free_tail_share"] == look["prompted_tail_share"] == 0
     assert look["tail_mass_ratio"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("documents", "count", "length"), [(12, 10, 16), (3, 40, 16), (12, 9, 60)])
+def test_text_of_people_is_as_varied_as_that_of_people(
+    documents: int, count: int, length: int
+) -> None:
+    panel = tiny_panel(documents=documents)
+    human = human_texts(panel, count, length)
+    assert human.shape == (min(count, len(panel)), min(length, 31))
+    own = {row.tobytes() for row in panel.input_ids[:, 1 : 1 + human.shape[1]].numpy()}
+    assert {text.tobytes() for text in human} <= own
+    readings = make_sampled_readings(Samples(human, np.stack([human, human])), panel)
+    for name in ("free_distinct_2_vs_human", "free_rep_n_diversity_vs_human"):
+        assert readings[name].value == pytest.approx(1.0)
+        assert readings[name].standard_error > 0
+        assert readings[name].units == min(len(human), 20)
+
+
+def test_text_that_repeats_itself_is_less_varied_than_that_of_people() -> None:
+    panel = tiny_panel()
+    texts = np.tile(np.array([[3, 4, 5, 4]]), (10, 4))
+    readings = make_sampled_readings(Samples(texts, texts.reshape(5, 2, 16)), panel)
+    human = human_texts(panel, 10, 16)
+    expected = distinct_n(texts, 2, budget=160) / distinct_n(human, 2, budget=160)
+    assert readings["free_distinct_2_vs_human"].value == pytest.approx(expected)
+    expected = rep_n_diversity(texts, length=16) / rep_n_diversity(human, length=16)
+    assert readings["free_rep_n_diversity_vs_human"].value == pytest.approx(expected)
