@@ -23,7 +23,7 @@ from peft import LoraConfig, get_peft_model
 from collapse_guard.examples.recursive_finetune.base_model import prepare_base_model
 from collapse_guard.examples.recursive_finetune.chain import Laboratory
 from collapse_guard.examples.recursive_finetune.checkpoints import Checkpoints
-from collapse_guard.examples.recursive_finetune.corpus import load_corpus
+from collapse_guard.examples.recursive_finetune.corpus import Corpus, load_corpus
 from collapse_guard.examples.recursive_finetune.human_text import HumanText, prepare_human_text
 from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.settings import Settings
@@ -51,19 +51,24 @@ class Bench:
     Args:
         seed: Of the example.
         folder: Where the model is kept.
+        corpus: Human text; Python's documentation where left out.
+        settings: Of the example, other than its defaults.
     """
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(
+        self, seed: int, folder: Path, *, corpus: Corpus | None = None, **settings: Any
+    ) -> None:
         # PEFT 0.21 still reads a property of models that transformers 5.23 has renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         transformers.utils.logging.disable_progress_bar()
-        self.settings = Settings(cpu=True, seed=seed)
-        processes, corpus = Processes(cpu=True), load_corpus(None)
-        base = prepare_base_model(self.settings, corpus, processes)
-        self.human: HumanText = prepare_human_text(self.settings, corpus, base.tokenizer)
+        self.settings = Settings(cpu=True, seed=seed, **settings)
+        corpus = load_corpus(None) if corpus is None else corpus
+        self.processes = Processes(cpu=True)
+        self.base = prepare_base_model(self.settings, corpus, self.processes)
+        self.human: HumanText = prepare_human_text(self.settings, corpus, self.base.tokenizer)
         self._checkpoints = Checkpoints(folder)
-        Laboratory(self.settings, processes, base, self.human, self._checkpoints)
-        self.tokenizer, self.start = base.tokenizer, separator(base.tokenizer)
+        Laboratory(self.settings, self.processes, self.base, self.human, self._checkpoints)
+        self.tokenizer, self.start = self.base.tokenizer, separator(self.base.tokenizer)
 
     def model(self) -> torch.nn.Module:
         """Generation 0, without adapters."""
