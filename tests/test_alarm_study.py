@@ -122,6 +122,7 @@ def test_tables_count_what_was_found_missed_and_false() -> None:
             "healthy": False,
             "steps": 24,
             "every": 2,
+            "start": 0,
             "documents": 40,
             "alarms": alarms,
             "bare": None,

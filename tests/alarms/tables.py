@@ -14,7 +14,8 @@ def healthy_table(study: Mapping[str, Any]) -> str:
     """Trainings on human text against default rules; seeds side by side."""
     titles = (
         "training", "seeds", "steps (look every)", "documents", "perplexity, from to (lowest)",
-        "tail retention", "head retention", "tail gap", "tail, second panel", "alarms",
+        "tail retention", "head retention", "tail gap", "tail, second panel",
+        "bare value of the tail below .85 at", "alarms",
     )  # fmt: skip
     rows = []
     for name, records in _by_name(study, healthy=True).items():
@@ -23,7 +24,7 @@ def healthy_table(study: Mapping[str, Any]) -> str:
             (
                 name,
                 ", ".join(dict.fromkeys(str(record["seed"]) for record in records)),
-                f"{records[0]['steps']} ({records[0]['every']})",
+                _side_by_side(_length(record) for record in records),
                 _side_by_side(str(record["documents"]) for record in records),
                 _side_by_side(_perplexities(record) for record in records),
                 *(
@@ -31,6 +32,7 @@ def healthy_table(study: Mapping[str, Any]) -> str:
                     for reading in ("tail_retention", "head_retention", "tail_gap")
                 ),
                 _side_by_side(_number(record["second"]["tail_retention"]) for record in records),
+                _side_by_side(str(record["bare"] or "never") for record in records),
                 "; ".join(_told(record) for record in records if record["alarms"]) or "none",
             )
         )
@@ -124,6 +126,11 @@ def _told(record: Mapping[str, Any]) -> str:
         f"`{a['rule']}` at {a['step']} (second panel {_number(a['second_value'])})"
         for a in record["alarms"]
     )
+
+
+def _length(record: Mapping[str, Any]) -> str:
+    start = f", start at {record['start']}" if record["start"] else ""
+    return f"{record['steps']} ({record['every']}{start})"
 
 
 def _perplexities(record: Mapping[str, Any]) -> str:
