@@ -118,6 +118,7 @@ def test_tables_count_what_was_found_missed_and_false() -> None:
         look = dict.fromkeys(("tail_retention", "head_retention", "tail_gap"), 1.0)
         return {
             "name": "replace, draw 0",
+            "generation": 1,
             "seed": 1,
             "healthy": False,
             "steps": 24,
@@ -207,7 +208,7 @@ def test_the_short_form_goes_through_and_goes_on(
     for record in study.values():
         assert record["looks"][0]["step"] == 0 or record["generation"] == 2
         assert record["looks"][-1]["step"] == record["steps"] == record["second"]["step"]
-    assert len(_cells(healthy_table(study))) == 3
+    assert len(_cells(healthy_table(study))) == 4
     assert len(_cells(self_training_table(study))) == 4
 
 

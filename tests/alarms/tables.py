@@ -23,7 +23,7 @@ def healthy_table(study: Mapping[str, Any]) -> str:
         rows.append(
             (
                 name,
-                ", ".join(dict.fromkeys(str(record["seed"]) for record in records)),
+                ", ".join(str(record["seed"]) for record in records),
                 _side_by_side(_length(record) for record in records),
                 _side_by_side(str(record["documents"]) for record in records),
                 _side_by_side(_perplexities(record) for record in records),
@@ -116,6 +116,7 @@ def _by_name(study: Mapping[str, Any], *, healthy: bool) -> dict[str, list[Mappi
     for record in study.values():
         if record["healthy"] == healthy:
             name = re.sub(r", draw \d+$", "", record["name"])
+            name += f", generation {record['generation']}" if "regime" in name else ""
             together.setdefault(name, []).append(record)
     return together
 
@@ -143,7 +144,8 @@ def _steps(steps: Sequence[int]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
+    # No minus before what rounds to nothing.
+    return f"{round(value, 2) + 0.0:.2f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def _side_by_side(cells: Iterable[str]) -> str:
