@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_DIR ?= runs/demo
 REAL_DIR ?= runs/demo-real
+LABORATORY_DIR ?= runs/laboratory
 WIKITEXT ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
@@ -24,7 +25,7 @@ MODEL_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/collapse_guard/smollm2
 MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real test lint bench gpu-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce test lint bench gpu-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,10 @@ demo-real: ## The same with a pretrained model: make demo-real WIKITEXT=path/to/
 	@$(MAKE) --no-print-directory --silent $(INSTALLED) $(MODEL)
 	@echo "==> Fine-tuning SmolLM2-135M on its own text: half an hour on two cores, and it goes on where it was stopped."
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset smollm2-wikitext2 --model $(MODEL) --dataset "$(WIKITEXT)" --output-dir $(REAL_DIR)
+
+reproduce: $(INSTALLED) ## Compare published and closed-form figures with what comes out here
+	@echo "==> Simulating six worlds: under 10 minutes on two cores."
+	@$(BIN)/python -m collapse_guard.examples.laboratory reproduce --output $(LABORATORY_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing on $(TEST_PROCESSES) processes: under 9 minutes on two cores."

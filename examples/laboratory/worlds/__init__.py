@@ -1,0 +1,1 @@
+"""The worlds: a file each, with what theory says of it."""
