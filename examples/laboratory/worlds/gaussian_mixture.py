@@ -85,7 +85,7 @@ class GaussianMixture:
         of = np.minimum((bounds <= chance).sum(-1), len(self.weights) - 1)
         noise = generator.standard_normal((rows, replicates))
         each = np.arange(replicates)
-        return model.means[each, of] + model.deviations[each, of] * noise
+        return np.asarray(model.means[each, of] + model.deviations[each, of] * noise)
 
     def readings(self, model: Mixture) -> Mapping[str, Floats]:
         """As of `World`."""
@@ -97,9 +97,16 @@ class GaussianMixture:
         }
 
     def _fitted(self, fitter: Any, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        # Of one state, so that what differs between replicates is their rows.
+        # Begun at the human components, so that what goes is lost by drift, and by no bad start.
+        count = len(self.weights)
         mixture = fitter(
-            len(self.weights), covariance_type="spherical", reg_covar=1e-2, random_state=0
+            count,
+            covariance_type="spherical",
+            reg_covar=1e-2,
+            weights_init=np.full(count, 1 / count),
+            means_init=_APART * np.arange(count)[:, None],
+            precisions_init=np.ones(count),
+            random_state=0,
         ).fit(rows)
         return mixture.weights_, mixture.means_[:, 0], mixture.covariances_
 
@@ -113,7 +120,7 @@ def experiment(effort: Effort) -> Experiment:
             REGIMES[name],
             generations=generations,
             rows=rows,
-            replicates=effort.replicates(100),
+            replicates=effort.replicates(200),
             seed=effort.seed,
             rules=[Threshold("components_left", below=0.9, relative_to_start=True)],
         )
@@ -136,6 +143,16 @@ def experiment(effort: Effort) -> Experiment:
             once.estimate(f"alive_{number}", 1),
         )
         for number in (3, 4, 5)
+    ]
+    findings += [
+        finding(
+            _NAME,
+            f"components left of {len(world.weights)}, replace, n = {n}, M = {rows}",
+            "Wright-Fisher Markov chain",
+            sum(survival(weight, rows, n) for weight in world.weights),
+            chains["replace"].estimate("components_left", n),
+        )
+        for n in (3, generations)
     ]
     first = chains["replace"].estimate("recovered_modes", 1)
     findings.append(
