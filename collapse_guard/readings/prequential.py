@@ -1,6 +1,6 @@
 """Reading human rows off the training itself, just before the model learns from them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from collapse_guard.model.forward import logits_of
 from collapse_guard.model.logprobs import picked_logprobs
 from collapse_guard.random_states import random_states_kept
 from collapse_guard.readings.evidence import Evidence
+from collapse_guard.statistics.block_sums import BLOCKS_OF_MEMORY, BlockSums, influences
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
 from collapse_guard.statistics.estimates import Estimate, difference, exponential
 
@@ -136,6 +137,16 @@ class PrequentialReader:
         self._start_missing = self._start_rows
         self._now = DecayedRatios(len(_BANDS), self._memory)
         self._start = DecayedRatios(len(_BANDS), float("inf"))
+        # Both with one division into blocks, so that what they share is told.
+        self._now_blocks, self._start_blocks = (
+            BlockSums(
+                len(_BANDS),
+                memory,
+                first=self._start_rows,
+                block=max(self._memory // BLOCKS_OF_MEMORY, 1),
+            )
+            for memory in (self._memory, float("inf"))
+        )
         self._pending: list[torch.Tensor] = []
         self._has_read, self._working = False, True
 
@@ -206,7 +217,21 @@ class PrequentialReader:
             difference(moved["head"], moved["tail"]),
         )
         names = (f"{name}_prequential" for name in READ_ALONG)
-        return dict(zip(names, values, strict=True))
+        shared = self._shared(now, start)
+        return {
+            name: each._replace(influences=blocks)
+            for name, each, blocks in zip(names, values, shared, strict=True)
+        }
+
+    def _shared(self, now: Sequence[Estimate], start: Sequence[Estimate]) -> Sequence[Floats]:
+        """What blocks of rows contribute to each error, for looks to be told how alike they are.
+
+        In the order of `READ_ALONG`, and up to a factor each.
+        """
+        of_all, of_tail, of_head, of_prob = influences(summed(self._now_blocks.sums), now)
+        _, start_tail, start_head, _ = influences(summed(self._start_blocks.sums), start)
+        tail, head = of_tail - start_tail, of_head - start_head
+        return of_all, of_tail, of_head, of_prob, tail, head, head - tail
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types; of this process alone."""
@@ -215,6 +240,8 @@ class PrequentialReader:
             "now": self._now.state_dict(),
             "start": self._start.state_dict(),
             "start_missing": self._start_missing,
+            "now_blocks": self._now_blocks.state_dict(),
+            "start_blocks": self._start_blocks.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -223,6 +250,10 @@ class PrequentialReader:
         if is_first_process():
             self._now.load_state_dict(state["now"])
             self._start.load_state_dict(state["start"])
+            # The last release's have none.
+            if "now_blocks" in state:
+                self._now_blocks.load_state_dict(state["now_blocks"])
+                self._start_blocks.load_state_dict(state["start_blocks"])
 
     def _read(
         self, first: int, is_checked: bool, args: Any, kwargs: Mapping[str, Any], output: Any
@@ -300,5 +331,7 @@ class PrequentialReader:
         rows = rows[finite]
         begin = rows[: self._start_missing]
         self._start_missing -= len(begin)
-        self._start.add(begin[:, 0], begin[:, 1])
-        self._now.add(rows[:, 0], rows[:, 1])
+        for sums in (self._start, self._start_blocks):
+            sums.add(begin[:, 0], begin[:, 1])
+        for sums in (self._now, self._now_blocks):
+            sums.add(rows[:, 0], rows[:, 1])

@@ -10,8 +10,8 @@ by chance alone. Two steps make intervals that may be looked at as often as one 
 * **All looks.** Look k may be wrong with probability a_k, and these add up to at most alpha (the
   union bound), which asks nothing of how looks depend on each other. Early looks get more than late
   ones, and the price grows slowly: for alpha = 0.01 and many documents it is 2.7 standard errors at
-  the first look, 5.2 at the 2,000th, 5.9 at the 50,000th. It is for looks that draw afresh, as at
-  rows before they are trained on; of looks at the same documents more is known
+  the first look, 5.2 at the 2,000th, 5.9 at the 50,000th. It is for looks of which nothing more is
+  known; what looks have in common, documents or blocks of rows, makes it shorter
   (`supremum_boundary`).
 """
 

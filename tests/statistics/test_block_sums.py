@@ -1,0 +1,108 @@
+"""Blocks against the documents themselves, and what a boundary makes of them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from collapse_guard.statistics.block_sums import FIRST, SLOTS, BlockSums, influences
+from collapse_guard.statistics.confidence_sequence import half_width
+from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
+from collapse_guard.statistics.supremum_boundary import SupremumBoundary
+
+MEMORY, FIRST_DOCUMENTS, BLOCK = 64, 48, 4
+
+
+def followed(
+    n: np.ndarray, d: np.ndarray, *, batch: int, memory: float = MEMORY
+) -> list[tuple[DecayedRatios, BlockSums]]:
+    """A copy of both after each batch."""
+    copies = []
+    ratios = DecayedRatios(n.shape[1], memory)
+    blocks = BlockSums(n.shape[1], memory, first=FIRST_DOCUMENTS, block=BLOCK)
+    for begin in range(0, len(n), batch):
+        here = slice(begin, begin + batch)
+        ratios.add(n[here], d[here])
+        blocks.add(n[here], d[here])
+        mine, other = DecayedRatios(n.shape[1], memory), BlockSums(1, 1.0, first=1, block=1)
+        mine.load_state_dict(ratios.state_dict())
+        other.load_state_dict(blocks.state_dict())
+        copies.append((mine, other))
+    return copies
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64, 1_000])
+def test_batches_make_no_difference(batch: int) -> None:
+    random = np.random.default_rng(0)
+    n, d = random.normal(size=(1_000, 2)), random.uniform(1, 2, (1_000, 2))
+    once = BlockSums(2, MEMORY, first=FIRST_DOCUMENTS, block=BLOCK)
+    once.add(n, d)
+    *_, (ratios, blocks) = followed(n, d, batch=batch)
+    np.testing.assert_allclose(blocks.sums, once.sums, atol=1e-12)
+    # What the ring has overwritten counts for nothing.
+    told = decayed_ratios(ratios.sums, ratios.weights)
+    np.testing.assert_allclose(np.abs(blocks.sums[:, 1]).sum(0), ratios.sums[1], rtol=2e-3)
+    assert influences(blocks.sums, told).shape == (2, SLOTS)
+
+
+def test_blocks_are_of_the_documents_that_they_say() -> None:
+    n = np.arange(1.0, 1_001.0)[:, None]
+    blocks = BlockSums(1, math.inf, first=FIRST_DOCUMENTS, block=BLOCK)
+    blocks.add(n, np.ones_like(n))
+    sums = np.abs(blocks.sums[:, :, 0])
+    assert sums[:FIRST].tolist() == [[3.0 * (3 * k + 2), 3.0] for k in range(FIRST)]
+    ring = [float(each) for each in sums[FIRST:, 0]]
+    newest = n[-4 * (SLOTS - FIRST) :, 0].reshape(-1, 4).sum(1)
+    assert sorted(ring) == sorted(newest.tolist())
+    signs = np.sign(blocks.sums[FIRST:, 1, 0])
+    assert 30 < (signs > 0).sum() < 82
+
+
+def test_looks_are_as_alike_as_their_documents() -> None:
+    random = np.random.default_rng(1)
+    n, d = random.normal(size=(40_000, 1)), np.ones((40_000, 1))
+    copies = followed(n, d, batch=16)[100:]
+    told = [
+        influences(blocks.sums, decayed_ratios(ratios.sums, ratios.weights))[0]
+        for ratios, blocks in copies
+    ]
+    for apart in (1, 4, 8):
+        alike = [
+            left @ right / np.linalg.norm(left) / np.linalg.norm(right)
+            for left, right in zip(told, told[apart:], strict=False)
+        ]
+        # Independent documents, of which exp(-16 apart / memory) of the weight is left.
+        assert np.mean(alike) == pytest.approx(math.exp(-16 * apart / MEMORY), abs=0.03)
+    # What stands where other documents stood is not taken for them.
+    period = (SLOTS - FIRST) * BLOCK // 16
+    again = [
+        left @ right / np.linalg.norm(left) / np.linalg.norm(right)
+        for left, right in zip(told, told[period:], strict=False)
+    ]
+    assert abs(np.mean(again)) < 0.05
+
+
+def test_nothing_is_told_of_no_documents() -> None:
+    blocks = BlockSums(2, MEMORY, first=4, block=1)
+    ratios = DecayedRatios(2, MEMORY)
+    assert not influences(blocks.sums, decayed_ratios(ratios.sums, ratios.weights)).any()
+
+
+@pytest.mark.slow
+def test_false_alarms_are_as_rare_as_stated_and_the_reach_is_shorter() -> None:
+    alpha, runs, looks, batch = 0.05, 150, 120, 8
+    crossed, reach = 0, []
+    for seed in range(runs):
+        random = np.random.default_rng(seed)
+        n, d = random.normal(size=(looks * batch, 1)), random.uniform(1, 2, (looks * batch, 1))
+        boundary, past = SupremumBoundary(alpha, seed=seed), False
+        for ratios, blocks in followed(n, d, batch=batch):
+            (told,) = decayed_ratios(ratios.sums, ratios.weights)
+            told = told._replace(influences=influences(blocks.sums, [told])[0])
+            reach.append(boundary.next(told))
+            past |= told.value > reach[-1] * told.standard_error
+        crossed += past
+    # 7.5 are expected at most, and with the union bound one or two.
+    assert crossed <= 16
+    union = half_width(1.0, 2.0 * MEMORY, alpha=alpha, look=looks)
+    assert np.mean(reach[looks - 1 :: looks]) < 0.98 * union
