@@ -1,6 +1,6 @@
 """Reading human rows off the training itself, just before the model learns from them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,10 @@ from collapse_guard.model.forward import logits_of
 from collapse_guard.model.logprobs import picked_logprobs
 from collapse_guard.random_states import random_states_kept
 from collapse_guard.readings.evidence import Evidence
-from collapse_guard.statistics.block_sums import BLOCKS_OF_MEMORY, BlockSums, influences
+from collapse_guard.readings.read_along import BANDS, read_along
+from collapse_guard.statistics.block_sums import BLOCKS_OF_MEMORY, BlockSums
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
-from collapse_guard.statistics.estimates import Estimate, difference, exponential
+from collapse_guard.statistics.estimates import Estimate
 
 if TYPE_CHECKING:
     from collapse_guard.mixing.order.plan import Located
@@ -27,20 +28,6 @@ Floats = npt.NDArray[np.float64]
 
 _CHECKED = 64
 """One forward pass in so many is held against the row that the plan shows there."""
-
-_BANDS = ("all", "tail", "head", "tail_prob")
-
-READ_ALONG = (
-    "perplexity",
-    "tail_logprob",
-    "head_logprob",
-    "tail_prob",
-    "tail_retention",
-    "head_retention",
-    "tail_gap",
-)
-"""Readings of human text that can be read off training passes, where their names end in
-`_prequential`."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +122,12 @@ class PrequentialReader:
     def clear(self) -> None:
         """Forget all rows: a new run starts."""
         self._start_missing = self._start_rows
-        self._now = DecayedRatios(len(_BANDS), self._memory)
-        self._start = DecayedRatios(len(_BANDS), float("inf"))
+        self._now = DecayedRatios(len(BANDS), self._memory)
+        self._start = DecayedRatios(len(BANDS), float("inf"))
         # Both with one division into blocks, so that what they share is told.
         self._now_blocks, self._start_blocks = (
             BlockSums(
-                len(_BANDS),
+                len(BANDS),
                 memory,
                 first=self._start_rows,
                 block=max(self._memory // BLOCKS_OF_MEMORY, 1),
@@ -203,35 +190,8 @@ class PrequentialReader:
         )
         if summed(np.array([float(self._start_missing)]))[0]:
             start = decayed_ratios(np.zeros_like(self._start.sums), self._start.weights)
-        moved = {
-            band: difference(now[_BANDS.index(band)], start[_BANDS.index(band)])
-            for band in ("tail", "head")
-        }
-        values = (
-            exponential(now[0]._replace(value=-now[0].value)),
-            now[1],
-            now[2],
-            now[3],
-            exponential(moved["tail"]),
-            exponential(moved["head"]),
-            difference(moved["head"], moved["tail"]),
-        )
-        names = (f"{name}_prequential" for name in READ_ALONG)
-        shared = self._shared(now, start)
-        return {
-            name: each._replace(influences=blocks)
-            for name, each, blocks in zip(names, values, shared, strict=True)
-        }
-
-    def _shared(self, now: Sequence[Estimate], start: Sequence[Estimate]) -> Sequence[Floats]:
-        """What blocks of rows contribute to each error, for looks to be told how alike they are.
-
-        In the order of `READ_ALONG`, and up to a factor each.
-        """
-        of_all, of_tail, of_head, of_prob = influences(summed(self._now_blocks.sums), now)
-        _, start_tail, start_head, _ = influences(summed(self._start_blocks.sums), start)
-        tail, head = of_tail - start_tail, of_head - start_head
-        return of_all, of_tail, of_head, of_prob, tail, head, head - tail
+        blocks = (summed(each.sums) for each in (self._now_blocks, self._start_blocks))
+        return read_along(now, start, *blocks)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types; of this process alone."""
@@ -331,7 +291,7 @@ class PrequentialReader:
         rows = rows[finite]
         begin = rows[: self._start_missing]
         self._start_missing -= len(begin)
-        for sums in (self._start, self._start_blocks):
-            sums.add(begin[:, 0], begin[:, 1])
-        for sums in (self._now, self._now_blocks):
-            sums.add(rows[:, 0], rows[:, 1])
+        self._start.add(begin[:, 0], begin[:, 1])
+        self._start_blocks.add(begin[:, 0], begin[:, 1])
+        self._now.add(rows[:, 0], rows[:, 1])
+        self._now_blocks.add(rows[:, 0], rows[:, 1])

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from collapse_guard.readings import sampled, teacher_forced
 from collapse_guard.readings.kind import Cost, Needs, ReadingKind
-from collapse_guard.readings.prequential import READ_ALONG, OfTrainingPasses
+from collapse_guard.readings.prequential import OfTrainingPasses
+from collapse_guard.readings.read_along import READ_ALONG
 from collapse_guard.readings.sampled import AgainstHuman, Begin, OfTexts
 from collapse_guard.readings.teacher_forced import OfBands
 

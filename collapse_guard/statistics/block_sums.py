@@ -97,7 +97,10 @@ def influences(sums: Floats, ratios: Sequence[Estimate]) -> Floats:
     values = np.array([each.value for each in ratios])
     numerators, denominators = sums[:, 0], sums[:, 1]
     total = np.abs(denominators).sum(0)
-    return ((numerators - np.nan_to_num(values) * denominators) / np.where(total, total, 1.0)).T
+    of_each: Floats = (numerators - np.nan_to_num(values) * denominators) / np.where(
+        total, total, 1.0
+    )
+    return of_each.T
 
 
 def _place(block: int) -> tuple[int, float]:
