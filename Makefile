@@ -68,7 +68,7 @@ demo-real: ## The same with a pretrained model: make demo-real WIKITEXT=path/to/
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m collapse_guard.examples.recursive_finetune --preset smollm2-wikitext2 --model $(MODEL) --dataset "$(WIKITEXT)" --output-dir $(REAL_DIR)
 
 reproduce: $(INSTALLED) ## Compare published and closed-form figures with what comes out here
-	@echo "==> Simulating six worlds: under 10 minutes on two cores."
+	@echo "==> Simulating six worlds: 1 to 2 minutes on two cores."
 	@$(BIN)/python -m collapse_guard.examples.laboratory reproduce --output $(LABORATORY_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
