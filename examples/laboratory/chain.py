@@ -80,13 +80,13 @@ def run_chain(
     whole_number("rows", rows, least=1, hint="give e.g. 100")
     whole_number("replicates", replicates, least=2, hint="give e.g. 400, or no error is known")
     whole_number("seed", seed, least=0, hint="give e.g. 0")
+    fresh = rows if human_rows is None else human_rows
+    whole_number("human_rows", fresh, least=1, hint="leave it out for as many as rows")
     alarms = Alarms(rules, _kinds(world))
     values: dict[str, list[Floats]] = {name: [] for name in world.meanings}
     shares, first, written = [], None, list[Rows]()
     for generation in range(1, generations + 1):
-        human = world.human(
-            human_rows or rows, replicates, np.random.default_rng([seed, generation, _HUMAN])
-        )
+        human = world.human(fresh, replicates, np.random.default_rng([seed, generation, _HUMAN]))
         first = human if first is None else first
         guard = (regime if written else REGIMES["human"])(Lesson(human, first, written))
         model = world.fit(_shown(guard))

@@ -91,9 +91,9 @@ def test_rules_are_held_against_the_replicates_mean() -> None:
     assert 3 <= alert.step <= 6
 
 
-@pytest.mark.parametrize("name", ["generations", "rows", "replicates", "seed"])
+@pytest.mark.parametrize("name", ["generations", "rows", "replicates", "seed", "human_rows"])
 def test_a_number_that_cannot_be_is_refused(name: str) -> None:
-    numbers = {"generations": 2, "rows": 5, "replicates": 4, "seed": 0, name: -1}
+    numbers = {"generations": 2, "rows": 5, "replicates": 4, "seed": 0, "human_rows": 5, name: -1}
     with pytest.raises(ArgumentError, match=name):
         run_chain(Gaussian(), REGIMES["replace"], **numbers)
 
