@@ -21,6 +21,7 @@ OPTIONAL = (
     "pytorch_lightning",
     "rensa",
     "scipy",
+    "sklearn",
     "tokenizers",
     "torchmetrics",
     "tqdm",
