@@ -23,6 +23,7 @@ from collapse_guard import (
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.watched_runs import even_track
+from tests.looks import ON_HUMAN_TEXT
 from tests.paces import Scripted
 from tests.processes import WORLD, on_processes, uneven_clock
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
@@ -55,7 +56,7 @@ def adapted_model() -> torch.nn.Module:
 def monitor_of(panel: HeldOutPanel, batch_size: int, **arguments: Any) -> CollapseMonitor:
     """Looks at 1 window, at 2, at all, at all but one."""
     settings = {"rules": [Threshold("perplexity", above=0.0, alpha=None)], "rules_wait": False}
-    settings |= {"against_base": True, "control": even_track(panel)}
+    settings |= {"against_base": True, "control": even_track(panel), "sampling": None}
     monitor = CollapseMonitor(
         panel,
         pace=EveryNSteps(1),
@@ -134,7 +135,7 @@ def failing_looks() -> dict[str, Any]:
         model = DistributedDataParallel(faulty)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         monitor = CollapseMonitor(
-            tiny_panel(documents=4), rules=[], pace=EveryNSteps(1), batch_size=2
+            tiny_panel(documents=4), rules=[], pace=EveryNSteps(1), batch_size=2, sampling=None
         )
         monitor.start(model)
         monitor._run.schedule = Scripted({step: 3 if step % 2 else 12 for step in range(1, 10)})
@@ -165,7 +166,9 @@ def failing_looks() -> dict[str, Any]:
 def steps_looked_at_in_time() -> list[int]:
     """The steps that a budget allows, on processes that see different times."""
     model, looks = tiny_gpt2(), []
-    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[], pace=Budget(0.5), batch_size=2)
+    monitor = CollapseMonitor(
+        tiny_panel(documents=4), rules=[], pace=Budget(0.5), batch_size=2, sampling=None
+    )
     with uneven_clock(monitor) as clock:
         monitor.start(model)
         for step in range(1, 61):
@@ -204,6 +207,24 @@ def saved_tracks(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).glob("track*"))
 
 
+class ReadsAlone(torch.nn.Module):
+    """A model that reads rows of the panel, and on the second process nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = tiny_gpt2()
+
+    def forward(self, input_ids: torch.Tensor) -> Any:
+        if dist.get_rank() == 1 and input_ids.shape[1] != 32:
+            raise ValueError("rows of 32 tokens alone")
+        return self.inner(input_ids)
+
+
+def read_where_one_cannot_write() -> list[str]:
+    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[])
+    return sorted(monitor.start(ReadsAlone()))
+
+
 def work(folder: str) -> dict[str, Any]:
     model = DistributedDataParallel(adapted_model())
     return {
@@ -211,6 +232,7 @@ def work(folder: str) -> dict[str, Any]:
         "failing": failing_looks(),
         "looks": steps_looked_at_in_time(),
         "unlike_panels": unlike_panels(),
+        "one_cannot_write": read_where_one_cannot_write(),
         "unlike_tracks": unlike_tracks(),
         "saved_tracks": saved_tracks(folder),
     }
@@ -272,6 +294,12 @@ def test_processes_look_at_the_same_steps_although_their_clocks_differ(
     first, second, _ = (each.get("looks") for each in results)
     assert first == second
     assert 3 < len(first) < 60
+
+
+@pytest.mark.slow
+def test_none_writes_where_one_cannot(results: tuple[dict[str, Any], ...]) -> None:
+    for result in results[:2]:
+        assert result["one_cannot_write"] == sorted(ON_HUMAN_TEXT)
 
 
 @pytest.mark.slow
