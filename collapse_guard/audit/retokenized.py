@@ -11,6 +11,7 @@ from collapse_guard.human_text.left_out import MASK_COLUMN
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.rows.row_source import RowSource
+from collapse_guard.spacing import evenly_spaced
 
 _MOST_ROWS = 256
 _FEWEST_TOKENS = 2000
@@ -61,7 +62,7 @@ def find_retokenized(source: RowSource, tokenizer: Tokenizer) -> RetokenizedRows
     decode = getattr(tokenizer, "decode", None)
     if decode is None or "input_ids" not in (source.columns() or {}):
         return None
-    chosen = np.unique(np.linspace(0, len(source) - 1, _MOST_ROWS).round().astype(np.int64))
+    chosen = np.unique(evenly_spaced(_MOST_ROWS, len(source)))
     tokens, strange = 0, 0
     for row in source.read(chosen.tolist()):
         for run in _drawn_runs(row):

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import PanelError
+from collapse_guard.spacing import evenly_spaced
 
 Ids = npt.NDArray[np.int64]
 
@@ -77,7 +78,7 @@ def spread(windows: Ids, most: int) -> Ids:
         having = first[windows > place] + place
         room = most - len(kept)
         if len(having) >= room:
-            chosen = np.linspace(0, len(having) - 1, room).round().astype(np.int64)
+            chosen = evenly_spaced(room, len(having))
             return np.sort(np.concatenate([kept, having[chosen]]))
         kept = np.concatenate([kept, having])
     return np.sort(kept)

@@ -15,7 +15,7 @@ from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.pace import Schedule
 from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.monitor.rotation import Rotation
-from collapse_guard.monitor.start import comparable, is_same, without_written
+from collapse_guard.monitor.start import comparable, is_same, reads_written, without_written
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.monitor.track import Track
 from collapse_guard.readings.baseline import Baseline
@@ -268,7 +268,7 @@ class Run:
     @property
     def writes(self) -> bool:
         """Whether any reading is of what the model writes."""
-        return any(kind.needs == "sampling" for kind in self.kinds)
+        return reads_written(self.kinds)
 
     def leave_out_written(self) -> None:
         """Read nothing of what the model writes from now on, until the next run.

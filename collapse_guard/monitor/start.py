@@ -69,6 +69,11 @@ def comparable(
     return kinds
 
 
+def reads_written(kinds: Sequence[ReadingKind]) -> bool:
+    """Whether any of them is of what the model writes."""
+    return any(kind.needs == "sampling" for kind in kinds)
+
+
 def without_written(kinds: Sequence[ReadingKind]) -> Sequence[ReadingKind]:
     """All readings but those of what the model writes.
 
@@ -87,7 +92,7 @@ def without_written(kinds: Sequence[ReadingKind]) -> Sequence[ReadingKind]:
 def _without_other_text(
     name: str, start: Baseline, kinds: Sequence[ReadingKind], sampling: Sampling
 ) -> Sequence[ReadingKind]:
-    if not any(kind.needs == "sampling" for kind in kinds):
+    if not reads_written(kinds):
         return kinds
     if not sampling.required:
         logger.info("the start has no such readings of what the model writes: they are left out.")

@@ -17,6 +17,7 @@ from collapse_guard.atomic import read_arrays, write_atomically
 from collapse_guard.errors import ArgumentError, CollapseGuardError, bad_argument
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.reading import Reading
+from collapse_guard.spacing import evenly_spaced
 
 Floats = npt.NDArray[np.float64]
 
@@ -149,7 +150,7 @@ class Track:
         """What a resumed run needs of it, in plain JSON types: at most `MOST_IN_STATE` looks."""
         kept = self._seen
         if len(kept) > MOST_IN_STATE:
-            places = np.linspace(0, len(kept) - 1, MOST_IN_STATE).round().astype(int)
+            places = evenly_spaced(MOST_IN_STATE, len(kept))
             kept = [kept[place] for place in places]
         return {"steps": [seen.step for seen in kept], "sums": [seen.packed for seen in kept]}
 

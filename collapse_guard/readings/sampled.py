@@ -5,7 +5,6 @@ are any, since texts of one prompt vary together; those are an estimate's `units
 them that were left out to tell the error.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +22,15 @@ from collapse_guard.diversity import (
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.panel import Panel, counted_types
 from collapse_guard.readings.sampling import Ids
-from collapse_guard.statistics.estimates import Estimate, jackknife, share
+from collapse_guard.spacing import evenly_spaced
+from collapse_guard.statistics.estimates import (
+    Estimate,
+    difference,
+    exponential,
+    jackknife,
+    logarithm,
+    share,
+)
 
 Units = Sequence[Sequence[Ids]]
 Begin = Literal["free", "prompted"]
@@ -89,9 +96,7 @@ class AgainstHuman:
             self.statistic(Texts([[text] for text in texts], evidence.panel))
             for texts in (written[:count, :length], human)
         )
-        value = ours.value / theirs.value
-        error = math.hypot(ours.standard_error / ours.value, theirs.standard_error / theirs.value)
-        return _estimate((value, value * error), int(min(ours.units, theirs.units)))
+        return exponential(difference(logarithm(ours), logarithm(theirs)))
 
 
 def human_texts(panel: Panel, count: int, length: int) -> Ids:
@@ -108,7 +113,7 @@ def human_texts(panel: Panel, count: int, length: int) -> Ids:
     tokens = panel.positions.sum(1).numpy()
     length = min(length, int(np.median(tokens)))
     long = np.flatnonzero(tokens >= length)
-    chosen = long[np.linspace(0, len(long) - 1, min(count, len(long))).round().astype(np.int64)]
+    chosen = long[evenly_spaced(min(count, len(long)), len(long))]
     texts = [panel.input_ids[each][panel.positions[each]][:length].numpy() for each in chosen]
     return np.stack(texts)
 

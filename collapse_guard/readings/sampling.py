@@ -13,6 +13,7 @@ from collapse_guard.model.forward import virtual_tokens
 from collapse_guard.model.positions import positions_of
 from collapse_guard.model.sample import sample
 from collapse_guard.readings.panel import Panel
+from collapse_guard.spacing import evenly_spaced
 
 Ids = npt.NDArray[np.int64]
 
@@ -171,5 +172,5 @@ def _prompts(panel: Panel, sampling: Sampling) -> torch.Tensor:
             given=sampling.prompt_length,
             hint="shorten the prompts, or make the panel with a longer `window`",
         )
-    chosen = np.linspace(0, len(panel) - 1, sampling.num_prompts).round().astype(np.int64)
+    chosen = evenly_spaced(sampling.num_prompts, len(panel))
     return panel.input_ids[chosen, : sampling.prompt_length]

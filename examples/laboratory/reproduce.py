@@ -63,15 +63,16 @@ def reproduce(output: Path, *, only: Sequence[str] = (), effort: Effort) -> list
             missed[name] = str(error)
         print(f"{name}: {time.perf_counter() - began:.0f} s {missed.get(name, '')}", flush=True)
     findings = [each for experiment in done.values() for each in experiment.findings]
-    page = _page(done, missed)
+    page = _page(done, missed, findings)
     write_atomically(output / "results.json", json.dumps(_results(done, missed, effort), indent=1))
     write_atomically(output / "table.md", page)
     print(f"\n{page}\nWritten to {output}.")
     return findings
 
 
-def _page(done: Mapping[str, Experiment], missed: Mapping[str, str]) -> str:
-    findings = [each for experiment in done.values() for each in experiment.findings]
+def _page(
+    done: Mapping[str, Experiment], missed: Mapping[str, str], findings: Sequence[Finding]
+) -> str:
     verdicts = [each.verdict(len(findings)) for each in findings]
     counts = [f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts)]
     parts = [table(findings), f"{len(findings)} rows: {', '.join(counts)}.\n"]

@@ -140,7 +140,7 @@ class Laboratory:
             human=self._human.rows[generation],
             synthetic=synthetic,
             reference=self._human.reference,
-            seed=_seed(self._settings.seed, generation, 1),
+            seed=seed_of(self._settings.seed, generation, 1),
             held_out=self._human.held_out,
         )
 
@@ -181,11 +181,11 @@ class Laboratory:
     def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
         """The rows that the next generation may train on, and free-running ones to be read."""
         start = np.full((self._settings.rows, 1), separator(self._tokenizer))
-        free = self._drawn(model, start, _seed(self._settings.seed, generation, 2))
+        free = self._drawn(model, start, seed_of(self._settings.seed, generation, 2))
         if not self._settings.prompt:
             return free, free
         prompts = self._human.prompts[generation]
-        return self._drawn(model, prompts, _seed(self._settings.seed, generation, 3)), free
+        return self._drawn(model, prompts, seed_of(self._settings.seed, generation, 3)), free
 
     def _drawn(self, model: PreTrainedModel, prompts: Rows, seed: int) -> Rows:
         return write_rows(model, self._settings, self._processes, prompts=prompts, seed=seed)
@@ -238,6 +238,6 @@ def _going_on(state: ChainState, watched: str, baseline: Baseline) -> dict[str, 
     return {"baseline": baseline}
 
 
-def _seed(*numbers: int) -> int:
+def seed_of(*numbers: int) -> int:
     """One seed out of several numbers. Regimes share theirs, so that chance is the same for all."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -13,6 +13,7 @@ from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import encode, rows_of, separator
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.spacing import evenly_spaced
 
 Rows = npt.NDArray[np.int64]
 
@@ -108,7 +109,7 @@ def _at_even_distances(panel: HeldOutPanel, most: int) -> HeldOutPanel:
     """
     if len(panel) <= most:
         return panel
-    kept = torch.from_numpy(np.linspace(0, len(panel) - 1, most).round().astype(np.int64))
+    kept = torch.from_numpy(evenly_spaced(most, len(panel)))
     _, owners = panel.document_ids[kept].unique(return_inverse=True)
     return replace(
         panel,

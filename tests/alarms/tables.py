@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from tests.alarms.judged import LOST
+from tests.docs.tables import table
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -36,7 +37,7 @@ def healthy_table(study: Mapping[str, Any]) -> str:
                 "; ".join(_told(record) for record in records if record["alarms"]) or "none",
             )
         )
-    return _markdown(titles, rows)
+    return table(titles, rows)
 
 
 def self_training_table(study: Mapping[str, Any]) -> str:
@@ -70,7 +71,7 @@ def self_training_table(study: Mapping[str, Any]) -> str:
                 f"{len(bare)}{f', {median(bare):g}' if bare else ''}",
             )
         )
-    return _markdown(titles, rows)
+    return table(titles, rows)
 
 
 def rules_table(study: Mapping[str, Any]) -> str:
@@ -92,7 +93,7 @@ def rules_table(study: Mapping[str, Any]) -> str:
         steps = _steps([alarm["step"] for alarm in of_rule])
         fired = f"{len(of_rule)} of {len(records)}"
         rows.append((f"`{rule}`", fired, steps, right, len(of_rule) - right))
-    return _markdown(titles, rows)
+    return table(titles, rows)
 
 
 def is_lost(record: Mapping[str, Any]) -> bool:
@@ -151,8 +152,3 @@ def _number(value: float) -> str:
 def _side_by_side(cells: Iterable[str]) -> str:
     listed = list(cells)
     return listed[0] if len(set(listed)) == 1 else " / ".join(listed)
-
-
-def _markdown(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])

@@ -99,8 +99,7 @@ def domain_of(
         seed: Of the order of rows.
         held_out: Names of what is held out.
     """
-    training = [t for name, group in texts.items() if name not in set(held_out) for t in group]
-    ids = encode(tokenizer, training)
+    ids = encode(tokenizer, without(texts, held_out))
     reference = HumanReference.from_token_ids(ids, vocab_size=len(tokenizer), tokenizer=tokenizer)
     names = [name for name in held_out for _ in texts[name]]
     documents = encode(tokenizer, [text for name in held_out for text in texts[name]])
@@ -116,6 +115,12 @@ def domain_of(
     rows = rows_of(ids, window, separator(tokenizer))
     order = np.random.default_rng(seed).permutation(len(rows))
     return Domain(rows[order], HeldOut(panel, rest_of(panel, documents, names, most=2 * most)))
+
+
+def without(texts: Texts, held_out: Sequence[str]) -> list[str]:
+    """The documents of all names but those that are held out."""
+    names = set(held_out)
+    return [text for name, group in texts.items() if name not in names for text in group]
 
 
 def every_other(texts: Texts) -> list[str]:

@@ -21,6 +21,7 @@ from transformers import (
 
 from collapse_guard import HeldOutPanel
 from collapse_guard.examples.recursive_finetune.base_model import load_model
+from collapse_guard.examples.recursive_finetune.chain import seed_of
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
 from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
@@ -36,6 +37,7 @@ from tests.alarms.texts import (
     split_documentation,
     stretches,
     wikitext,
+    without,
 )
 from tests.finder_study import Bench
 
@@ -206,8 +208,7 @@ def from_scratch(place: Place, *, rate: float) -> list[JudgedMonitor]:
     """A model with the example's shape, and a tokenizer, of nothing but articles of WikiText."""
     texts, settings = of_wikitext(place.sources), place.bench.settings
     held_out = every_other(texts)
-    training = [t for name, group in texts.items() if name not in set(held_out) for t in group]
-    tokenizer = train_tokenizer(training, settings.vocab_size)
+    tokenizer = train_tokenizer(without(texts, held_out), settings.vocab_size)
     domain = domain_of(
         texts,
         tokenizer,
@@ -262,7 +263,7 @@ def first_generation(
     model = place.bench.model()
     start = np.full((settings.rows, 1), place.bench.start)
     written = write_rows(
-        model, settings, place.bench.processes, prompts=start, seed=_seed(place.seed, draw, 2)
+        model, settings, place.bench.processes, prompts=start, seed=seed_of(place.seed, draw, 2)
     )
     monitor = JudgedMonitor(place.documentation, every=place.scale.every)
     _generation(place, model, regime, 1, written, monitor, draw=draw, settings=settings)
@@ -285,7 +286,7 @@ def _generation(
         human=bench.human.rows[generation],
         synthetic=written,
         reference=bench.human.reference,
-        seed=_seed(place.seed, generation, draw),
+        seed=seed_of(place.seed, generation, draw),
     )
     merged, _ = fine_tune(
         model,
@@ -310,7 +311,3 @@ def of_shakespeare(sources: Sources) -> Texts:
     """Stretches of Shakespeare's plays."""
     assert sources.shakespeare is not None
     return stretches(sources.shakespeare)
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
