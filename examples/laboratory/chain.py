@@ -8,7 +8,7 @@ import numpy as np
 from collapse_guard import Alert, MixGuard, Reading, ReadingKind, Threshold
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.arguments import whole_number
-from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, Regime
+from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, Recipe, Regime, guard
 from collapse_guard.examples.laboratory.world import Floats, Rows, World
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.statistics.estimates import Estimate, document_mean
@@ -88,11 +88,12 @@ def run_chain(
     for generation in range(1, generations + 1):
         human = world.human(fresh, replicates, np.random.default_rng([seed, generation, _HUMAN]))
         first = human if first is None else first
-        guard = (regime if written else REGIMES["human"])(Lesson(human, first, written))
-        model = world.fit(_shown(guard))
+        mix = in_one_block((regime if written else REGIMES["human"])(Lesson(human, first, written)))
+        # The rows of all slots, as one array.
+        model = world.fit(np.stack(mix.__getitems__(range(len(mix)))))
         for name, value in world.readings(model).items():
             values[name].append(value)
-        shares.append(guard.report().human_share)
+        shares.append(mix.report().human_share)
         written.append(
             world.sample(model, rows, np.random.default_rng([seed, generation, _WRITTEN]))
         )
@@ -105,9 +106,13 @@ def run_chain(
     return replace(chain, alerts=tuple(alarms.alerts))
 
 
-def _shown(guard: MixGuard) -> Rows:
-    """The rows of all slots, as one array."""
-    return np.stack(guard.__getitems__(range(len(guard))))
+def in_one_block(recipe: Recipe) -> MixGuard:
+    """The mix of a recipe in which all slots are one block, so that the floor holds to the row."""
+    sets = [*recipe.written, *([] if recipe.human is None else [recipe.human])]
+    slots = recipe.slots or len(recipe.written[-1])
+    # Enough for whatever the recipe asks for.
+    most = max(4, -(-slots // min(map(len, sets))))
+    return guard(recipe, block_size=slots, length=slots, max_repeats=most)
 
 
 def _kinds(world: World) -> Iterable[ReadingKind]:

@@ -1,15 +1,21 @@
-"""What each generation trains on: every regime is a function from a lesson to its `MixGuard`.
+"""What each generation trains on: every regime is a function from a lesson to a recipe.
 
 A regime of your own is such a function, and a line where it shall have a name:
 
-    REGIMES["half"] = lambda lesson: mixed(lesson.human, lesson.written[-1:], 0.5)
+    REGIMES["half"] = lambda lesson: Recipe(lesson.human, lesson.written[-1:], 0.5)
+
+Recipes know no world: generations of language models are mixed by them too.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Literal
 
-from collapse_guard import MixGuard, Source
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard import Decoding, MixGuard, RareBoost, Source
 from collapse_guard.examples.laboratory.world import Rows
 from collapse_guard.mixing.floor import HumanFraction
 
@@ -23,7 +29,7 @@ class Lesson:
     """What a generation can be trained on.
 
     Attributes:
-        human: Fresh human rows, of shape (rows, replicates, ...).
+        human: Fresh human rows, of shape (rows, ...).
         first: The human rows that the first generation was trained on.
         written: What each generation so far wrote, the oldest first; at least one.
     """
@@ -38,63 +44,95 @@ class Lesson:
         return len(self.written[-1])
 
 
-Regime = Callable[[Lesson], MixGuard]
+@dataclass(frozen=True)
+class Recipe:
+    """What a generation is trained on, as `MixGuard` takes it.
+
+    Attributes:
+        human: Human rows; None where there are to be none.
+        written: Rows that generations wrote, the oldest first, which share the other slots equally.
+        human_fraction: The floor of human rows.
+        slots: Rows that are shown once in each pass; None for as many as a generation writes.
+        boost: Shows rare human rows more often.
+        decoding: With what written rows were drawn, where the loss is to be matched to it; "find"
+            to have it found first; None for the plain loss.
+        quality: One number for each row of `written`, where that is one set: how often it is shown.
+        by_people: Share of the written tokens that people wrote, where human rows were edited.
+    """
+
+    human: Any | None
+    written: Sequence[Any]
+    human_fraction: HumanFraction
+    slots: int | None = None
+    boost: RareBoost | None = None
+    decoding: Decoding | Literal["find"] | None = None
+    quality: npt.NDArray[np.float64] | None = None
+    by_people: float = 0.0
 
 
-def mixed(
-    human: Rows | None,
-    written: Sequence[Rows],
-    human_fraction: HumanFraction,
-    *,
-    slots: int | None = None,
+Regime = Callable[[Lesson], Recipe]
+
+
+def guard(
+    recipe: Recipe, *, block_size: int, length: int, max_repeats: int = 4, seed: int = 0
 ) -> MixGuard:
-    """A mix in which all slots are one block, so that the floor holds to the row.
+    """The rows of a recipe in one stream.
 
     Args:
-        human: Human rows; None where there are none.
-        written: What generations wrote, which share the other slots equally.
-        human_fraction: The floor, as of `MixGuard`.
-        slots: As many; None for the number of rows that the last generation wrote.
+        recipe: Rows and floor.
+        block_size: As of `MixGuard`.
+        length: Slots.
+        max_repeats: As of `MixGuard`.
+        seed: As of `MixGuard`.
     """
-    count = slots or len(written[-1])
-    rows = sum(map(len, written)) + (0 if human is None else len(human))
+    newest = len(recipe.written)
     return MixGuard(
-        human,
+        recipe.human,
         [
-            Source(each, f"generation {number}", "synthetic", generation=number)
-            for number, each in enumerate(written, 1)
-        ],
-        human_fraction=human_fraction,
-        block_size=count,
-        length=count,
-        max_repeats=max(4, _SHOWINGS * rows),
+            Source(
+                each,
+                "synthetic" if number == newest else f"synthetic, {newest - number} before",
+                "synthetic",
+                decoding=recipe.decoding,
+                quality=recipe.quality,
+            )
+            for number, each in enumerate(recipe.written, 1)
+        ]
+        or None,
+        human_fraction=recipe.human_fraction,
+        boost=recipe.boost,
+        block_size=block_size,
+        length=length,
+        max_repeats=max_repeats,
+        seed=seed,
     )
 
 
-def human(lesson: Lesson) -> MixGuard:
+def human(lesson: Lesson) -> Recipe:
     """Fresh human rows only: what ordinary training does."""
-    return MixGuard(lesson.human, None, human_fraction=1.0, block_size=len(lesson.human))
+    return Recipe(lesson.human, (), 1.0, slots=len(lesson.human))
 
 
-def replace(lesson: Lesson) -> MixGuard:
+def replace(lesson: Lesson) -> Recipe:
     """What the last generation wrote, and nothing else."""
-    return mixed(None, lesson.written[-1:], 0.0)
+    return Recipe(None, lesson.written[-1:], 0.0)
 
 
-def accumulate(lesson: Lesson) -> MixGuard:
+def accumulate(lesson: Lesson) -> Recipe:
     """The first human rows and all that was ever written, each row once (arXiv 2404.01413)."""
     parts = len(lesson.written) + 1
-    return mixed(lesson.first, lesson.written, Fraction(1, parts), slots=parts * len(lesson.first))
+    slots = parts * len(lesson.first)
+    return Recipe(lesson.first, lesson.written, Fraction(1, parts), slots=slots)
 
 
-def accumulate_subsample(lesson: Lesson) -> MixGuard:
+def accumulate_subsample(lesson: Lesson) -> Recipe:
     """As many rows as a generation writes, in equal parts from all that `accumulate` has."""
-    return mixed(lesson.first, lesson.written, Fraction(1, len(lesson.written) + 1))
+    return Recipe(lesson.first, lesson.written, Fraction(1, len(lesson.written) + 1))
 
 
-def mix(human_fraction: float | Fraction) -> Regime:
+def mix(human_fraction: HumanFraction) -> Regime:
     """A floor of fresh human rows, and the rest from the last generation."""
-    return lambda lesson: mixed(lesson.human, lesson.written[-1:], human_fraction)
+    return lambda lesson: Recipe(lesson.human, lesson.written[-1:], human_fraction)
 
 
 def weighted(human_fraction: HumanFraction) -> Regime:
@@ -102,7 +140,7 @@ def weighted(human_fraction: HumanFraction) -> Regime:
 
     Slots are so many that each row is shown several times, and a share of slots is a weight.
     """
-    return lambda lesson: mixed(
+    return lambda lesson: Recipe(
         lesson.human,
         lesson.written[-1:],
         human_fraction,

@@ -1,45 +1,38 @@
 """Generation after generation: train on text, look at the model, let it write."""
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from collapse_guard import (
-    Baseline,
-    CollapseMonitor,
-    EveryNSteps,
-    Look,
-    Sampling,
-    Threshold,
-    default_rules,
-    distinct_n,
-    flattening_rules,
-)
-from collapse_guard.alerts.documents import without_blind
+from collapse_guard import Baseline, CollapseMonitor
 from collapse_guard.examples.recursive_finetune.base_model import BaseModel, load_model
 from collapse_guard.examples.recursive_finetune.checkpoints import ChainState, Checkpoints
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
+from collapse_guard.examples.recursive_finetune.generation import result_of
 from collapse_guard.examples.recursive_finetune.human_text import HumanText, Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson, Regime
-from collapse_guard.examples.recursive_finetune.results import GenerationResult, LookResult
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson, Regime
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
+from collapse_guard.examples.recursive_finetune.results import GenerationResult
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import separator
-from collapse_guard.examples.recursive_finetune.writing import own_entropy, write_rows
+from collapse_guard.examples.recursive_finetune.watching import (
+    on_the_way,
+    rules_on_the_way,
+    when_done,
+)
+from collapse_guard.examples.recursive_finetune.writing import write_rows
 from collapse_guard.mixing.reports.report import MixReport
-from collapse_guard.readings.registry import READINGS
 
-TEXTS_KEPT = 3
 _START = "start"
-
-ON_HUMAN_TEXT = (*default_rules(), *flattening_rules())
-"""The rules on the way: a decoding that is taken for colder than it was flattens the model."""
-
-ON_OWN_TEXT = tuple(rule for rule in default_rules(sampling=True) if rule not in default_rules())
-"""The rules on what a model writes, which is looked at after each generation."""
+_MORE = 4
+"""The draw of a lesson's `more`; 2 and 3 are those of every generation."""
 
 
 class Laboratory:
@@ -69,23 +62,24 @@ class Laboratory:
     ) -> None:
         self._settings = settings
         self._processes = processes
-        self._tokenizer = base.tokenizer
+        self._base = base
         self._human = human
         self._checkpoints = checkpoints
-        # The smallest preset's panel is too small for some.
-        self._rules = without_blind(ON_HUMAN_TEXT, READINGS.values(), human.panel)
-        if self._load(_START) is None:
-            self._fine_tune_base(base)
-        state = cast(ChainState, self._load(_START))
-        self.start = state.history[0]
-        self._baseline, self._baseline_with_own_text = (
-            self._start_of(monitor, state.model) for monitor in (self._monitor(()), self._final())
+        rules = rules_on_the_way(human.panel)
+        self._on_the_way = partial(on_the_way, settings, human.panel, rules)
+        # The start is measured against itself, so the monitor that watches it tells nothing.
+        self._silent = partial(on_the_way, settings, human.panel, ())
+        self._when_done = partial(
+            when_done, settings, human.panel, base.tokenizer, human.rare_words
         )
-
-    def _start_of(self, monitor: CollapseMonitor, model: PreTrainedModel) -> Baseline:
-        with self._precision():
-            monitor.start(model)
-        return cast(Baseline, monitor.baseline)
+        self._result = partial(result_of, settings=settings, tokenizer=base.tokenizer)
+        if self._load(_START) is None:
+            self._save(_START, self._begin())
+        model = self._start_model()
+        self.start = self._start_state().history[0]
+        self._baseline, self._baseline_with_own_text = (
+            self._start_of(monitor, model) for monitor in (self._silent(), self._when_done())
+        )
 
     def run_chain(self, regime: str) -> Iterator[list[GenerationResult]]:
         """Train generations in one regime, from the newest state that is kept.
@@ -96,124 +90,158 @@ class Laboratory:
         Yields:
             The results so far: those at hand, then again with each generation that is added.
         """
-        state = self._load(regime) or cast(ChainState, self._load(_START))
+        state = self._load(regime) or self._first(REGIMES[regime].writers)
         yield list(state.history)
         for generation in range(len(state.history), self._settings.generations + 1):
-            state = self._next(regime, state, generation)
+            state = self._next(REGIMES[regime], state, generation)
             self._save(regime, state)
             yield list(state.history)
 
-    def _fine_tune_base(self, base: BaseModel) -> None:
-        model = load_model(base.source, self._processes.device)
-        # The start is measured against itself, so the monitor that watches it tells nothing.
-        watch = self._monitor(rules=())
-        lesson = self._lesson(0, synthetic=None)
-        model, mix = self._fine_tune(model, lesson, REGIMES["human"], watch)
-        with self._precision():
-            reading = self._final().start(model)
-        rows, free = self._write(model, generation=0)
-        result = self._result(0, reading, model, free, watch, mix)
-        self._save(_START, ChainState([result], model, rows))
+    def seconds_per_step(self, regime: str) -> float:
+        """Processor time of a training step of generation 1, what goes before it shared out.
 
-    def _next(self, regime: str, state: ChainState, generation: int) -> ChainState:
-        watch = self._monitor(**_going_on(state, "training", self._baseline))
-        lesson = self._lesson(generation, synthetic=state.rows)
-        model, mix = self._fine_tune(state.model, lesson, REGIMES[regime], watch)
+        Without what looks at it take; the model is thrown away.
+        """
+        chosen = REGIMES[regime]
+        state = self._first(chosen.writers)
+        lesson = self._lesson(1, state, state.model)
+        watch = self._silent(baseline=self._baseline)
+        times = [time.process_time()]
+        self._silent(baseline=self._baseline).look(state.model, 0)
+        times.append(time.process_time())
+        _, mix, _ = self._trained(state.model, chosen, lesson, watch)
+        times.append(time.process_time())
+        look, all_of_it = np.diff(times)
+        seconds = float(all_of_it - look * len(watch.history))
+        return chosen.writers * seconds * self._settings.batch_size / mix.slots
+
+    def _begin(self) -> ChainState:
+        watch = self._silent()
+        model, mix, _ = self._trained(self._base_model(), REGIMES["human"], self._lesson(0), watch)
+        with self._precision():
+            reading = self._when_done().start(model)
+        rows, free = self._write(model, generation=0)
+        result = self._result(0, model, reading, watch, mix, free)
+        return ChainState([result], model, [rows])
+
+    def _first(self, writers: int) -> ChainState:
+        """Generation 0, and others beside it that were fine-tuned on human rows of their own."""
+        state = self._start_state()
+        others = []
+        for number in range(1, writers):
+            # Those of later generations, which nobody else trains on where there are writers.
+            own = self._human.rows[1 + (number - 1) % self._settings.generations]
+            lesson = replace(self._lesson(0, writer=number), human=own)
+            watch = self._silent()
+            others.append(self._trained(self._base_model(), REGIMES["human"], lesson, watch)[0])
+        rows = self._together(state.written[0], others, generation=0)
+        return replace(state, written=[rows], others=others)
+
+    def _next(self, regime: Regime, state: ChainState, generation: int) -> ChainState:
+        others = []
+        for number, model in enumerate(state.others, 1):
+            lesson = self._lesson(generation, state, model, number)
+            others.append(self._trained(self._continued(model), regime, lesson, self._silent())[0])
+        watch = self._on_the_way(**_going_on(state, "training", self._baseline))
+        lesson = self._lesson(generation, state, state.model)
+        model, mix, people = self._trained(self._continued(state.model), regime, lesson, watch)
         with self._precision():
             last = watch.history[-1].step
-            final = self._final(**_going_on(state, "own text", self._baseline_with_own_text))
-            reading = final.look(model, last)
+            done = self._when_done(**_going_on(state, "own text", self._baseline_with_own_text))
+            reading = done.look(model, last)
         rows, free = self._write(model, generation)
-        result = self._result(generation, reading, model, free, watch, mix)
-        monitors = {"training": watch.state_dict(), "own text": final.state_dict()}
-        return ChainState([*state.history, result], model, rows, monitors)
+        written = [*state.written, self._together(rows, others, generation)]
+        result = self._result(generation, model, reading, watch, mix, free, by_people=people)
+        monitors = {"training": watch.state_dict(), "own text": done.state_dict()}
+        return ChainState([*state.history, result], model, written, monitors, others)
 
-    def _fine_tune(
-        self, model: PreTrainedModel, lesson: Lesson, regime: Regime, watch: CollapseMonitor
-    ) -> tuple[PreTrainedModel, MixReport]:
-        return fine_tune(
-            model, lesson, regime, watch, self._settings, self._processes, self._tokenizer
+    def _trained(
+        self, model: PreTrainedModel, regime: Regime, lesson: Lesson, watch: CollapseMonitor
+    ) -> tuple[PreTrainedModel, MixReport, float]:
+        """The model, what it was shown, and what people wrote of the synthetic tokens of that."""
+        recipe = regime.recipe(lesson, self._settings)
+        model, mix = fine_tune(
+            model,
+            recipe,
+            lesson,
+            regime,
+            watch,
+            self._settings,
+            self._processes,
+            self._base.tokenizer,
         )
+        return model, mix, recipe.by_people
 
-    def _lesson(self, generation: int, synthetic: Rows | None) -> Lesson:
+    def _lesson(
+        self,
+        generation: int,
+        state: ChainState | None = None,
+        model: PreTrainedModel | None = None,
+        writer: int = 0,
+    ) -> Lesson:
+        numbers = (self._settings.seed, generation)
+
+        def more() -> Rows:
+            return self._written_by(cast(PreTrainedModel, model), generation - 1, _MORE, writer)
+
         return Lesson(
             human=self._human.rows[generation],
-            synthetic=synthetic,
+            first=self._human.rows[0],
+            written=[] if state is None else state.written,
             reference=self._human.reference,
-            seed=seed_of(self._settings.seed, generation, 1),
+            seed=seed_of(*numbers, 1, *([writer] if writer else [])),
             held_out=self._human.held_out,
+            writer=model,
+            tokenizer=self._base.tokenizer,
+            start=self._start_model,
+            more=more,
         )
 
-    def _monitor(self, rules: Sequence[Threshold] | None = None, **start: Any) -> CollapseMonitor:
-        return CollapseMonitor(
-            self._human.panel,
-            rules=self._rules if rules is None else rules,
-            pace=EveryNSteps(self._settings.every_n_steps),
-            batch_size=self._settings.panel_batch_size,
-            # What a generation writes is read once, at its end.
-            sampling=None,
-            **start,
-        )
+    def _base_model(self) -> PreTrainedModel:
+        return load_model(self._base.source, self._processes.device)
 
-    def _final(self, **start: Any) -> CollapseMonitor:
-        """Looks at a generation when it is done, and at what it writes too."""
-        texts = self._settings.own_texts
-        prompts = max(2, texts // 4)
-        sampling = Sampling(
-            num_free=max(3, texts),
-            num_prompts=min(prompts, len(self._human.panel)),
-            samples_per_prompt=2,
-            prompt_length=min(16, self._settings.window // 2),
-            length=min(64, self._settings.window // 2),
-            decoding=self._settings.decoding,
-            start_ids=(separator(self._tokenizer),),
-            batch_size=self._settings.sampling_batch_size,
-        )
-        return CollapseMonitor(
-            self._human.panel,
-            rules=ON_OWN_TEXT,
-            pace=EveryNSteps(self._settings.every_n_steps),
-            batch_size=self._settings.panel_batch_size,
-            sampling=sampling,
-            **start,
-        )
+    def _start_model(self) -> PreTrainedModel:
+        return self._start_state().model
+
+    def _start_state(self) -> ChainState:
+        return cast(ChainState, self._load(_START))
+
+    def _start_of(self, monitor: CollapseMonitor, model: PreTrainedModel) -> Baseline:
+        with self._precision():
+            monitor.start(model)
+        return cast(Baseline, monitor.baseline)
+
+    def _continued(self, model: PreTrainedModel) -> PreTrainedModel:
+        """What a generation fine-tunes."""
+        anew = {"first": self._start_model, "base": self._base_model}
+        return anew.get(self._settings.continue_from, lambda: model)()
 
     def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
         """The rows that the next generation may train on, and free-running ones to be read."""
-        start = np.full((self._settings.rows, 1), separator(self._tokenizer))
-        free = self._drawn(model, start, seed_of(self._settings.seed, generation, 2))
+        free = self._written_by(model, generation, 2)
         if not self._settings.prompt:
             return free, free
-        prompts = self._human.prompts[generation]
-        return self._drawn(model, prompts, seed_of(self._settings.seed, generation, 3)), free
+        return self._written_by(model, generation, 3), free
 
-    def _drawn(self, model: PreTrainedModel, prompts: Rows, seed: int) -> Rows:
+    def _written_by(
+        self, model: PreTrainedModel, generation: int, draw: int, writer: int = 0
+    ) -> Rows:
+        """Rows on a generation's prompts; free-running ones in draw 2, and where it has none."""
+        seed = seed_of(self._settings.seed, generation, draw, *([writer] if writer else []))
+        prompts = self._human.prompts[generation]
+        if draw == 2 or not self._settings.prompt:
+            prompts = np.full((self._settings.rows, 1), separator(self._base.tokenizer))
         return write_rows(model, self._settings, self._processes, prompts=prompts, seed=seed)
 
-    def _result(
-        self,
-        generation: int,
-        reading: Look,
-        model: PreTrainedModel,
-        free: Rows,
-        watch: CollapseMonitor,
-        mix: MixReport,
-    ) -> GenerationResult:
-        # Without the start token, which is the same in every row.
-        written = free[:, 1:]
-        return GenerationResult(
-            generation=generation,
-            readings=dict(reading),
-            standard_errors=dict(reading.standard_errors),
-            distinct_2=distinct_n(written, 2, budget=written.size),
-            alerts=[*watch.alerts, *reading.alerts],
-            human_share=mix.human_share,
-            texts=self._tokenizer.batch_decode(written[:TEXTS_KEPT]),
-            looks=[LookResult.of(look) for look in watch.history],
-            own_entropy=own_entropy(model, free, self._settings),
-            decoding=next((s.decoding for s in mix.sources if s.kind == "synthetic"), None),
-            sight=[str(each) for each in watch.sight],
-        )
+    def _together(self, rows: Rows, others: Sequence[PreTrainedModel], generation: int) -> Rows:
+        """Rows of the model and of those beside it, in equal parts to within a row."""
+        draw = 3 if self._settings.prompt else 2
+        sets = [rows] + [
+            self._written_by(model, generation, draw, number)
+            for number, model in enumerate(others, 1)
+        ]
+        parts = np.array_split(np.arange(len(rows)), len(sets))
+        return np.concatenate([each[part] for each, part in zip(sets, parts, strict=True)])
 
     def _load(self, chain: str) -> ChainState | None:
         return self._checkpoints.load(

@@ -26,15 +26,18 @@ class ChainState:
     Attributes:
         history: Results of every generation so far, the start first.
         model: The model of the last of them.
-        rows: What that model wrote for the next one, with the prompts that it wrote on.
+        written: What each model so far wrote for the next one, with the prompts that it wrote on,
+            the oldest first.
         monitors: States of the monitors that watched the last of them, by what they watch, from
             which those of the next one go on.
+        others: Models that are trained and write beside it.
     """
 
     history: Sequence[GenerationResult]
     model: PreTrainedModel
-    rows: Rows
+    written: Sequence[Rows]
     monitors: Mapping[str, Any] = field(default_factory=dict)
+    others: Sequence[PreTrainedModel] = ()
 
 
 class Checkpoints:
@@ -76,7 +79,9 @@ class Checkpoints:
         generation = state.history[-1].generation
         with new_folder(self._path(chain, generation)) as folder:
             state.model.save_pretrained(folder / "model")
-            np.save(folder / "rows.npy", state.rows)
+            for number, model in enumerate(state.others):
+                model.save_pretrained(folder / f"other_{number:02d}")
+            np.save(folder / "written.npy", np.stack(list(state.written)))
             history = [result.to_dict() for result in state.history]
             (folder / "history.json").write_text(json.dumps(history), encoding="utf-8")
             (folder / "monitors.json").write_text(json.dumps(state.monitors), encoding="utf-8")
@@ -93,8 +98,9 @@ class Checkpoints:
         return ChainState(
             [GenerationResult.from_dict(values) for values in history],
             load_model(folder / "model", device),
-            np.load(folder / "rows.npy"),
+            list(np.load(folder / "written.npy")),
             json.loads((folder / "monitors.json").read_text(encoding="utf-8")),
+            [load_model(path, device) for path in sorted(folder.glob("other_*"))],
         )
 
     def _path(self, chain: str, generation: int) -> Path:

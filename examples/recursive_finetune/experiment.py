@@ -9,7 +9,7 @@ from collapse_guard.examples.recursive_finetune.base_model import prepare_base_m
 from collapse_guard.examples.recursive_finetune.chain import Laboratory
 from collapse_guard.examples.recursive_finetune.checkpoints import Checkpoints
 from collapse_guard.examples.recursive_finetune.console import Console, generation_line
-from collapse_guard.examples.recursive_finetune.corpus import load_corpus
+from collapse_guard.examples.recursive_finetune.corpus import Corpus, load_corpus
 from collapse_guard.examples.recursive_finetune.findings import findings
 from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
 from collapse_guard.examples.recursive_finetune.processes import Processes
@@ -48,13 +48,29 @@ def run(settings: Settings) -> RunResults:
     return results
 
 
+def prepare(settings: Settings) -> Laboratory:
+    """All that chains need, in one process, silently: to train single generations."""
+    _quieten()
+    processes = Processes(cpu=settings.cpu)
+    corpus = _corpus(settings)
+    base = prepare_base_model(settings, corpus, processes)
+    human = prepare_human_text(settings, corpus, base.tokenizer)
+    checkpoints = Checkpoints(Path(settings.output_dir) / "state")
+    checkpoints.claim(settings.experiment())
+    return Laboratory(settings, processes, base, human, checkpoints)
+
+
+def _corpus(settings: Settings) -> Corpus:
+    return load_corpus(
+        settings.dataset, config=settings.dataset_config, column=settings.text_column
+    )
+
+
 def _run_chains(settings: Settings, processes: Processes, console: Console) -> RunResults:
     output = Path(settings.output_dir)
     checkpoints = Checkpoints(output / "state")
     processes.main_first(lambda: checkpoints.claim(settings.experiment()))
-    corpus = load_corpus(
-        settings.dataset, config=settings.dataset_config, column=settings.text_column
-    )
+    corpus = _corpus(settings)
     console.say(f"Human text: {corpus.name}, {sum(corpus.characters().values()):,} characters")
     base = prepare_base_model(settings, corpus, processes)
     console.say(f"Base model: {base.source}{' (was there already)' if base.from_cache else ''}")

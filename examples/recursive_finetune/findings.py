@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from collapse_guard.examples.recursive_finetune.regimes import HEADLINE
+from collapse_guard.examples.recursive_finetune.regimes.registry import HEADLINE
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
 from collapse_guard.examples.recursive_finetune.stopping import (
     early_stop,

@@ -1,6 +1,6 @@
 """One generation's training: LoRA through the Trainer or the SFTTrainer, watched, and merged."""
 
-from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -19,17 +19,17 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import CollapseMonitor, MixCollator, MixGuard, Source
+from collapse_guard import CollapseMonitor, MixCollator, MixGuard
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
+from collapse_guard.examples.laboratory.regimes import Recipe, guard
 from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
-from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, Regime
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson, Regime, Training
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.sft import make_sft_trainer
-from collapse_guard.integrations.matching.match_sampler import match_sampler
 from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.model.inputs import IGNORED_LABEL
@@ -37,6 +37,7 @@ from collapse_guard.model.inputs import IGNORED_LABEL
 
 def fine_tune(
     model: PreTrainedModel,
+    recipe: Recipe,
     lesson: Lesson,
     regime: Regime,
     monitor: CollapseMonitor,
@@ -48,8 +49,9 @@ def fine_tune(
 
     Args:
         model: Taken apart by this; go on with the one returned.
-        lesson: The rows at hand.
-        regime: Which of them are used.
+        recipe: The rows that it is shown.
+        lesson: What those were made of.
+        regime: How it is trained on them.
         monitor: Looks at the model on the way, and keeps the alerts.
         settings: Of the run.
         processes: Of the run.
@@ -58,20 +60,13 @@ def fine_tune(
     Returns:
         The trained model, and what it was shown.
     """
+    mix = mix_rows(recipe, settings, lesson.seed)
     # An example may set the global seed: adapters are initialised from it.
     set_seed(lesson.seed)
-    adapters = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_rank,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    adapted = get_peft_model(model, adapters)
-    mix = mix_rows(lesson, regime, settings)
+    trained = _with_adapters(model, settings) if settings.lora_rank else model
     with TemporaryDirectory() as unused:
         arguments = training_arguments(settings, processes, Path(unused), lesson.seed)
-        trainer = make_trainer(settings.trainer, adapted, mix, arguments, tokenizer)
+        trainer = make_trainer(settings.trainer, trained, mix, arguments, tokenizer)
         # "raise", since results without the alerts would be wrong.
         callback = CollapseGuardCallback(
             monitor,
@@ -82,31 +77,46 @@ def fine_tune(
         trainer.remove_callback(PrinterCallback)
         if processes.is_main:
             trainer.add_callback(_Bar())
-        with _matched_loss(trainer, mix, lesson):
+        with regime.loss(Training(trainer, mix, lesson, settings)):
             trainer.train()
-    merged = cast(PreTrainedModel, adapted.merge_and_unload())
+    if isinstance(trained, PeftModel):
+        model = cast(PreTrainedModel, trained.merge_and_unload())
     # What an SFTTrainer leaves calls the forward that it found: each generation would add one.
-    merged.__dict__.pop("forward", None)
-    return merged, mix.report()
+    model.__dict__.pop("forward", None)
+    regime.afterwards(model, lesson)
+    return model, mix.report()
 
 
-def mix_rows(lesson: Lesson, regime: Regime, settings: Settings) -> MixGuard:
-    """The training rows of a generation: equally many in every regime."""
-    recipe = regime.recipe(lesson, settings)
-    return MixGuard(
-        _as_examples(recipe.human, settings.prompt),
-        _written(recipe, settings.prompt),
-        human_fraction=recipe.human_fraction,
-        boost=recipe.boost,
+def _with_adapters(model: PreTrainedModel, settings: Settings) -> PeftModel:
+    adapters = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapters)
+
+
+def mix_rows(recipe: Recipe, settings: Settings, seed: int) -> MixGuard:
+    """The training rows of a generation: equally many in every regime that does not grow."""
+    examples = replace(
+        recipe,
+        human=_as_examples(recipe.human, settings.prompt),
+        written=[_written(rows, recipe, settings.prompt) for rows in recipe.written],
+    )
+    return guard(
+        examples,
         block_size=settings.batch_size,
-        length=settings.passes * settings.rows,
-        seed=lesson.seed,
+        length=settings.passes * (recipe.slots or settings.rows),
+        max_repeats=max(4, 2 * settings.passes),
+        seed=seed,
     )
 
 
 def make_trainer(
     name: str,
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
     mix: MixGuard,
     arguments: dict[str, Any],
     tokenizer: PreTrainedTokenizerBase,
@@ -115,7 +125,7 @@ def make_trainer(
 
     Args:
         name: "hf", or "sft" for TRL's.
-        model: With its adapters.
+        model: With its adapters, if it has any.
         mix: The rows, all of one length.
         arguments: As `training_arguments` makes them.
         tokenizer: Of the model.
@@ -137,14 +147,12 @@ def _tell_nobody(alert: Alert) -> None:
     """Alerts are in the results already."""
 
 
-def _written(recipe: Recipe, prompt: int) -> Source | None:
-    rows = _as_examples(recipe.synthetic, prompt)
-    if rows is None:
-        return None
-    if prompt and recipe.decoding is not None:
-        drawn = (np.arange(rows[0]["input_ids"].size) >= prompt).astype(np.int64)
-        rows = [{**row, DRAWN_MASK_COLUMN: drawn} for row in rows]
-    return Source(rows, "synthetic", "synthetic", decoding=recipe.decoding)
+def _written(rows: Rows, recipe: Recipe, prompt: int) -> list[dict[str, Rows]]:
+    examples = _as_examples(rows, prompt) or []
+    if not prompt or recipe.decoding is None:
+        return examples
+    drawn = (np.arange(rows.shape[1]) >= prompt).astype(np.int64)
+    return [{**row, DRAWN_MASK_COLUMN: drawn} for row in examples]
 
 
 def _as_examples(rows: Rows | None, prompt: int) -> list[dict[str, Rows]] | None:
@@ -156,15 +164,6 @@ def _as_examples(rows: Rows | None, prompt: int) -> list[dict[str, Rows]] | None
     labels = rows.copy()
     labels[:, :prompt] = IGNORED_LABEL
     return [{"input_ids": r, "labels": answer} for r, answer in zip(rows, labels, strict=True)]
-
-
-def _matched_loss(
-    trainer: Trainer, mix: MixGuard, lesson: Lesson
-) -> AbstractContextManager[object]:
-    if all(source.decoding is None for source in mix.sources):
-        return nullcontext()
-    held_out = None if lesson.held_out is None else list(lesson.held_out)
-    return match_sampler(trainer, mix, held_out=held_out)
 
 
 def training_arguments(

@@ -1,5 +1,6 @@
 """The human text of a run as a model takes it: rows to train on, and windows to be looked at on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,12 +8,14 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from collapse_guard.errors import bad_argument
+from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import encode, rows_of, separator
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.readings.kind import ReadingKind
+from collapse_guard.readings.rare_words import rare_word_reading
 from collapse_guard.spacing import evenly_spaced
 
 Rows = npt.NDArray[np.int64]
@@ -37,6 +40,7 @@ class HumanText:
             decoding of a text is found.
         reference: Token counts of what models may train on: says what is rare.
         panel: Held-out windows.
+        rare_words: The reading of their rare words; None where too few stand in them.
     """
 
     rows: Rows
@@ -45,6 +49,7 @@ class HumanText:
     held_out: Rows
     reference: HumanReference
     panel: HeldOutPanel
+    rare_words: ReadingKind | None
 
 
 def prepare_human_text(
@@ -98,7 +103,17 @@ def prepare_human_text(
         rows[order[num_rows:]],
         reference,
         panel,
+        _rare_words(panel, [*corpus.pretraining, *corpus.training], tokenizer),
     )
+
+
+def _rare_words(
+    panel: HeldOutPanel, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> ReadingKind | None:
+    try:
+        return rare_word_reading(panel, texts, tokenizer)
+    except PanelError:
+        return None
 
 
 def _at_even_distances(panel: HeldOutPanel, most: int) -> HeldOutPanel:

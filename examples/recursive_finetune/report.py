@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.atomic import write_atomically
 from collapse_guard.examples.recursive_finetune.findings import checks, findings
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings

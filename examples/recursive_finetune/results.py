@@ -59,6 +59,8 @@ class GenerationResult:
         looks: Those of the callback during this generation's training, the first one before it.
         sight: What each rule could see in this generation's training, in words; empty in results of
             earlier versions.
+        trained_tokens: Tokens that this generation's loss was on; 0 in results of earlier versions.
+        human_tokens: Those of them that people wrote.
     """
 
     generation: int
@@ -72,6 +74,8 @@ class GenerationResult:
     own_entropy: float = math.nan
     decoding: Any = None
     sight: Sequence[str] = ()
+    trained_tokens: int = 0
+    human_tokens: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types, readings on the top level; None for NaN."""
@@ -87,6 +91,8 @@ class GenerationResult:
             "texts": list(self.texts),
             "looks": [asdict(look) for look in self.looks],
             "sight": list(self.sight),
+            "trained_tokens": self.trained_tokens,
+            "human_tokens": self.human_tokens,
         }
         plain: dict[str, Any] = _without_nan(values)
         return plain
@@ -113,6 +119,8 @@ class GenerationResult:
             own_entropy=_number(values.get("own_entropy")),
             decoding=values.get("decoding"),
             sight=values.get("sight", ()),
+            trained_tokens=values.get("trained_tokens", 0),
+            human_tokens=values.get("human_tokens", 0),
         )
 
     def as_reading(self) -> Reading:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.examples.recursive_finetune.regimes import HEADLINE, REGIMES
+from collapse_guard.examples.recursive_finetune.regimes.registry import HEADLINE, REGIMES
 from collapse_guard.extras import require
 from collapse_guard.model.decoding import Decoding
 
@@ -21,7 +21,9 @@ _NOT_PART_OF_THE_EXPERIMENT = {
 }
 
 TRAINERS = ("hf", "sft")
+STARTS = ("last", "first", "base")
 _SHORTEST_ANSWER = 8
+_MATCHED = ("guarded", "matched", "found", "mix_matched")
 
 
 def option(default: Any, help: str) -> Any:
@@ -83,6 +85,11 @@ class Settings:
         None, "write with tokens of at least this share of the likeliest one's probability only"
     )
     sampling_batch_size: int = option(64, "rows written at once")
+    beams: int = option(
+        1,
+        "write what is likeliest by a beam search of this width, in place of drawing; with "
+        "--prompt, or all rows would be alike",
+    )
     prompt: int = option(
         0,
         "tokens of a human row that stand before what a generation writes; the loss is on what "
@@ -102,10 +109,25 @@ class Settings:
         None, "rows on a device at once; the rest is accumulated (None: no accumulation)"
     )
     learning_rate: float = option(2e-3, "of the fine-tuning, falling linearly to 0")
-    lora_rank: int = option(16, "of the adapters, on all linear layers")
-    human_fraction: float = option(0.3, "floor of human rows in the mixguard regime")
+    lora_rank: int = option(
+        16, "of the adapters, on all linear layers; 0 trains all weights, without adapters"
+    )
+    continue_from: str = option(
+        "last",
+        "what each generation fine-tunes: last, the last generation's model; first, generation 0 "
+        "anew; base, the model before any fine-tuning",
+    )
+    human_fraction: float = option(0.3, "floor of human rows in the regimes that have one")
     rare_boost: float = option(
-        4.0, "how much more often it shows the rarest human rows than the commonest"
+        4.0,
+        "how much more often mixguard and guarded show the rarest human rows than the commonest, "
+        "and how much more rare tokens weigh in rare_weighted",
+    )
+    recover_after: int = option(2, "generations on its own text before human text in recover")
+    edit_above: float = option(0.5, "probability from which a token is drawn anew in edited")
+    truncate_above: float = option(0.9, "probability above which truncated_ce has no loss")
+    anchor: float = option(
+        1.0, "weight in anchored of the divergence from generation 0, in the loss of a human token"
     )
 
     every_n_steps: int = option(4, "training steps between two looks of the callback")
@@ -122,24 +144,35 @@ class Settings:
                 given=self.regimes,
                 hint="name one or more",
             )
-        if self.trainer not in TRAINERS:
-            raise bad_argument(
-                "trainer",
-                expected=f"one of {', '.join(TRAINERS)}",
-                given=self.trainer,
-                hint="choose",
-            )
+        for name, allowed in (("trainer", TRAINERS), ("continue_from", STARTS)):
+            if getattr(self, name) not in allowed:
+                raise bad_argument(
+                    name,
+                    expected=f"one of {', '.join(allowed)}",
+                    given=getattr(self, name),
+                    hint="choose",
+                )
         if self.trainer == "sft":
             require("trl", "dev")
+            own = [name for name in self.regimes if REGIMES[name].has_own_loss]
+            if own:
+                raise bad_argument(
+                    "trainer",
+                    expected=f"hf for {', '.join(own)}, whose losses need all logits",
+                    given=self.trainer,
+                    hint="leave --trainer out, or these regimes",
+                )
         at_least_1 = (
             "generations window panel_windows vocab_size hidden_size num_layers base_steps "
-            "base_batch_size rows sampling_batch_size passes batch_size lora_rank every_n_steps "
-            "panel_batch_size own_texts"
+            "base_batch_size rows sampling_batch_size passes batch_size every_n_steps "
+            "panel_batch_size own_texts beams"
         )
-        for name in at_least_1.split():
-            if getattr(self, name) < 1:
+        least = dict.fromkeys(at_least_1.split(), 1)
+        least |= dict.fromkeys(("lora_rank", "anchor", "edit_above", "truncate_above"), 0)
+        for name, value in {**least, "recover_after": 0}.items():
+            if getattr(self, name) < value:
                 raise bad_argument(
-                    name, expected="at least 1", given=getattr(self, name), hint="see --help"
+                    name, expected=f"at least {value}", given=getattr(self, name), hint="see --help"
                 )
         if self.passes * self.rows % self.batch_size:
             raise bad_argument(
@@ -156,7 +189,28 @@ class Settings:
                 given=self.prompt,
                 hint="shorten it, or widen --window",
             )
+        self._check_beams()
         _ = self.decoding  # so that a wrong one is told before anything is trained
+
+    def _check_beams(self) -> None:
+        if self.beams == 1:
+            return
+        if not self.prompt:
+            raise bad_argument(
+                "prompt",
+                expected="at least 1 token, since a beam search from one start finds one text",
+                given=self.prompt,
+                hint="give e.g. --prompt 32",
+            )
+        matched = [name for name in self.regimes if name in _MATCHED]
+        if matched:
+            raise bad_argument(
+                "beams",
+                expected=f"1 for {', '.join(matched)}: what a beam search finds is not drawn, so "
+                "that there is no sampler to match the loss to",
+                given=self.beams,
+                hint="leave --beams out, or these regimes",
+            )
 
     @property
     def decoding(self) -> Decoding:

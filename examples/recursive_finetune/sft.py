@@ -4,7 +4,7 @@ from typing import Any
 
 import datasets
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 from collapse_guard import MixGuard
 from collapse_guard.extras import require
@@ -12,7 +12,7 @@ from collapse_guard.integrations.mixed_dataset import as_hf_dataset
 
 
 def make_sft_trainer(
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
     mix: MixGuard,
     arguments: dict[str, Any],
     tokenizer: PreTrainedTokenizerBase,
@@ -20,7 +20,7 @@ def make_sft_trainer(
     """A trainer of a mix, in its order: the loss is on its `labels`, or on whole rows.
 
     Args:
-        model: With its adapters.
+        model: With its adapters, if it has any.
         mix: Rows of one length.
         arguments: Those of `TrainingArguments`.
         tokenizer: Of the model. Nothing is tokenized, but without it the trainer asks the hub.

@@ -1,8 +1,11 @@
 """A model writes rows by itself, shared out over the processes."""
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from torch import nn
+from transformers import GenerationConfig
 
 from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.processes import Processes
@@ -32,6 +35,8 @@ def write_rows(
     Returns:
         int64 of shape (rows, window), the prompts first; the same on every process.
     """
+    if settings.beams > 1:
+        return _beam_search(model, settings, processes, prompts)
     batches = processes.deal(range(0, settings.rows, settings.sampling_batch_size))
     bar = progress_bar("writing", batches, shown=processes.is_main)
     with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=settings.bf16):
@@ -55,6 +60,27 @@ def write_rows(
         ]
     drawn = np.concatenate([rows for _, rows in sorted(processes.gather(mine), key=_first)])
     return np.concatenate([prompts, drawn], axis=1)
+
+
+def _beam_search(model: nn.Module, settings: Settings, processes: Processes, prompts: Rows) -> Rows:
+    """The likeliest continuation that a beam search finds; the same on every process."""
+    config = GenerationConfig(  # type: ignore[no-untyped-call]
+        num_beams=settings.beams,
+        do_sample=False,
+        max_new_tokens=settings.window - prompts.shape[1],
+        # Rows are of one length: an end of text is a token like any other.
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    device, found = next(model.parameters()).device, []
+    parts = torch.from_numpy(prompts).split(settings.sampling_batch_size)
+    with undisturbed(model):
+        for part in progress_bar("writing", parts, shown=processes.is_main):
+            ids = part.to(device)
+            mask = torch.ones_like(ids)
+            rows = cast(Any, model).generate(ids, attention_mask=mask, generation_config=config)
+            found.append(rows.cpu().numpy())
+    return np.concatenate(found)
 
 
 def own_entropy(model: nn.Module, rows: Rows, settings: Settings) -> float:

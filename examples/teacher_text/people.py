@@ -9,6 +9,7 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, distinct_n
+from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.recursive_finetune.base_model import (
     BaseModel,
     load_model,
@@ -23,7 +24,8 @@ from collapse_guard.examples.recursive_finetune.human_text import (
     prepare_human_text,
 )
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.regimes import Lesson, Recipe, Regime
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import encode, rows_of, separator
 from collapse_guard.examples.recursive_finetune.writing import write_rows
@@ -94,14 +96,16 @@ def taught(
         processes: Of the run.
         held_out: Human rows by which a decoding is found.
     """
-    regime = Regime(
-        "", "", "", lambda lesson, _: Recipe(None, lesson.synthetic, 0.0, None, decoding)
-    )
     settings = replace(person.settings, rows=len(rows))
-    lesson = Lesson(rows, rows, person.human.reference, settings.seed, held_out)
-    watch = _monitor(person, None)
     return fine_tune(
-        person.model(processes), lesson, regime, watch, settings, processes, person.tokenizer
+        person.model(processes),
+        Recipe(None, [rows], 0.0, decoding=decoding),
+        Lesson(rows, rows, [rows], person.human.reference, settings.seed, held_out),
+        REGIMES["replace"],
+        _monitor(person, None),
+        settings,
+        processes,
+        person.tokenizer,
     )
 
 

@@ -25,7 +25,8 @@ from collapse_guard.examples.recursive_finetune.chain import seed_of
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
 from collapse_guard.examples.recursive_finetune.finetuning import fine_tune
 from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.tokenization import encode, train_tokenizer
 from collapse_guard.examples.recursive_finetune.writing import write_rows
 from tests.alarms.judged import HeldOut, JudgedMonitor
@@ -284,16 +285,19 @@ def _generation(
     bench = place.bench
     lesson = Lesson(
         human=bench.human.rows[generation],
-        synthetic=written,
+        first=bench.human.rows[0],
+        written=[] if written is None else [written],
         reference=bench.human.reference,
         seed=seed_of(place.seed, generation, draw),
     )
+    chosen = bench.settings if settings is None else settings
     merged, _ = fine_tune(
         model,
+        REGIMES[regime].recipe(lesson, chosen),
         lesson,
         REGIMES[regime],
         monitor,
-        bench.settings if settings is None else settings,
+        chosen,
         bench.processes,
         bench.tokenizer,
     )

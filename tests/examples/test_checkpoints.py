@@ -19,8 +19,9 @@ def state(generations: int) -> ChainState:
     return ChainState(
         [generation(number) for number in range(generations + 1)],
         tiny_llama(seed=generations),
-        np.full((2, 4), generations),
+        [np.full((2, 4), number) for number in range(generations + 1)],
         {"training": {"looks": generations}},
+        [tiny_llama(seed=10), tiny_llama(seed=11)],
     )
 
 
@@ -32,12 +33,14 @@ def test_the_newest_state_comes_back(tmp_path: Path) -> None:
     loaded = checkpoints.load("replace", CPU, until=5)
     assert loaded is not None
     assert [result.generation for result in loaded.history] == [0, 1, 2]
-    assert loaded.rows.tolist() == state(2).rows.tolist()
+    assert np.array_equal(loaded.written, state(2).written)
     assert loaded.monitors == {"training": {"looks": 2}}
-    expected = tiny_llama(seed=2).state_dict()
-    assert loaded.model.state_dict().keys() == expected.keys()
-    for name, weight in loaded.model.state_dict().items():
-        assert torch.equal(weight, expected[name])
+    models = [loaded.model, *loaded.others]
+    for model, seed in zip(models, (2, 10, 11), strict=True):
+        expected = tiny_llama(seed=seed).state_dict()
+        assert model.state_dict().keys() == expected.keys()
+        for name, weight in model.state_dict().items():
+            assert torch.equal(weight, expected[name])
     assert checkpoints.load("human", CPU, until=5) is None
 
 

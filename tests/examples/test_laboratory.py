@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collapse_guard import ArgumentError, MixGuard, Threshold
+from collapse_guard import ArgumentError, Threshold
 from collapse_guard.examples.laboratory.__main__ import main
-from collapse_guard.examples.laboratory.chain import run_chain
+from collapse_guard.examples.laboratory.chain import in_one_block, run_chain
 from collapse_guard.examples.laboratory.published import Finding, table
-from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, mix
+from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, Recipe, mix
 from collapse_guard.examples.laboratory.reproduce import EXPERIMENTS
 from collapse_guard.examples.laboratory.worlds.gaussian import Gaussian
 
@@ -21,7 +21,8 @@ LESSON = Lesson(
 )
 
 
-def shown(guard: MixGuard) -> dict[int, int]:
+def shown(recipe: Recipe) -> dict[int, int]:
+    guard = in_one_block(recipe)
     rows = np.stack(guard.__getitems__(range(len(guard))))
     marks, counts = np.unique(rows, return_counts=True)
     return dict(zip(marks.tolist(), counts.tolist(), strict=True))
@@ -51,7 +52,7 @@ def test_a_subsample_has_the_budget_and_equal_parts() -> None:
 
 @pytest.mark.parametrize("floor", [0.11, 0.5, 0.99])
 def test_a_mix_keeps_its_floor_in_every_window(floor: float) -> None:
-    guard = mix(floor)(LESSON)
+    guard = in_one_block(mix(floor)(LESSON))
     is_human = guard.locate(range(10)).is_human
     for width in range(1, 11):
         windows = np.lib.stride_tricks.sliding_window_view(is_human, width).sum(-1)

@@ -16,7 +16,8 @@ from collapse_guard.examples.recursive_finetune.finetuning import (
     training_arguments,
 )
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import TRAINERS, Settings
 from collapse_guard.integrations.matching.match_sampler import match_sampler
 from tests.integrations.matching.runs import (
@@ -43,7 +44,7 @@ def settings(**changed: Any) -> Settings:
 def lesson() -> Lesson:
     """Human rows of even tokens, and synthetic ones of odd tokens, so that they can be told."""
     drawn = np.random.default_rng(3).integers(1, VOCAB // 2, size=(2, ROWS, WINDOW)) * 2
-    return Lesson(drawn[0], drawn[1] - 1, tiny_reference(), seed=5)
+    return Lesson(drawn[0], drawn[0], [drawn[1] - 1], tiny_reference(), seed=5)
 
 
 def adapted() -> Any:
@@ -70,7 +71,7 @@ def test_a_step_is_that_of_the_loss_on_what_follows_the_prompt(
     tmp_path: Path, processes: Processes, name: str, regime: str, prompt: int
 ) -> None:
     chosen = settings(prompt=prompt, device_batch_size=4)
-    mix = mix_rows(lesson(), REGIMES[regime], chosen)
+    mix = mix_rows(REGIMES[regime].recipe(lesson(), chosen), chosen, seed=5)
     arguments = training_arguments(chosen, processes, tmp_path, seed=5)
     arguments |= {"logging_strategy": "steps", "max_grad_norm": 0.0}
     trainer = make_trainer(name, adapted(), mix, arguments, tiny_tokenizer())
@@ -93,7 +94,14 @@ def test_both_come_to_the_same_model(processes: Processes, regime: str, prompt: 
         chosen = settings(prompt=prompt, trainer=name)
         monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2))
         model, report = fine_tune(
-            tiny_llama(), lesson(), REGIMES[regime], monitor, chosen, processes, tiny_tokenizer()
+            tiny_llama(),
+            REGIMES[regime].recipe(lesson(), chosen),
+            lesson(),
+            REGIMES[regime],
+            monitor,
+            chosen,
+            processes,
+            tiny_tokenizer(),
         )
         assert report.slots == 2 * ROWS
         # Nothing of the trainer, or of the matched loss, stays behind.

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from collapse_guard import HumanReference
+from collapse_guard import HumanReference, MixGuard
 from collapse_guard.errors import ArgumentError
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
 from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
 from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from collapse_guard.examples.recursive_finetune.tokenization import (
     END_OF_TEXT,
@@ -156,15 +157,19 @@ def test_a_generation_without_enough_human_rows_is_refused() -> None:
         prepare_human_text(small_settings(rows=80_000), corpus, tokenizer)
 
 
+def mixed(regime: str, lesson: Lesson, settings: Settings) -> MixGuard:
+    return mix_rows(REGIMES[regime].recipe(lesson, settings), settings, lesson.seed)
+
+
 def test_a_matched_regime_marks_what_the_model_drew() -> None:
     settings = small_settings(temperature=0.5, top_k=20)
     human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
-    lesson = Lesson(human, synthetic, reference, seed=5)
+    lesson = Lesson(human, human, [synthetic], reference, seed=5)
     for regime, decodings in (("guarded", (settings.decoding,)), ("mixguard", ())):
-        mix = mix_rows(lesson, REGIMES[regime], settings)
+        mix = mixed(regime, lesson, settings)
         assert mix.decodings == decodings
-    plain, marked = (mix_rows(lesson, REGIMES[name], settings) for name in ("mixguard", "guarded"))
+    plain, marked = (mixed(name, lesson, settings) for name in ("mixguard", "guarded"))
     for slot in range(len(plain)):
         assert (plain[slot]["input_ids"] == marked[slot]["input_ids"]).all()
         drawn = marked[slot]["labels"] >> 20
@@ -176,10 +181,9 @@ def test_the_loss_is_on_what_follows_the_prompt(regime: str) -> None:
     settings = small_settings(window=12, prompt=3)
     human, synthetic = np.full((16, 12), 1), np.full((16, 12), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
-    lesson = Lesson(human, synthetic, reference, seed=5)
+    lesson = Lesson(human, human, [synthetic], reference, seed=5)
     mix, before = (
-        mix_rows(lesson, REGIMES[regime], chosen)
-        for chosen in (settings, replace(settings, prompt=0))
+        mixed(regime, lesson, chosen) for chosen in (settings, replace(settings, prompt=0))
     )
     is_matched = regime in ("guarded", "matched")
     for slot in range(len(mix)):
@@ -199,7 +203,7 @@ def test_every_regime_trains_on_equally_many_rows(regime: str, share: float) -> 
     settings = small_settings(passes=3)
     human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
-    mix = mix_rows(Lesson(human, synthetic, reference, seed=5), REGIMES[regime], settings)
+    mix = mixed(regime, Lesson(human, human, [synthetic], reference, seed=5), settings)
     assert len(mix) == 48
     rows = np.stack([mix[slot]["input_ids"] for slot in range(len(mix))])
     assert (rows == 1).all(1).mean() == pytest.approx(share)

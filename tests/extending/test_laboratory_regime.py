@@ -6,13 +6,12 @@ In the package one adds a function and a line to `REGIMES`, both in
 
 import pytest
 
-from collapse_guard import MixGuard
 from collapse_guard.examples.laboratory.chain import run_chain
-from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, human, replace
+from collapse_guard.examples.laboratory.regimes import REGIMES, Lesson, Recipe, human, replace
 from collapse_guard.examples.laboratory.worlds.gaussian import Gaussian
 
 
-def every_other(lesson: Lesson) -> MixGuard:
+def every_other(lesson: Lesson) -> Recipe:
     """Human rows after each generation that had none."""
     return (replace if len(lesson.written) % 2 else human)(lesson)
 

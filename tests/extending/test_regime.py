@@ -1,7 +1,7 @@
 """A regime of the recursive example from outside of it: one more way to make training rows.
 
 Inside of the example one adds a function and a line to `REGIMES`, both in
-`examples/recursive_finetune/regimes.py`.
+`examples/recursive_finetune/regimes/registry.py`.
 """
 
 import json
@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 from collapse_guard import HumanReference
+from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
 from collapse_guard.examples.recursive_finetune.presets import parse
 from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES, Lesson, Recipe, Regime
+from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson, Regime
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import Settings
 from tests.packaging.layout import ROOT
 
 PROGRAM = """
 from collapse_guard.examples.recursive_finetune.experiment import run
 from collapse_guard.examples.recursive_finetune.presets import parse
-from collapse_guard.examples.recursive_finetune.regimes import REGIMES
+from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from tests.extending.test_regime import HUMAN_FIRST
 
 REGIMES["human_first"] = HUMAN_FIRST
@@ -34,7 +36,7 @@ run(parse())
 
 def human_first(lesson: Lesson, settings: Settings) -> Recipe:
     """Human rows for the first half of each generation, then what the last one wrote."""
-    return Recipe(lesson.human, lesson.synthetic, human_fraction=[(0.5, 1.0), (1.0, 0.0)])
+    return Recipe(lesson.human, lesson.written[-1:], human_fraction=[(0.5, 1.0), (1.0, 0.0)])
 
 
 HUMAN_FIRST = Regime(
@@ -49,7 +51,8 @@ def test_its_recipe_is_what_a_generation_trains_on() -> None:
     settings = Settings(window=8, rows=16, batch_size=8, passes=1)
     human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
-    mix = mix_rows(Lesson(human, synthetic, reference, seed=5), HUMAN_FIRST, settings)
+    lesson = Lesson(human, human, [synthetic], reference, seed=5)
+    mix = mix_rows(human_first(lesson, settings), settings, lesson.seed)
     assert [int(mix[slot]["input_ids"][0]) for slot in range(16)] == [1] * 8 + [2] * 8
 
 

@@ -1,0 +1,1 @@
+"""Every regime against every other, over seeds; and one setting at a time, over its values."""

@@ -1,0 +1,73 @@
+"""The bench's tables, in Markdown."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from collapse_guard.examples.recursive_finetune.bench.measures import (
+    MEASURES,
+    Chain,
+    alarm_step,
+    over_seeds,
+)
+
+Chains = Mapping[str, Sequence[Chain]]
+"""Chains by regime, one for each seed."""
+
+
+def ranking(chains: Chains, costs: Mapping[str, float]) -> str:
+    """Regimes from the one that keeps most to the one that keeps least.
+
+    Args:
+        chains: Of every regime.
+        costs: Processor time of a training step, what goes before it included, over that of
+            `replace`; of the regimes that it was measured for.
+    """
+    order = sorted(chains, key=lambda name: -_mean(chains[name], "kept"))
+    head = ["regime", *(each.title for each in MEASURES.values())]
+    rows = [
+        [
+            f"`{name}`",
+            *_cells(chains[name]),
+            _alarms(chains[name]),
+            f"{costs[name]:.2f}" if name in costs else "-",
+        ]
+        for name in order
+    ]
+    return _markdown([*head, "first alarm (step)", "time of a step"], rows)
+
+
+def sweep(option: str, values: Mapping[Any, Chains]) -> str:
+    """A line for each value of a setting and regime.
+
+    Args:
+        option: The setting's name.
+        values: Chains of every value.
+    """
+    head = [option, "regime", *(each.title for each in MEASURES.values())]
+    rows = [
+        [str(value), f"`{name}`", *_cells(of_seeds), _alarms(of_seeds)]
+        for value, chains in values.items()
+        for name, of_seeds in chains.items()
+    ]
+    return _markdown([*head, "first alarm (step)"], rows)
+
+
+def _mean(chains: Sequence[Chain], measure: str) -> float:
+    return over_seeds([MEASURES[measure].of(chain) for chain in chains]).mean
+
+
+def _cells(chains: Sequence[Chain]) -> Iterable[str]:
+    for measure in MEASURES.values():
+        interval = over_seeds([measure.of(chain) for chain in chains])
+        yield format(interval, str(measure.digits))
+
+
+def _alarms(chains: Sequence[Chain]) -> str:
+    steps = [alarm_step(chain) for chain in chains]
+    return ", ".join("none" if math.isinf(step) else f"{step:.0f}" for step in steps)
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
