@@ -23,6 +23,15 @@ _WIKITEXT_ON_A_GPU: dict[str, Any] = {
     "lora_rank": 64,
 }
 
+_BEAMS: dict[str, Any] = {
+    "window": 128,
+    "prompt": 64,
+    "beams": 5,
+    "lora_rank": 0,
+    "regimes": ["human", "replace", "mix"],
+    "human_fraction": 0.1,
+}
+
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         # Two CPU cores, no network: the default, and what `make demo` runs.
@@ -59,6 +68,53 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "gpt2-wikitext2": {"model": "openai-community/gpt2", **_WIKITEXT_ON_A_GPU},
         # As above, with the model and the 64-token rows of Shumailov et al. 2024 (Nature 631:755).
         "opt125m-wikitext2": {"model": "facebook/opt-125m", **_WIKITEXT_ON_A_GPU, "window": 64},
+        # The same paper's own experiment, as far as it is told: 64 tokens of human text, 64 found
+        # after them by 5 beams, all weights trained, 0% and 10% human rows. Not run so far.
+        "opt125m-shumailov2024": {
+            **_WIKITEXT_ON_A_GPU,
+            **_BEAMS,
+            "model": "facebook/opt-125m",
+            "learning_rate": 2e-5,
+            "rows": 16384,
+            "passes": 5,
+            "every_n_steps": 256,
+            "generations": 9,
+        },
+        # The same, scaled down to two CPU cores and no hub; give --model and --dataset.
+        "smollm2-shumailov2024": {
+            **_BEAMS,
+            "own_texts": 16,
+            "panel_windows": 48,
+            "rows": 64,
+            "passes": 3,
+            "learning_rate": 5e-5,
+            "generations": 3,
+        },
+        # Gerstgrasser et al. 2024 (arXiv 2404.01413): models of 9 million weights, each trained
+        # from scratch on stories. A Llama in place of their GPT-2. Not run so far.
+        "tinystories-gerstgrasser2024": {
+            "dataset": "roneneldan/TinyStories",
+            "regimes": ["replace", "accumulate", "accumulate_subsample"],
+            "generations": 4,
+            "bf16": True,
+            "vocab_size": 4096,
+            "hidden_size": 320,
+            "num_layers": 6,
+            "window": 256,
+            # One step, so that every generation starts from nothing.
+            "base_steps": 1,
+            "continue_from": "base",
+            "lora_rank": 0,
+            "learning_rate": 1e-3,
+            "temperature": 1.0,
+            "rows": 262144,
+            "passes": 1,
+            "batch_size": 64,
+            "every_n_steps": 512,
+            "panel_windows": 512,
+            "panel_batch_size": 32,
+            "sampling_batch_size": 256,
+        },
     }
 )
 

@@ -1,0 +1,110 @@
+"""Whole runs in regimes that keep more than a model and its rows, and of papers' presets."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, OPTConfig, OPTForCausalLM
+
+from collapse_guard.examples.recursive_finetune.corpus import load_corpus
+from collapse_guard.examples.recursive_finetune.tokenization import train_tokenizer
+from tests.examples.test_runs import command, environment, finish, human_text, read
+from tests.packaging.layout import ROOT
+
+pytestmark = pytest.mark.slow
+
+__all__ = ["environment", "human_text"]
+
+REGIMES = ("--regimes", "accumulate", "multi_model")
+
+
+def test_chains_with_a_memory_go_on_to_the_same_results(
+    tmp_path: Path, human_text: Path, environment: dict[str, str]
+) -> None:
+    """Killed in each of them after its first generation: all rows and models are there again."""
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    finish([*command(undisturbed, human_text), *REGIMES], environment)
+    for last in ("accumulate 1/2", "multi_model 1/2"):
+        run = subprocess.Popen(
+            [*command(killed, human_text), *REGIMES],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert run.stdout is not None
+        for line in run.stdout:
+            if line.startswith(last):
+                run.send_signal(signal.SIGKILL)
+                break
+        run.stdout.close()
+        assert run.wait() == -signal.SIGKILL
+    finish([*command(killed, human_text), *REGIMES], environment)
+    assert (killed / "results.json").read_bytes() == (undisturbed / "results.json").read_bytes()
+    chains = read(undisturbed)["regimes"]
+    # 16 rows of 32 tokens from each of 2 and then 3 generations.
+    trained = [result["trained_tokens"] for result in chains["accumulate"]]
+    assert trained == [512, 1024, 1536]
+    shares = [result["human_tokens"] / result["trained_tokens"] for result in chains["accumulate"]]
+    assert shares == [1.0, 0.5, 3 / 8]
+    written = np.load(undisturbed / "state" / "multi_model" / "0002" / "written.npy")
+    alone = np.load(undisturbed / "state" / "accumulate" / "0002" / "written.npy")
+    # A third is the first model's own, which is generation 0 in both; two are others'.
+    equal = (written[0] == alone[0]).all(1)
+    assert equal.tolist() == [True] * 6 + [False] * 10
+
+
+def test_the_presets_of_the_papers_run_on_small_models(
+    tmp_path: Path, human_text: Path, environment: dict[str, str]
+) -> None:
+    """OPT's, with a tiny OPT from a folder: beams on human prompts, all weights, 10% human rows."""
+    model = tmp_path / "opt"
+    tokenizer = train_tokenizer(load_corpus(str(human_text)).pretraining, 400)
+    torch.manual_seed(0)
+    OPTForCausalLM(
+        OPTConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            ffn_dim=64,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=64,
+            word_embed_proj_dim=32,
+            dropout=0.0,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    ).save_pretrained(model)
+    tokenizer.save_pretrained(model)
+    small = "--window 24 --prompt 12 --rows 20 --batch_size 10 --passes 1 --panel_windows 16 "
+    small += "--generations 1 --every_n_steps 2 --bf16 False --learning_rate 1e-2 --own_texts 8"
+    output = tmp_path / "run"
+    preset = command(output, human_text)
+    preset[preset.index("smoke")] = "opt125m-shumailov2024"
+    finish([*preset, "--model", str(model), *small.split()], environment)
+    chains = read(output)["regimes"]
+    assert [chain[1]["human_share"] for chain in chains.values()] == [1.0, 0.0, 0.1]
+    last = output / "state" / "replace" / "0001"
+    trained = AutoModelForCausalLM.from_pretrained(last / "model").eval()
+    start = AutoModelForCausalLM.from_pretrained(model)
+    moved = [
+        not torch.equal(weights, start.get_parameter(name))
+        for name, weights in trained.named_parameters()
+        if "embed_positions" not in name
+    ]
+    assert all(moved), "all weights are trained"
+    written = np.load(last / "written.npy")[-1]
+    assert written.shape == (20, 24)
+    found = trained.generate(
+        torch.from_numpy(written[:1, :12]),
+        num_beams=5,
+        do_sample=False,
+        min_new_tokens=12,
+        max_new_tokens=12,
+        eos_token_id=None,
+    )
+    assert found[0].tolist() == written[0].tolist()
