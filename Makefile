@@ -3,6 +3,8 @@ VENV ?= .venv
 DEMO_DIR ?= runs/demo
 REAL_DIR ?= runs/demo-real
 LABORATORY_DIR ?= runs/laboratory
+BENCH_DIR ?= runs/bench
+BENCH_ARGS ?=
 WIKITEXT ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
@@ -25,10 +27,12 @@ MODEL_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/collapse_guard/smollm2
 MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-real reproduce test lint bench gpu-check wheel-env quick-starts clean
+# One setting at a time, as `make bench-mitigation` has one regime at a time.
+SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
+.PHONY: help demo demo-real reproduce bench-mitigation $(SWEEPS) test lint bench gpu-check wheel-env quick-starts clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> Installing collapse_guard and what it is tested with into $(VENV): once, 1.5 minutes where downloads are quick, 2 GB."
@@ -70,6 +74,14 @@ demo-real: ## The same with a pretrained model: make demo-real WIKITEXT=path/to/
 reproduce: $(INSTALLED) ## Compare published and closed-form figures with what comes out here
 	@echo "==> Simulating six worlds: 1 to 2 minutes on two cores."
 	@$(BIN)/python -m collapse_guard.examples.laboratory reproduce --output $(LABORATORY_DIR)
+
+bench-mitigation: $(INSTALLED) ## Rank every mitigation of collapse against the others, over three seeds
+	@echo "==> Fine-tuning 20 regimes on their own text: an hour on two quiet cores, and it goes on where it was stopped."
+	@$(BIN)/python -m collapse_guard.examples.recursive_finetune.bench ranking --costs --output $(BENCH_DIR) $(BENCH_ARGS)
+
+$(SWEEPS): bench-%: $(INSTALLED)
+	@echo "==> Varying one setting: 5 to 25 minutes on two quiet cores, and it goes on where it was stopped."
+	@$(BIN)/python -m collapse_guard.examples.recursive_finetune.bench $(subst -,_,$*) --output $(BENCH_DIR) $(BENCH_ARGS)
 
 test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing on $(TEST_PROCESSES) processes: under 9 minutes on two cores."

@@ -108,6 +108,16 @@ def test_a_sweep_has_a_line_for_each_value_and_regime() -> None:
     assert line.get_ydata().tolist() == [0.1, 0.5]
 
 
+def test_a_course_has_a_line_for_each_generation_and_counts_human_tokens() -> None:
+    start, last = chain(0.4, trained_tokens=100, human_tokens=30)
+    chains = {"recover": [[start, last, replace(last, human_tokens=50)]] * 2}
+    lines = tables.course(chains).splitlines()
+    assert [line.split(" | ")[2] for line in lines[2:]] == ["0", "30", "80"]
+    assert lines[3].startswith("| 1 | `recover` | 30 | 0.40 ± 0.00 | 0.40 ± 0.00 |")
+    (line,) = figures.course(chains).axes[0].lines
+    assert line.get_ydata().tolist() == [1.0, 0.4, 0.4]
+
+
 def test_the_ranking_is_drawn_from_bottom_to_top() -> None:
     chains = {"replace": [chain(0.5), chain(0.6)], "mix": [chain(0.9), chain(0.8)]}
     axes = figures.ranking(chains).axes[0]

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = Path(given.output)
     common = {} if given.generations is None else {"generations": given.generations}
     try:
-        if given.costs:
+        if given.costs and not (folder / "costs.json").exists():
             chosen = ["--preset", given.preset, "--output-dir", str(folder / "costs")]
             measure_costs(parse(chosen), STUDIES["ranking"].regimes, folder)
         for name in given.studies:
@@ -48,7 +48,10 @@ def write_study(study: Study, runs: Sequence[Run], folder: Path, name: str) -> s
         The table.
     """
     values = chains_of(study, runs)
-    if study.option is None:
+    if study.by_generation:
+        (chains,) = values.values()
+        table, figure = tables.course(chains), figures.course(chains)
+    elif study.option is None:
         (chains,) = values.values()
         table, figure = tables.ranking(chains, _costs(folder)), figures.ranking(chains)
     else:
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "done already is not run again.",
     )
     parser.add_argument("studies", nargs="*", choices=[*STUDIES, []], help=", ".join(STUDIES))
-    parser.add_argument("--costs", action="store_true", help="measure what a step costs first")
+    parser.add_argument("--costs", action="store_true", help="measure what a step costs, once")
     parser.add_argument("--output", default="runs/bench", help="a folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--processes", type=int, default=2, help="runs at a time")

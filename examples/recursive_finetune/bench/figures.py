@@ -78,6 +78,26 @@ def sweep(option: str, values: Mapping[Any, Chains]) -> "Figure":
     )
 
 
+def course(chains: Chains) -> "Figure":
+    """Measures by generation, a line for each regime, with intervals of 95% over seeds.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return plot_readings(
+        {
+            REGIMES[name].title: [
+                _at(generation, [chain[: generation + 1] for chain in of_seeds])
+                for generation in range(len(of_seeds[0]))
+            ]
+            for name, of_seeds in chains.items()
+        },
+        _SWEPT,
+        titles={name: MEASURES[name].title for name in _SWEPT},
+        step="generation",
+    )
+
+
 def _at(place: float, chains: Sequence[Any]) -> Reading:
     """What a value gave, as a reading there whose error spans the interval of the seeds."""
     found = {name: over_seeds([MEASURES[name].of(c) for c in chains]) for name in _SWEPT}

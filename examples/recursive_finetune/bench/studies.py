@@ -25,6 +25,7 @@ class Study:
         values: Of that setting.
         settings: Of every run, beside those of the preset.
         at: Settings that go with a value.
+        by_generation: Whether every generation is told of, and not the last one alone.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Study:
     values: Sequence[Any] = (None,)
     settings: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict)
+    by_generation: bool = False
 
     def settings_of(self, value: Any) -> dict[str, Any]:
         """All settings of the run with a value, but its seed and folder."""
@@ -72,6 +74,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             "A collapsed model on human text again",
             ("recover", "human"),
             settings={"generations": 10, "recover_after": 5},
+            by_generation=True,
         ),
     }
 )

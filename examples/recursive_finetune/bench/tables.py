@@ -53,6 +53,26 @@ def sweep(option: str, values: Mapping[Any, Chains]) -> str:
     return _markdown([*head, "first alarm (step)"], rows)
 
 
+def course(chains: Chains) -> str:
+    """A line for each generation and regime, with the human tokens up to it.
+
+    Args:
+        chains: Of every regime, all of one length.
+    """
+    head = ["generation", "regime", "human tokens so far", *(m.title for m in MEASURES.values())]
+    rows = [
+        [
+            str(generation),
+            f"`{name}`",
+            f"{sum(each.human_tokens for each in of_seeds[0][1 : generation + 1]):,}",
+            *_cells([chain[: generation + 1] for chain in of_seeds]),
+        ]
+        for name, of_seeds in chains.items()
+        for generation in range(len(of_seeds[0]))
+    ]
+    return _markdown(head, rows)
+
+
 def _mean(chains: Sequence[Chain], measure: str) -> float:
     return over_seeds([MEASURES[measure].of(chain) for chain in chains]).mean
 
