@@ -17,8 +17,9 @@ from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.monitor.run import Run
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.readings.baseline import Baseline
-from collapse_guard.readings.choice import Wanted, choose_readings
+from collapse_guard.readings.choice import Wanted, choose_readings, refuse_of_types
 from collapse_guard.readings.kind import Needs
+from collapse_guard.readings.panel import ScoresItself
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.sampling import Sampling
 
@@ -69,7 +70,10 @@ def make_run(
         "prequential": prequential is not None,
         "sampling": sampling is not None,
     }
-    kinds = choose_readings(readings, [need for need, is_given in given.items() if is_given])
+    of_types = not isinstance(probe.panel, ScoresItself)
+    kinds = choose_readings(
+        readings, [need for need, is_given in given.items() if is_given], of_types=of_types
+    )
     if rules is None:
         names = {kind.name for kind in kinds}
         usual = default_rules(sampling=sampling is not None)
@@ -79,6 +83,8 @@ def make_run(
             probe.panel,
         )
     else:
+        for each in () if of_types else (each for rule in rules for each in rule.held):
+            refuse_of_types("rules", each.reading)
         check_can_fire(rules, kinds, probe.panel)
     most = probe.batch_size * (num_processes() if probe.across_processes else 1)
     run = Run(

@@ -48,7 +48,8 @@ class CollapseMonitor:
     out among the processes, and all get the same readings and the same alerts.
 
     Args:
-        panel: The held-out human text, or any other `collapse_guard.readings.panel.Panel`.
+        panel: The held-out human text, or any other `collapse_guard.readings.panel.Panel`; one for
+            a model that is no language model scores itself (`ScoresItself` there).
         readings: What is read: names of readings of the package
             (`collapse_guard.readings.registry.READINGS`), and a `ReadingKind` for each of your own;
             `...` stands for all of the package's that the other arguments allow.

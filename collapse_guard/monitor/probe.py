@@ -7,7 +7,7 @@ import torch
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.adapters import without_adapters
 from collapse_guard.readings.baseline import Baseline
-from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel import Panel, ScoresItself
 from collapse_guard.readings.panel_sums import PanelScores, score_panel
 from collapse_guard.readings.sampling import Sampling
 from collapse_guard.readings.take import baseline_of
@@ -20,11 +20,13 @@ class Probe:
     Attributes:
         panel: The held-out data.
         batch_size: Windows per forward pass, at least 1.
-        sampling: How much the model writes; None for nothing.
+        sampling: How much the model writes; None for nothing, as it becomes for a panel that scores
+            itself where it is not required.
         across_processes: Whether the processes of a distributed run share the windows.
 
     Raises:
-        ArgumentError: At construction, for a batch size below 1.
+        ArgumentError: At construction, for a batch size below 1, or for a required sampling where
+            the panel scores itself.
     """
 
     panel: Panel
@@ -40,6 +42,15 @@ class Probe:
                 given=self.batch_size,
                 hint="16 is the default",
             )
+        if isinstance(self.panel, ScoresItself) and self.sampling is not None:
+            if getattr(self.sampling, "required", True):
+                raise bad_argument(
+                    "sampling",
+                    expected="None, since the panel scores itself",
+                    given=self.sampling,
+                    hint="leave it out: what such a model draws is no text of tokens",
+                )
+            object.__setattr__(self, "sampling", None)
 
     def whole(self, model: torch.nn.Module) -> PanelScores:
         """What the model gives on the whole panel."""

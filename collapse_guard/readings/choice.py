@@ -24,12 +24,15 @@ HOW_TO_GIVE: Mapping[Needs, str] = MappingProxyType(
 """What a reading needs, as it is written, and what for."""
 
 
-def choose_readings(wanted: Wanted, given: Iterable[Needs]) -> tuple[ReadingKind, ...]:
+def choose_readings(
+    wanted: Wanted, given: Iterable[Needs], *, of_types: bool = True
+) -> tuple[ReadingKind, ...]:
     """The readings that a monitor takes.
 
     Args:
         wanted: What the user asks for.
         given: Arguments of the monitor that readings may need, as far as they are given.
+        of_types: Whether there is a distribution over types.
 
     Raises:
         ArgumentError: There is no such reading, it cannot be had, or two share a name.
@@ -38,8 +41,14 @@ def choose_readings(wanted: Wanted, given: Iterable[Needs]) -> tuple[ReadingKind
     chosen: list[ReadingKind] = []
     for each in _listed(wanted):
         if each is ...:
-            chosen.extend(kind for kind in READINGS.values() if kind.needs in at_hand)
+            chosen.extend(
+                kind
+                for kind in READINGS.values()
+                if kind.needs in at_hand and (of_types or not kind.of_types)
+            )
         else:
+            if not of_types:
+                refuse_of_types("readings", each)
             chosen.append(_checked(each, at_hand))
     names = [kind.name for kind in chosen]
     repeated = [name for name in names if names.count(name) > 1]
@@ -51,6 +60,26 @@ def choose_readings(wanted: Wanted, given: Iterable[Needs]) -> tuple[ReadingKind
             hint="rename yours, or leave one of the two out",
         )
     return tuple(chosen)
+
+
+def refuse_of_types(argument: str, reading: object) -> None:
+    """Refuse what a panel that scores itself cannot give.
+
+    Args:
+        argument: Where the reading is asked for.
+        reading: A reading of the user's, the name of one of the package's, or anything else.
+
+    Raises:
+        ArgumentError: It is of a distribution over types, or of what is drawn from it.
+    """
+    kind = READINGS.get(reading) if isinstance(reading, str) else reading
+    if isinstance(kind, ReadingKind) and kind.of_types:
+        raise bad_argument(
+            argument,
+            expected="readings of log-probabilities alone, since the panel scores itself",
+            given=kind.name,
+            hint="leave it out: it is of a distribution over types, or of what is drawn from it",
+        )
 
 
 def _listed(wanted: object) -> Sequence[Any]:

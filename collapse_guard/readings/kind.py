@@ -53,6 +53,8 @@ class ReadingKind:
         agrees: Of the package's own: whether all processes of a distributed run get the same
             estimate by themselves, as of sums that they have shared. Of others, that of the first
             process counts.
+        of_types: Whether it is of the predicted distribution over types, or of what is drawn from
+            it: a panel that scores itself (`ScoresItself`) has none.
 
     Raises:
         ArgumentError: At construction, for an argument that cannot work.
@@ -81,6 +83,7 @@ class ReadingKind:
     keep_start: Callable[[Evidence], Any] | None = None
     logs_error: bool = False
     agrees: bool = False
+    of_types: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():

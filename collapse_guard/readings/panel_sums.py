@@ -15,7 +15,7 @@ from collapse_guard.distributed import (
     summed,
     work_through,
 )
-from collapse_guard.errors import TokenizerMismatchError, bad_argument
+from collapse_guard.errors import TokenizerMismatchError
 from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import input_embeddings, logits_at
 from collapse_guard.model.inputs import encoder_arguments
@@ -26,7 +26,8 @@ from collapse_guard.model.logprobs import (
     picked_logprobs,
 )
 from collapse_guard.model.positions import check_fits
-from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.own_logprobs import own_logprobs
+from collapse_guard.readings.panel import Panel, ScoresItself, check_same_on_all
 from collapse_guard.readings.panel_logprobs import place_in_panel
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +49,9 @@ class PanelScores:
         tail_logprob: As `logprob`.
         tail_prob: float64 of shape (windows,), probabilities.
         head_logprob: As `logprob`.
-        tail_mass: float64 of shape (windows,), the probability put on all tail types together.
+        tail_mass: float64 of shape (windows,), the probability put on all tail types together; NaN,
+            as are `entropy` and the one column of `group_distributions`, where the panel scores
+            itself.
         entropy: float64 of shape (windows,), of the predicted distributions, in nats.
         group_distributions: float64 of shape (groups, vocabulary), predicted distributions summed
             over the positions of each group of documents. At most `DOCUMENT_GROUPS` groups:
@@ -143,7 +146,7 @@ def score_panel(
     pass: it must be causal.
 
     Args:
-        model: A causal language model.
+        model: A causal language model, or what the panel scores itself with.
         panel: The held-out text.
         batch_size: Windows per forward pass, at least 1.
         across_processes: Whether the processes of a distributed run share the windows out among
@@ -179,8 +182,9 @@ def score_panel(
         group_distributions = group_distributions + distributions.cpu().numpy()
 
     if across_processes:
-        _check_same_panel(panel)
-    _check_model(model, panel, batch_size, across_processes)
+        check_same_on_all(panel)
+    if not isinstance(panel, ScoresItself):
+        _check_model(model, panel, batch_size, across_processes)
     processes = num_processes() if across_processes else 1
     batches = _batches(torch.arange(len(panel)), batch_size, processes)
     work_through(batches, score, across_processes=across_processes)
@@ -252,12 +256,8 @@ def _score_bands(model: torch.nn.Module, panel: Panel, windows: torch.Tensor) ->
     if not banded.any():
         # Nothing to read in these windows; the model is called all the same (see `work_through`).
         banded = panel.positions[windows]
-    ids = panel.input_ids[windows]
-    # A panel's windows are in order: what `next_token_logits` would check is known of them.
-    logits = logits_at(model, ids, banded)
-    _check_vocabulary(logits.shape[-1], panel)
     where = banded.nonzero()
-    logprob = picked_logprobs(logits, ids[banded].to(logits.device))
+    logprob = _logprobs(model, panel, windows, banded)
     check_finite(logprob, where, partial(place_in_panel, panel, windows))
     values, row = logprob.cpu().numpy().astype(np.float64), where[:, 0].numpy()
     in_tail, in_head = tail[banded].numpy(), head[banded].numpy()
@@ -265,9 +265,26 @@ def _score_bands(model: torch.nn.Module, panel: Panel, windows: torch.Tensor) ->
     return np.stack([np.bincount(row, each, len(windows)) for each in weights])
 
 
-def _score_windows(
+def _logprobs(
+    model: torch.nn.Module, panel: Panel, windows: torch.Tensor, at: torch.Tensor
+) -> torch.Tensor:
+    if isinstance(panel, ScoresItself):
+        return own_logprobs(model, panel, windows, at)
+    ids = panel.input_ids[windows]
+    # A panel's windows are in order: what `next_token_logits` would check is known of them.
+    logits = logits_at(model, ids, at)
+    _check_vocabulary(logits.shape[-1], panel)
+    return picked_logprobs(logits, ids[at].to(logits.device))
+
+
+def _predicted(
     model: torch.nn.Module, panel: Panel, windows: torch.Tensor, groups: int
-) -> tuple[dict[str, Floats], torch.Tensor]:
+) -> tuple[torch.Tensor, ...]:
+    """At each position log-probability, mass on tail types, entropy; and distributions by group."""
+    if isinstance(panel, ScoresItself):
+        logprob = own_logprobs(model, panel, windows, panel.positions[windows])
+        unknown = torch.full_like(logprob, torch.nan)
+        return logprob, unknown, unknown, torch.full((groups, 1), torch.nan)
     logits, targets, where = next_token_logits(
         model, panel.input_ids[windows], panel.positions[windows]
     )
@@ -288,18 +305,24 @@ def _score_windows(
         # Written over what is done with: another copy would cost more than the arithmetic.
         entropy[rows] = torch.special.entr(probabilities, out=logprobs).sum(1)
         distributions.index_add_(0, group_of_window[where[rows, 0]], probabilities)
+    return logprob, tail_mass, entropy, distributions
+
+
+def _score_windows(
+    model: torch.nn.Module, panel: Panel, windows: torch.Tensor, groups: int
+) -> tuple[dict[str, Floats], torch.Tensor]:
+    logprob, tail_mass, entropy, distributions = _predicted(model, panel, windows, groups)
+    at = panel.positions[windows]
+    where = at.nonzero()
     check_finite(logprob, where, partial(place_in_panel, panel, windows))
-    row = where[:, 0]
-    tail, head = (
-        band[windows].to(device)[panel.positions[windows].to(device)].float()
-        for band in (panel.tail_positions, panel.head_positions)
-    )
+    row, bands = where[:, 0].numpy(), (panel.tail_positions, panel.head_positions)
+    tail, head = (band[windows][at].to(logprob.device).float() for band in bands)
 
     def by_window(values: torch.Tensor) -> Floats:
-        sums = np.bincount(row.cpu().numpy(), values.cpu().numpy(), len(windows))
+        sums = np.bincount(row, values.cpu().numpy(), len(windows))
         return sums.astype(np.float64)
 
-    scores = {
+    return {
         "position_logprobs": logprob.cpu().numpy().astype(np.float64),
         "logprob": by_window(logprob),
         "tail_logprob": by_window(logprob * tail),
@@ -307,20 +330,7 @@ def _score_windows(
         "head_logprob": by_window(logprob * head),
         "tail_mass": by_window(tail_mass),
         "entropy": by_window(entropy),
-    }
-    return scores, distributions
-
-
-def _check_same_panel(panel: Panel) -> None:
-    """Refuse panels that differ, of which the processes would add up unlike windows."""
-    halves = [float(int(panel.fingerprint[part : part + 8], 16)) for part in (0, 8)]
-    if largest([*halves, *(-half for half in halves)]) != [*halves, *(-half for half in halves)]:
-        raise bad_argument(
-            "panel",
-            expected="the same held-out text on every process",
-            given=f"panels that differ, here {panel.fingerprint}",
-            hint="make it of all documents, before any are dealt out to the processes",
-        )
+    }, distributions
 
 
 def _check_model(
@@ -341,7 +351,7 @@ def _check_model(
 
 
 def _check_embeddings(model: torch.nn.Module, panel: Panel) -> None:
-    embeddings = input_embeddings(model)
+    embeddings = None if isinstance(panel, ScoresItself) else input_embeddings(model)
     if embeddings is not None:
         # Before the first look-up: past the last row a GPU fails in a way that ends the process.
         _check_vocabulary(embeddings.num_embeddings, panel)

@@ -15,7 +15,9 @@ from collapse_guard.readings.teacher_forced import OfBands
 
 _of_panel = partial(ReadingKind, start="above 0", agrees=True)
 _of_bands = partial(_of_panel, cost="each look")
-_of_text = partial(ReadingKind, start="above 0", cost="writes text", needs="sampling")
+_of_text = partial(
+    ReadingKind, start="above 0", cost="writes text", needs="sampling", of_types=True
+)
 
 _ON_HUMAN_TEXT = (
     _of_panel(
@@ -74,6 +76,7 @@ _ON_HUMAN_TEXT = (
         "mass put on tail types over their share of the text (1 = calibrated)",
         teacher_forced.tail_mass_ratio,
         on_log_scale=True,
+        of_types=True,
     ),
     _of_panel(
         "effective_vocabulary",
@@ -81,12 +84,14 @@ _ON_HUMAN_TEXT = (
         teacher_forced.effective_vocabulary,
         unit="types",
         on_log_scale=True,
+        of_types=True,
     ),
     _of_panel(
         "predictive_entropy",
         "mean entropy of the predicted distributions, in nats",
         teacher_forced.predictive_entropy,
         unit="nats",
+        of_types=True,
     ),
 )
 

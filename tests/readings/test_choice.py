@@ -50,3 +50,13 @@ def test_the_package_vouches_for_its_own_alone() -> None:
 def test_what_cannot_be_had_is_refused(wanted, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         choose_readings(wanted, ())
+
+
+def test_without_a_distribution_over_types_what_is_of_one_is_left_out_or_refused() -> None:
+    left = {kind.name for kind in choose_readings([...], HOW_TO_GIVE, of_types=False)}
+    assert left == {name for name, kind in READINGS.items() if not kind.of_types}
+    assert {"perplexity", "tail_gap", "tail_gap_vs_base", "tail_gap_prequential"} <= left
+    mine = ReadingKind("mine", "a reading of written text", lambda evidence: 0.0, of_types=True)
+    for each in ("predictive_entropy", "free_self_bleu", mine):
+        with pytest.raises(ArgumentError, match="since the panel scores itself"):
+            choose_readings([..., each], HOW_TO_GIVE, of_types=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from collapse_guard import ArgumentError, HeldOutPanel, Panel
-from collapse_guard.readings.panel import check_panel
+from collapse_guard.readings.panel import ScoresItself, check_panel
 from tests.tiny import tiny_panel
 
 MEMBERS = (
@@ -36,6 +36,23 @@ def test_the_package_s_own_has_it_all_and_so_has_its_copy() -> None:
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(ArgumentError, match=f"a Copy without {name}"):
         check_panel(Copy(tiny_panel(), without=name))
+
+
+class SelfScored(Copy):
+    def log_probs(self, model, windows):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_one_that_scores_itself_needs_no_types(name: str) -> None:
+    assert isinstance(SelfScored(tiny_panel()), ScoresItself)
+    assert not isinstance(tiny_panel(), ScoresItself)
+    panel = SelfScored(tiny_panel(), without=name)
+    if name in ("input_ids", "tail_types", "vocab_size"):
+        assert check_panel(panel) is panel
+    else:
+        with pytest.raises(ArgumentError, match=f"a SelfScored without {name}"):
+            check_panel(panel)
 
 
 @pytest.mark.parametrize("given", [None, "text", [1, 2], HeldOutPanel])
