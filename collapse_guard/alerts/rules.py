@@ -137,8 +137,8 @@ class Threshold:
             kind: Of the reading that the rule is about.
 
         Raises:
-            ArgumentError: The limit is a multiple of a start that the reading does not have, or
-                that it begins past.
+            ArgumentError: The limit is a multiple of a start that the reading does not have, that
+                may lie on either side of 0, or that it begins past.
         """
         if not self.relative_to_start:
             return
@@ -148,6 +148,15 @@ class Threshold:
                 expected=f"False for {self.reading}, which a start does not have",
                 given=True,
                 hint="it is told against first rows, a base model or a control run by itself",
+            )
+        if kind.start == "either side":
+            raise bad_argument(
+                "relative_to_start",
+                expected=f"False for {self.reading}, which may start on either side of 0, where a "
+                "multiple of the start says nothing",
+                given=True,
+                hint="hold a limit against its difference to the start: log-odds are read so with "
+                "log_odds_reading(..., since_start=True)",
             )
         if kind.start == "at 0" or (kind.start == "below 0" and not self._lies_lower()):
             raise bad_argument(

@@ -15,7 +15,7 @@ that the model is let write."""
 Bad = Literal["low", "high", "either"]
 """Which way a reading goes when a model collapses."""
 
-Start = Literal["any", "above 0", "below 0", "at 0", "none"]
+Start = Literal["any", "above 0", "below 0", "at 0", "either side", "none"]
 """Where a run's start stands, of which a rule may take a multiple; none where it has no start."""
 
 Needs = Literal["against_base", "control", "prequential", "sampling"]
@@ -44,8 +44,8 @@ class ReadingKind:
             rules then compare logarithms.
         cost: When it is taken: "each look", "whole panel" or "writes text". At a look at a part of
             the panel there are no `scores`.
-        start: Where its start stands: "above 0", "below 0", "at 0", "any" where that is not known,
-            "none" where it is never told against the run's start.
+        start: Where its start stands: "above 0", "below 0", "at 0", "either side" of it, "any"
+            where that is not known, "none" where it is never told against the run's start.
         needs: The argument of the monitor that it needs, or None.
         keep_start: What is to be kept of the start for `take` to find in `evidence.kept(name)`, in
             plain JSON types, since it is saved with every checkpoint.

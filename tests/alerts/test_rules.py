@@ -5,7 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from collapse_guard import ArgumentError, Reading, Threshold, default_rules, log_alert
+from collapse_guard import (
+    ArgumentError,
+    Reading,
+    ReadingKind,
+    Threshold,
+    default_rules,
+    log_alert,
+)
 from collapse_guard.statistics.confidence_sequence import half_width
 from collapse_guard.statistics.estimates import Estimate, document_mean, exponential
 from tests.looks import ON_HUMAN_TEXT
@@ -81,6 +88,15 @@ def test_limits_relative_to_the_start() -> None:
     negative = Reading(0, {"tail_logprob": -8.0}, {"tail_logprob": 0.1})
     assert falls.is_broken(reading("tail_logprob", -9.7, 0.1), negative)
     assert not falls.is_broken(reading("tail_logprob", -9.5, 0.1), negative)
+
+
+def test_what_may_start_on_either_side_of_0_has_no_multiple() -> None:
+    kind = ReadingKind("owl", "log-odds", lambda evidence: 0.0, start="either side")
+    Threshold("owl", above=0.5).check_kind(kind)
+    for limit in ({"above": 1.2}, {"below": 0.8}):
+        rule = Threshold("owl", relative_to_start=True, **limit)
+        with pytest.raises(ArgumentError, match="on either side of 0"):
+            rule.check_kind(kind)
 
 
 def test_what_documents_share_with_their_start_cancels() -> None:

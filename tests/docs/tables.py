@@ -13,10 +13,12 @@ from collapse_guard import (
     flattening_rules,
 )
 from collapse_guard.callbacks.records import record_keys
+from collapse_guard.human_text.continuations import continuation_pairs
 from collapse_guard.readings.contextual_tail import contextual_reading
 from collapse_guard.readings.frequency_bands import band_readings, frequency_bands
 from collapse_guard.readings.hidden_state_spectrum import hidden_state_reading
 from collapse_guard.readings.kind import Needs
+from collapse_guard.readings.log_odds import log_odds_reading
 from collapse_guard.readings.rare_ngrams import rare_ngram_reading
 from collapse_guard.readings.rare_words import rare_word_reading
 from collapse_guard.readings.registry import READINGS, reading_names
@@ -81,6 +83,7 @@ def by_hand_table() -> str:
         "hidden_state_reading": (hidden_state_reading(),),
         "rare_word_reading": (_rare_word_reading(),),
         "strata_readings": strata_readings(panel, ["en", "de"] * 6),
+        "log_odds_reading": (log_odds_reading("owl", continuation_pairs([[1]], [2], [3])),),
     }
     return table(
         ("made by", "readings", "unit", "worse"),

@@ -43,6 +43,7 @@ def test_every_reading_stands_in_one_table_of_readings() -> None:
         "hidden_state_reading",
         "rare_word_reading",
         "strata_readings",
+        "log_odds_reading",
     }
     assert sorted(rows) == sorted([*READINGS, *by_hand])
 
