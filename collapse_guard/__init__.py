@@ -67,6 +67,10 @@ if TYPE_CHECKING:
     from collapse_guard.readings.kind import ReadingKind as ReadingKind
     from collapse_guard.readings.panel import Panel as Panel
     from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
+    from collapse_guard.readings.profile import (
+        CollapseProfile as CollapseProfile,
+        collapse_profile as collapse_profile,
+    )
     from collapse_guard.readings.reading import Reading as Reading
     from collapse_guard.readings.sampling import Sampling as Sampling
     from collapse_guard.rows.collate import MixCollator as MixCollator
@@ -82,6 +86,7 @@ _HOME = {
     "Budget": "monitor.pace",
     "CollapseGuardError": "errors",
     "CollapseMonitor": "monitor.monitor",
+    "CollapseProfile": "readings.profile",
     "ConformityError": "errors",
     "Decoding": "model.decoding",
     "DecodingSearch": "finder.search",
@@ -113,6 +118,7 @@ _HOME = {
     "TokenizerMismatchError": "errors",
     "Track": "monitor.track",
     "check_reading": "readings.check_reading",
+    "collapse_profile": "readings.profile",
     "control_rules": "alerts.control_rules",
     "default_rules": "alerts.default_rules",
     "distinct_n": "diversity",
@@ -135,6 +141,7 @@ __all__ = [
     "Budget",
     "CollapseGuardError",
     "CollapseMonitor",
+    "CollapseProfile",
     "ConformityError",
     "Decoding",
     "DecodingSearch",
@@ -166,6 +173,7 @@ __all__ = [
     "TokenizerMismatchError",
     "Track",
     "check_reading",
+    "collapse_profile",
     "control_rules",
     "default_rules",
     "distinct_n",

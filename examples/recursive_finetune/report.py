@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from collapse_guard import CollapseProfile, collapse_profile
 from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.atomic import write_atomically
 from collapse_guard.examples.recursive_finetune.findings import checks, findings
@@ -108,9 +109,14 @@ def render(results: RunResults, svg: str, entropies: str) -> str:
         meanings=_MEANINGS,
         findings=findings(results),
         checks=checks(results),
+        profiles={name: _profile(chain) for name, chain in results.regimes.items()},
         texts=_side_by_side(results.regimes),
     )
     return page
+
+
+def _profile(chain: Sequence[GenerationResult]) -> CollapseProfile:
+    return collapse_profile([result.as_reading() for result in chain])
 
 
 def _side_by_side(

@@ -100,3 +100,15 @@ def test_model_text_cannot_break_the_page(tmp_path: Path, results: RunResults) -
 def test_the_same_results_make_the_same_files(tmp_path: Path, results: RunResults) -> None:
     first = [path.read_bytes() for path in write_report(results, tmp_path / "a")]
     assert [path.read_bytes() for path in write_report(results, tmp_path / "b")] == first
+
+
+def test_each_regime_is_told_by_its_profile(results: RunResults, tmp_path: Path) -> None:
+    write_report(results, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = page[page.index("What of it is collapse") : page.index("Every generation")]
+    assert section.count("<td>tail</td>") == len(results.regimes)
+    cells = re.findall(r"<td>tail</td><td class=\"words\">([^<]+)</td>", section)
+    by_regime = dict(zip(results.regimes, cells, strict=True))
+    assert by_regime["replace"] == "happened"
+    assert by_regime["human"] == "did not happen"
+    assert section.count("It takes runs of several sizes") == len(results.regimes)
