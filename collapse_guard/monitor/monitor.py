@@ -24,7 +24,7 @@ from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
-from collapse_guard.readings.panel import Panel, check_panel
+from collapse_guard.readings.panel import Panel, ScoresItself, check_panel
 from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
@@ -102,7 +102,7 @@ class CollapseMonitor:
 
     def __init__(
         self,
-        panel: Panel,
+        panel: Panel | ScoresItself,
         *,
         readings: Wanted = (...,),
         rules: Sequence[Threshold] | None = None,
@@ -117,7 +117,7 @@ class CollapseMonitor:
         rules_wait: bool = True,
         across_processes: bool = True,
     ) -> None:
-        self._probe = Probe(check_panel(panel), batch_size, sampling, across_processes)
+        self._probe = Probe(panel := check_panel(panel), batch_size, sampling, across_processes)
         self._against_base = against_base
         self._run = make_run(
             self._probe,

@@ -1,7 +1,7 @@
 """What a model is looked at on, whatever its tokens stand for."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +121,7 @@ def counted_types(panel: Panel) -> npt.NDArray[np.bool_]:
     return np.ones(panel.vocab_size, dtype=bool) if special is None else ~np.asarray(special)
 
 
-def check_panel(panel: Panel) -> Panel:
+def check_panel(panel: Panel | ScoresItself) -> Panel:
     """The argument as it is.
 
     Raises:
@@ -137,7 +137,7 @@ def check_panel(panel: Panel) -> Panel:
             given=f"a {type(panel).__name__} without {', '.join(missing) or 'an instance of it'}",
             hint="HeldOutPanel.from_texts makes one of human text",
         )
-    return panel
+    return cast(Panel, panel)
 
 
 def check_same_panel(panel: Panel, fingerprint: str) -> None:
