@@ -46,3 +46,18 @@ def is_tail(types: int) -> npt.NDArray[np.bool_]:
 def entropies(laws: Floats) -> Floats:
     """Of laws along the last axis, in nats."""
     return np.asarray(-(laws * np.log(np.where(laws > 0, laws, 1.0))).sum(-1), np.float64)
+
+
+def chosen(bounds: Floats, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """A draw from each of many laws.
+
+    Args:
+        bounds: float64 of shape (..., types): each law's shares, added up along the last axis.
+        generator: Of the chance.
+
+    Returns:
+        int64 of shape (...).
+    """
+    chance = generator.random((*bounds.shape[:-1], 1))
+    # Rounding may leave the last bound below 1.
+    return np.asarray(np.minimum((bounds <= chance).sum(-1), bounds.shape[-1] - 1), np.int64)

@@ -18,6 +18,7 @@ from collapse_guard.examples.laboratory.worlds import (
     gaussian_mean,
     gaussian_mixture,
     linear_regression,
+    survey,
     unigram,
 )
 from collapse_guard.integrations.plots import figure_png
@@ -29,6 +30,7 @@ EXPERIMENTS: dict[str, Run] = {
     "linear_regression": linear_regression.experiment,
     "unigram": unigram.experiment,
     "bigram": bigram.experiment,
+    "survey": survey.experiment,
 }
 """Every experiment, by the name that `--only` takes; a world of your own is a line more."""
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from collapse_guard import Decoding
 from collapse_guard.examples.laboratory.chain import run_chain
-from collapse_guard.examples.laboratory.decoded import decoded, entropies, is_tail, zipf
+from collapse_guard.examples.laboratory.decoded import chosen, decoded, entropies, is_tail, zipf
 from collapse_guard.examples.laboratory.drift import survival
 from collapse_guard.examples.laboratory.regimes import REGIMES, mix, weighted
 from collapse_guard.examples.laboratory.worlds import (
@@ -21,6 +21,7 @@ from collapse_guard.examples.laboratory.worlds import (
     gaussian,
     gaussian_mean,
     linear_regression,
+    survey,
     unigram,
 )
 from collapse_guard.examples.laboratory.worlds.gaussian_mixture import GaussianMixture
@@ -196,6 +197,66 @@ def test_a_bigram_counts_pairs_and_contexts_as_a_loop_does() -> None:
     many = world.human(20_000, 1, np.random.default_rng(1))[:, 0, :-1]
     shares = np.bincount(many.ravel(), minlength=4) / many.size
     np.testing.assert_allclose(world.contexts(world.law)[0], shares, atol=0.01)
+
+
+SMALL = survey.Survey((5, 4, 3))
+
+
+def test_a_survey_is_counted_as_a_loop_does() -> None:
+    rows = SMALL.human(50, 2, np.random.default_rng(0))
+    fitted = SMALL.fit(rows)
+    for replicate in range(2):
+        own = rows[:, replicate]
+        for region in range(5):
+            members = own[own[:, 0] == region]
+            assert fitted.root[replicate, region] == pytest.approx(len(members) / 50)
+            for column, table in enumerate(fitted.given_root, 1):
+                counts = [np.mean(members[:, column] == each) for each in range(table.shape[-1])]
+                np.testing.assert_allclose(table[replicate, region], counts)
+    # What it draws from the human law has the human law's shares of pairs.
+    many = SMALL.human(60_000, 1, np.random.default_rng(1))
+    np.testing.assert_allclose(
+        survey.pair_shares(SMALL.fit(many)), survey.pair_shares(SMALL.law), atol=0.01
+    )
+
+
+def test_categories_and_their_pairs_die_as_they_drift() -> None:
+    chain = run_chain(SMALL, REGIMES["replace"], generations=4, rows=30, replicates=1500)
+    regions, pairs = SMALL.law.root[0], survey.pair_shares(SMALL.law).ravel()
+    for generation in (1, 2, 4):
+        for name, shares in (("regions", regions), ("pairs", pairs)):
+            expected = sum(survival(float(share), 30, generation) for share in shares)
+            assert agrees(chain.estimate(name, generation), expected)
+        for name, shares in (("rarest_region", regions), ("rarest_pair", pairs)):
+            expected = survival(float(shares.min()), 30, generation)
+            assert agrees(chain.estimate(name, generation), expected)
+    # In the mean a share stays what it is, while more and more chains have lost it.
+    assert agrees(chain.estimate("rare_regions", 4), 1.0)
+
+
+@pytest.mark.parametrize("regime", ["human", "replace", "accumulate", "mix"])
+def test_two_rows_of_a_survey_differ_as_the_recursion_says(regime: str) -> None:
+    chain = run_chain(SMALL, REGIMES[regime], generations=5, rows=20, replicates=2500, seed=3)
+    people = SMALL.readings(SMALL.law)
+    for name in ("region_differs", "trade_differs", "pair_differs"):
+        expected = survey.differs(float(people[name][0]), 20, 5, regime)
+        for generation in (1, 2, 5):
+            assert agrees(chain.estimate(name, generation), expected[generation - 1])
+    if regime == "replace":
+        differ = survey.differs(0.9, 20, 5, regime)
+        np.testing.assert_allclose(differ, 0.9 * (1 - 1 / 20) ** np.arange(1, 6))
+    if regime == "accumulate":
+        product = np.cumprod(1 - 1 / (20 * np.arange(1, 6) ** 2))
+        np.testing.assert_allclose(survey.differs(0.9, 20, 5, regime), 0.9 * product)
+        assert not agrees(chain.estimate("pair_differs", 5), 0.9 * (1 - 1 / 20) ** 5)
+
+
+def test_a_draw_falls_where_chance_is_below_the_bound() -> None:
+    bounds = np.broadcast_to(np.cumsum([0.5, 0.0, 0.3, 0.2]), (20_000, 4))
+    counts = np.bincount(chosen(bounds, np.random.default_rng(0)), minlength=4)
+    np.testing.assert_allclose(counts / 20_000, [0.5, 0.0, 0.3, 0.2], atol=0.015)
+    short = np.full((3, 2), 1e-9)
+    assert chosen(short, np.random.default_rng(0)).tolist() == [1, 1, 1]
 
 
 class NearestCentres:

@@ -7,7 +7,7 @@ import numpy as np
 
 from collapse_guard import Decoding, Threshold
 from collapse_guard.examples.laboratory.chain import run_chain
-from collapse_guard.examples.laboratory.decoded import decoded, entropies, is_tail, zipf
+from collapse_guard.examples.laboratory.decoded import chosen, decoded, entropies, is_tail, zipf
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
 from collapse_guard.examples.laboratory.regimes import REGIMES, mix
 from collapse_guard.examples.laboratory.world import Floats, Rows
@@ -120,12 +120,11 @@ class Bigram:
     def _written(self, law: Chains, rows: int, generator: np.random.Generator) -> Rows:
         of = np.arange(len(law.start))
         bounds = np.cumsum(law.transition, axis=-1)
+        first = np.broadcast_to(np.cumsum(law.start, axis=-1), (rows, *law.start.shape))
         tokens = np.empty((rows, len(of), self.length), np.int64)
         for place in range(self.length):
-            least = bounds[of, tokens[..., place - 1]] if place else np.cumsum(law.start, axis=-1)
-            chance = generator.random((rows, len(of), 1))
-            # Rounding may leave the last bound below 1.
-            tokens[..., place] = np.minimum((least <= chance).sum(-1), self.types - 1)
+            least = bounds[of, tokens[..., place - 1]] if place else first
+            tokens[..., place] = chosen(least, generator)
         return tokens
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from collapse_guard import Threshold
 from collapse_guard.examples.laboratory.chain import run_chain
+from collapse_guard.examples.laboratory.decoded import chosen
 from collapse_guard.examples.laboratory.drift import survival
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
 from collapse_guard.examples.laboratory.regimes import REGIMES
@@ -80,9 +81,10 @@ class GaussianMixture:
     def sample(self, model: Mixture, rows: int, generator: np.random.Generator) -> Rows:
         """As of `World`."""
         replicates = len(model.weights)
-        bounds = np.cumsum(model.weights, axis=1)
-        chance = generator.random((rows, replicates, 1))
-        of = np.minimum((bounds <= chance).sum(-1), len(self.weights) - 1)
+        of = chosen(
+            np.broadcast_to(np.cumsum(model.weights, axis=1), (rows, *model.weights.shape)),
+            generator,
+        )
         noise = generator.standard_normal((rows, replicates))
         each = np.arange(replicates)
         return np.asarray(model.means[each, of] + model.deviations[each, of] * noise)
