@@ -9,6 +9,8 @@ from collapse_guard import Reading
 from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.examples.beyond_text.chain import Generation
 from collapse_guard.examples.beyond_text.people import LEVELS, Images
+from collapse_guard.examples.beyond_text.tables import MEANINGS, RULES
+from collapse_guard.examples.laboratory.chain import Chain
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import plot_readings
 
@@ -38,6 +40,25 @@ def draw_readings(runs: Mapping[str, Sequence[Reading]]) -> "Figure":
     """
     return plot_readings(
         runs, TITLES, titles=TITLES, rules=default_rules(sampling=False), step="generation"
+    )
+
+
+def draw_tables(chains: Mapping[str, Chain]) -> "Figure":
+    """Readings of tables by generation, with intervals over tables.
+
+    Args:
+        chains: By regime.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return plot_readings(
+        {name: chain.readings for name, chain in chains.items()},
+        MEANINGS,
+        titles={name: name.replace("_", " ") for name in MEANINGS},
+        rules=RULES,
+        step="generation",
+        columns=2,
     )
 
 

@@ -21,10 +21,13 @@ from collapse_guard.examples.beyond_text.chain import (
 from collapse_guard.examples.beyond_text.figures import (
     draw_images,
     draw_readings,
+    draw_tables,
     shown_generations,
 )
+from collapse_guard.examples.beyond_text.markdown import last_readings
 from collapse_guard.examples.beyond_text.people import CLASSES, people
 from collapse_guard.examples.beyond_text.regimes import REGIMES
+from collapse_guard.examples.beyond_text.tables import run_tables, tables_page
 from collapse_guard.integrations.plots import figure_png
 from collapse_guard.statistics.estimates import document_mean
 
@@ -67,7 +70,10 @@ class Study:
 
 
 def run(output: Path, *, seeds: Sequence[int] = (0, 1, 2), quick: bool = False) -> Study:
-    """Run all regimes, and write `results.json`, `table.md`, `readings.png` and `images.png`.
+    """Run all regimes, of digits and of tables, and write what comes out.
+
+    That is `results.json`, `table.md`, `readings.png` and `images.png` of digits, `tables.md` and
+    `tables.png` of tables.
 
     Args:
         output: The folder.
@@ -98,25 +104,19 @@ def run(output: Path, *, seeds: Sequence[int] = (0, 1, 2), quick: bool = False) 
     write_atomically(output / "images.png", figure_png(draw_images(drawn)))
     write_atomically(output / "results.json", json.dumps(_results(study), indent=1))
     write_atomically(output / "table.md", page)
+    chains_of_tables = run_tables(tables=4, generations=3) if quick else run_tables()
+    page += f"\n{tables_page(chains_of_tables)}"
+    write_atomically(output / "tables.md", tables_page(chains_of_tables))
+    write_atomically(output / "tables.png", figure_png(draw_tables(chains_of_tables)))
     print(f"\n{page}\nWritten to {output}, in {time.perf_counter() - began:.0f} s.")
     return study
 
 
 def table(study: Study) -> str:
     """Readings of the last generation, first alarms, and which digits are drawn, in Markdown."""
-    heads = [name.replace("_", " ") for name in TOLD]
-    lines = [f"| regime | {' | '.join(heads)} |", f"| --- |{' --- |' * len(heads)}"]
-    for name in study.chains:
-        last = study.readings(name)[-1]
-        cells = [_with_error(last, each) for each in TOLD]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    parts = ["\n".join(lines), "\n".join(_alarms(study)), "\n".join(_digits(study))]
+    runs = {name: study.readings(name) for name in study.chains}
+    parts = [last_readings(runs, TOLD), "\n".join(_alarms(study)), "\n".join(_digits(study))]
     return "\n\n".join(parts) + "\n"
-
-
-def _with_error(reading: Reading, name: str) -> str:
-    value, error = reading[name], reading.estimate(name).standard_error
-    return f"{value:.2f} ± {error:.2f}" if np.isfinite(error) else f"{value:.2f}"
 
 
 def _alarms(study: Study) -> Iterable[str]:

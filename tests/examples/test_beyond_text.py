@@ -27,6 +27,9 @@ from collapse_guard.examples.beyond_text.panel import SAMPLES, ImagePanel
 from collapse_guard.examples.beyond_text.people import DIGIT, LEVELS, Judge, people
 from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson
 from collapse_guard.examples.beyond_text.study import Study, table
+from collapse_guard.examples.beyond_text.tables import run_tables, tables_page
+from collapse_guard.examples.laboratory.drift import survival
+from collapse_guard.examples.laboratory.worlds.survey import Survey
 
 QUICKER = replace(QUICK, first_steps=4, steps=3)
 
@@ -196,6 +199,26 @@ def test_the_table_has_means_over_seeds_first_alarms_and_digits() -> None:
     assert shown_generations(2) == [1, 2]
 
 
+def test_tables_that_replace_each_other_drift_and_a_boost_keeps_rare_regions() -> None:
+    chains = run_tables(tables=30, generations=5, rows=40)
+    law = Survey().law.root[0]
+    for generation in (1, 5):
+        left = chains["replace"].estimate("regions", generation)
+        expected = sum(survival(float(share), 40, generation) for share in law)
+        assert abs(left.value - expected) < 4 * left.standard_error
+    # People's rows are the same each time, so a tree of them alone is, too.
+    assert np.ptp(chains["human"].values["pairs"], axis=0).max() == 0
+    assert chains["mixguard"].human_shares == pytest.approx((1.0, *[0.3] * 4))
+    assert (
+        chains["mixguard"].estimate("rare_regions", 5).value
+        > chains["accumulate"].estimate("rare_regions", 5).value
+        > 0.7
+    )
+    page = tables_page(chains)
+    assert "| human | any | none |" in page
+    assert "| replace | pairs below 0.7 times its start | " in page
+
+
 def test_the_command_writes_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--quick", "--seeds", "0", "--output", str(tmp_path)])
     assert "seed 0, mixguard, generation 2 of 2: tail retention" in capsys.readouterr().out
@@ -204,5 +227,6 @@ def test_the_command_writes_it_all(tmp_path: Path, capsys: pytest.CaptureFixture
     assert results["rare"] == [4, 7]
     page = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert all(f"| {name} |" in page for name in REGIMES)
-    for name in ("readings.png", "images.png"):
+    assert "| mixguard |" in (tmp_path / "tables.md").read_text(encoding="utf-8")
+    for name in ("readings.png", "images.png", "tables.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
