@@ -83,6 +83,7 @@ bench-mitigation: $(INSTALLED) ## Rank every mitigation of collapse against the 
 $(SWEEPS): bench-%: $(INSTALLED)
 	@echo "==> Varying one setting: 5 to 25 minutes on two quiet cores, and it goes on where it was stopped."
 	@$(BIN)/python -m collapse_guard.examples.recursive_finetune.bench $(subst -,_,$*) --output $(BENCH_DIR) $(BENCH_ARGS)
+
 beyond-text: $(INSTALLED) ## See rare digits vanish from a model of handwriting, and kept in it
 	@echo "==> Training a variational autoencoder on its own digits, generation after generation: 2 minutes on two cores."
 	@$(BIN)/python -m collapse_guard.examples.beyond_text --output $(BEYOND_TEXT_DIR)

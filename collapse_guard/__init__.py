@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from collapse_guard.readings.baseline import Baseline as Baseline
     from collapse_guard.readings.check_reading import check_reading as check_reading
     from collapse_guard.readings.kind import ReadingKind as ReadingKind
-    from collapse_guard.readings.panel import Panel as Panel
+    from collapse_guard.readings.panel import Panel as Panel, ScoresItself as ScoresItself
     from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
     from collapse_guard.readings.profile import (
         CollapseProfile as CollapseProfile,
@@ -111,6 +111,7 @@ _HOME = {
     "ReadingKind": "readings.kind",
     "SamplerMatchedLoss": "model.matched_loss",
     "Sampling": "readings.sampling",
+    "ScoresItself": "readings.panel",
     "ScoringError": "errors",
     "Sight": "alerts.sight",
     "Source": "rows.source",
@@ -166,6 +167,7 @@ __all__ = [
     "ReadingKind",
     "SamplerMatchedLoss",
     "Sampling",
+    "ScoresItself",
     "ScoringError",
     "Sight",
     "Source",

@@ -21,8 +21,9 @@ from collapse_guard.examples.beyond_text.people import (
     People,
     as_rows,
 )
-from collapse_guard.examples.beyond_text.regimes import Lesson, Mix, Rows, human
+from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson, Rows, mixed
 from collapse_guard.examples.beyond_text.training import BATCH, train
+from collapse_guard.examples.laboratory.regimes import Recipe
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,16 @@ def first_model(people: People, settings: Settings, seed: int) -> Autoencoder:
     # An example may set the global seed: layers are initialised from it.
     torch.manual_seed(seed)
     model = Autoencoder(settings.latents)
-    lesson = Lesson(people.rows, [], DIGIT, settings.floor, settings.boost)
-    mix = human(lesson).guard(batch_size=BATCH, steps=settings.first_steps, seed=seed)
+    lesson = Lesson(people.rows, people.rows, [], DIGIT, settings.floor, settings.boost)
+    recipe = REGIMES["human"](lesson)
+    mix = mixed(recipe, batch_size=BATCH, steps=settings.first_steps, seed=seed)
     train(model, mix, learning_rate=2e-3, seed=seed)
     return model
 
 
 def run_chain(
     people: People,
-    regime: Callable[[Lesson], Mix],
+    regime: Callable[[Lesson], Recipe],
     first: Autoencoder,
     *,
     settings: Settings,
@@ -118,8 +120,10 @@ def run_chain(
         if number > 1:
             # The start stays the first generation's, and what rules have spent stays spent.
             monitor = _monitor(panel, continues=monitor)
-            lesson = Lesson(people.rows, written, DIGIT, settings.floor, settings.boost)
-            mix = regime(lesson).guard(batch_size=BATCH, steps=settings.steps, seed=seed + number)
+            lesson = Lesson(
+                people.rows, people.rows, written, DIGIT, settings.floor, settings.boost
+            )
+            mix = mixed(regime(lesson), batch_size=BATCH, steps=settings.steps, seed=seed + number)
             train(model, mix, learning_rate=1.5e-3, seed=seed + number, monitor=monitor)
             human_share = mix.report().human_share
         drawn = model.draw(len(people.images), generator, temperature=settings.temperature)

@@ -14,8 +14,9 @@ from collapse_guard import ReadingKind, Threshold
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.diversity import plug_in_entropy
 from collapse_guard.examples.beyond_text.markdown import last_readings
-from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson, Mix
+from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson, mixed
 from collapse_guard.examples.laboratory.chain import Chain
+from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.laboratory.worlds.survey import Survey
 from collapse_guard.readings.evidence import Evidence
 
@@ -77,7 +78,7 @@ def tables_page(chains: Mapping[str, Chain]) -> str:
 
 
 def _chain(
-    regime: Callable[[Lesson], Mix], generations: int, rows: int, floor: float, seed: int
+    regime: Callable[[Lesson], Recipe], generations: int, rows: int, floor: float, seed: int
 ) -> tuple[list[dict[str, float]], list[float]]:
     """Readings of each generation of one table, and the shares of people's rows."""
     world, generator = Survey(), np.random.default_rng(seed)
@@ -85,9 +86,9 @@ def _chain(
     written: list[list[dict[str, int]]] = []
     read, shares = [], []
     for number in range(generations):
-        lesson = Lesson(people, written, COLUMNS[0], floor, boost=2.0)
-        mix = (regime if written else REGIMES["human"])(lesson)
-        guard = mix.guard(batch_size=_BATCH, steps=rows // _BATCH, seed=seed + number)
+        lesson = Lesson(people, people, written, COLUMNS[0], floor, boost=2.0)
+        recipe = (regime if written else REGIMES["human"])(lesson)
+        guard = mixed(recipe, batch_size=_BATCH, steps=rows // _BATCH, seed=seed + number)
         shown = [[row[name] for name in COLUMNS] for row in guard.__getitems__(range(len(guard)))]
         model = world.fit(np.array(shown)[:, None])
         drawn = world.sample(model, rows, generator)[:, 0]

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard import Decoding, MixGuard, RareBoost, Source
-from collapse_guard.examples.laboratory.world import Rows
 from collapse_guard.mixing.floor import HumanFraction
 
 _SHOWINGS = 16
@@ -29,14 +28,14 @@ class Lesson:
     """What a generation can be trained on.
 
     Attributes:
-        human: Fresh human rows, of shape (rows, ...).
+        human: Fresh human rows, as a world or `MixGuard` has them.
         first: The human rows that the first generation was trained on.
         written: What each generation so far wrote, the oldest first; at least one.
     """
 
-    human: Rows
-    first: Rows
-    written: Sequence[Rows]
+    human: Any
+    first: Any
+    written: Sequence[Any]
 
     @property
     def budget(self) -> int:

@@ -25,7 +25,7 @@ from collapse_guard.examples.beyond_text.chain import QUICK, Generation, first_m
 from collapse_guard.examples.beyond_text.figures import shown_generations
 from collapse_guard.examples.beyond_text.panel import SAMPLES, ImagePanel
 from collapse_guard.examples.beyond_text.people import DIGIT, LEVELS, Judge, people
-from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson
+from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson, mixed
 from collapse_guard.examples.beyond_text.study import Study, table
 from collapse_guard.examples.beyond_text.tables import run_tables, tables_page
 from collapse_guard.examples.laboratory.drift import survival
@@ -112,8 +112,10 @@ def rows(kind: str, digits: str) -> list[dict[str, str]]:
     return [{"kind": kind, DIGIT: digit} for digit in digits]
 
 
+PEOPLE = rows("human", "0" * 18 + "7" * 2)
 LESSON = Lesson(
-    rows("human", "0" * 18 + "7" * 2),
+    PEOPLE,
+    PEOPLE,
     [rows("first", "0" * 20), rows("second", "0" * 20)],
     DIGIT,
     floor=0.3,
@@ -135,7 +137,7 @@ def shown(guard: MixGuard) -> Counter[str]:
     ],
 )
 def test_a_regime_mixes_what_it_says(regime: str, expected: dict[str, int]) -> None:
-    guard = REGIMES[regime](LESSON).guard(batch_size=20, steps=30, seed=0)
+    guard = mixed(REGIMES[regime](LESSON), batch_size=20, steps=30, seed=0)
     assert shown(guard) == expected
     for step in range(30):
         batch = [guard[slot]["kind"] for slot in range(20 * step, 20 * step + 20)]
@@ -143,7 +145,7 @@ def test_a_regime_mixes_what_it_says(regime: str, expected: dict[str, int]) -> N
 
 
 def test_the_boost_shows_rare_human_rows_more_often() -> None:
-    guard = REGIMES["mixguard"](LESSON).guard(batch_size=20, steps=30, seed=0)
+    guard = mixed(REGIMES["mixguard"](LESSON), batch_size=20, steps=30, seed=0)
     of_human = [row for row in (guard[slot] for slot in range(600)) if row["kind"] == "human"]
     digits = Counter(row[DIGIT] for row in of_human)
     assert digits["7"] / 2 == pytest.approx(4.0 * digits["0"] / 18, rel=0.1)
