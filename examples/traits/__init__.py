@@ -1,0 +1,1 @@
+"""Does a preference of a teacher reach students that read only numbers of it?"""
