@@ -96,7 +96,7 @@ class Student:
     """What was read of a student.
 
     Attributes:
-        seed: Number of the run.
+        run: Its number.
         lesson: One of `LESSONS`: the rows as they were drawn, or at each of their places all that
             the teacher might have drawn, which is what infinitely many draws would teach.
         start: One of `STARTS`.
@@ -105,7 +105,7 @@ class Student:
         first_alarm: Step at which the rule on the log-odds fired; None where it did not.
     """
 
-    seed: int
+    run: int
     lesson: str
     start: str
     teacher: str

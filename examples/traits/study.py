@@ -181,7 +181,7 @@ def _results(
         "teachers": [asdict(each) for each in teachers],
         "students": [
             {
-                "run": each.seed,
+                "run": each.run,
                 "lesson": each.lesson,
                 "start": each.start,
                 "teacher": each.teacher,
