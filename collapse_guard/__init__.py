@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collapse_guard.failures import FailureGuard as FailureGuard
     from collapse_guard.finder.find import find_decoding as find_decoding
     from collapse_guard.finder.search import DecodingSearch as DecodingSearch
+    from collapse_guard.human_text.continuations import continuation_pairs as continuation_pairs
     from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from collapse_guard.readings.baseline import Baseline as Baseline
     from collapse_guard.readings.check_reading import check_reading as check_reading
     from collapse_guard.readings.kind import ReadingKind as ReadingKind
+    from collapse_guard.readings.log_odds import log_odds_reading as log_odds_reading
     from collapse_guard.readings.panel import Panel as Panel, ScoresItself as ScoresItself
     from collapse_guard.readings.prequential import PrequentialReader as PrequentialReader
     from collapse_guard.readings.profile import (
@@ -120,6 +122,7 @@ _HOME = {
     "Track": "monitor.track",
     "check_reading": "readings.check_reading",
     "collapse_profile": "readings.profile",
+    "continuation_pairs": "human_text.continuations",
     "control_rules": "alerts.control_rules",
     "default_rules": "alerts.default_rules",
     "distinct_n": "diversity",
@@ -127,6 +130,7 @@ _HOME = {
     "find_decoding": "finder.find",
     "flattening_rules": "alerts.flattening_rules",
     "log_alert": "alerts.sinks",
+    "log_odds_reading": "readings.log_odds",
     "mark_labels": "model.marked_labels",
     "sample": "model.sample",
     "sampler_matched_loss": "model.matched_loss",
@@ -176,6 +180,7 @@ __all__ = [
     "Track",
     "check_reading",
     "collapse_profile",
+    "continuation_pairs",
     "control_rules",
     "default_rules",
     "distinct_n",
@@ -183,6 +188,7 @@ __all__ = [
     "find_decoding",
     "flattening_rules",
     "log_alert",
+    "log_odds_reading",
     "mark_labels",
     "sample",
     "sampler_matched_loss",
