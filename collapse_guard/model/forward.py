@@ -106,6 +106,7 @@ def logits_at(
     positions: torch.Tensor,
     *,
     encoder: Mapping[str, torch.Tensor] | None = None,
+    evaluate: bool = True,
 ) -> torch.Tensor:
     """The logits that predict the token at each chosen position, from one undisturbed call.
 
@@ -116,6 +117,7 @@ def logits_at(
         input_ids: int64 of shape (rows, tokens), on any device, each with an embedding.
         positions: bool of shape (rows, tokens), on any device, False in column 0.
         encoder: What an encoder-decoder's forward takes for its encoder, on the model's device.
+        evaluate: As of `undisturbed`.
 
     Returns:
         Of shape (chosen positions, vocabulary), in row-major order, in the model's dtype and on its
@@ -140,7 +142,7 @@ def logits_at(
     # Virtual tokens shift a mask of positions, unless their adapter is off: all logits tell which.
     if accepts(model, "logits_to_keep") and not virtual:
         arguments["logits_to_keep"] = contexts
-    with undisturbed(model):
+    with undisturbed(model, evaluate=evaluate):
         # A forward may switch gradients on again, or return a view of a weight.
         logits = logits_of(model(read_first, **arguments)).detach()
     if virtual and logits.shape[1:-1] == (virtual + positions.shape[1],):

@@ -7,36 +7,48 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils import parametrize
+
+from collapse_guard.model.kept_state import kept_state
 
 
 @contextmanager
-def undisturbed(model: torch.nn.Module) -> Iterator[None]:
+def undisturbed(model: torch.nn.Module, *, evaluate: bool = True) -> Iterator[None]:
     """Hold a model in evaluation mode without gradients, then put everything back.
 
     Put back, also when the block raises: the `.training` flag of every module one by one (a part
-    that the user froze in evaluation mode stays so) and the random states of Python, numpy and
-    torch, on the CPU and on the devices that the model is on. Parameters that FSDP2 (`fully_shard`)
-    gathered inside are let go of: an optimizer step would not reach what stays gathered, and the
-    next training pass would compute with old weights.
+    that the user froze in evaluation mode stays so), what modules keep beside their parameters
+    (`kept_state`), whether parameters want gradients and which they have, and the random states of
+    Python, numpy and torch, on the CPU and on the devices that the model is on. Casts of autocast
+    and parametrizations that are cached meanwhile are not those of the training. Parameters that
+    FSDP2 (`fully_shard`) gathered inside are let go of: an optimizer step would not reach what
+    stays gathered, and the next training pass would compute with old weights.
 
     What a model does to its own weights in evaluation mode stays: RWKV scales deep layers down by
     powers of two, until its next forward pass in training mode (`rescale_every=0` forbids it).
 
     Args:
         model: The model that is looked at inside the block.
+        evaluate: Set evaluation mode; False leaves modes as they are.
     """
     modes = [(module, module.training) for module in model.modules()]
+    gradients = [(each, each.requires_grad, each.grad) for each in model.parameters()]
     sharded: list[Any] = [module for module, _ in modes if _is_sharded(module)]
     devices = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     # `torch.no_grad`, not `inference_mode`: caches that the model fills here (rotary tables, say)
     # are used by the next training step, and inference tensors may not enter a graph.
-    with torch.random.fork_rng(devices=sorted(devices, key=str)), torch.no_grad():
+    with (
+        torch.random.fork_rng(devices=sorted(devices, key=str)),
+        torch.no_grad(),
+        kept_state(model),
+        _nothing_cached(),
+    ):
         try:
             for module, _ in modes:
                 # Not `model.eval()`: a module may act on `train()` (merge weights, say), and what
                 # it does then is not undone by setting a flag back.
-                module.training = False
+                module.training = module.training and not evaluate
             yield
         except BaseException:
             _give_up_pass(sharded)
@@ -46,8 +58,26 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
                 module.training = training
             for module in sharded:
                 module.reshard()
+            for parameter, wanted, gradient in gradients:
+                if parameter.requires_grad != wanted:
+                    parameter.requires_grad_(wanted)
+                if parameter.grad is not gradient:
+                    parameter.grad = gradient
             random.setstate(python_state)
             np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextmanager
+def _nothing_cached() -> Iterator[None]:
+    """Keep apart what is computed without gradients from what the training would find cached."""
+    casts, parametrized = torch.is_autocast_cache_enabled(), parametrize._cache
+    torch.set_autocast_cache_enabled(False)
+    parametrize._cache = {}
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(casts)
+        parametrize._cache = parametrized
 
 
 def _is_sharded(module: torch.nn.Module) -> bool:

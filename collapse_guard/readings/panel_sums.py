@@ -19,6 +19,7 @@ from collapse_guard.errors import TokenizerMismatchError
 from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import input_embeddings, logits_at
 from collapse_guard.model.inputs import encoder_arguments
+from collapse_guard.model.kept_state import kept_state
 from collapse_guard.model.logprobs import (
     check_finite,
     float_blocks,
@@ -26,6 +27,7 @@ from collapse_guard.model.logprobs import (
     picked_logprobs,
 )
 from collapse_guard.model.positions import check_fits
+from collapse_guard.model.trial import check_leaves_no_trace
 from collapse_guard.readings.own_logprobs import own_logprobs
 from collapse_guard.readings.panel import Panel, ScoresItself, check_same_on_all
 from collapse_guard.readings.panel_logprobs import place_in_panel
@@ -187,7 +189,8 @@ def score_panel(
         _check_model(model, panel, batch_size, across_processes)
     processes = num_processes() if across_processes else 1
     batches = _batches(torch.arange(len(panel)), batch_size, processes)
-    work_through(batches, score, across_processes=across_processes)
+    with kept_state(model):
+        work_through(batches, score, across_processes=across_processes)
     if across_processes:
         per_window = {name: summed(values) for name, values in per_window.items()}
         position_logprobs = summed(position_logprobs)
@@ -230,11 +233,12 @@ def score_bands(
     processes = num_processes() if across_processes else 1
     _check_embeddings(model, panel)
     batches = _batches(torch.arange(len(windows)), batch_size, processes)
-    if processes == 1:
-        for batch in batches:
-            score(batch, True)
-        return BandSums(*sums)
-    work_through(batches, score, across_processes=True)
+    with kept_state(model):
+        if processes == 1:
+            for batch in batches:
+                score(batch, True)
+            return BandSums(*sums)
+        work_through(batches, score, across_processes=True)
     return BandSums(*summed(sums))
 
 
@@ -343,11 +347,17 @@ def _check_model(
     untried = not is_found_causal(model)
     if not across_processes:
         if untried:
-            check_causal(model, panel.input_ids[:batch_size])
+            _try_model(model, panel, batch_size)
     elif any_process(untried):
         # All of them, on the same text: a sharded model answers only when all processes call it.
         with all_or_none():
-            check_causal(model, panel.input_ids[:batch_size])
+            _try_model(model, panel, batch_size)
+
+
+def _try_model(model: torch.nn.Module, panel: Panel, batch_size: int) -> None:
+    # First of all, before anything else has called the model.
+    check_leaves_no_trace(model, panel.input_ids[:1])
+    check_causal(model, panel.input_ids[:batch_size])
 
 
 def _check_embeddings(model: torch.nn.Module, panel: Panel) -> None:

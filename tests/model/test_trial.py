@@ -1,0 +1,99 @@
+"""What cannot be put back is found out before the first reading."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from collapse_guard import CollapseMonitor, EveryNSteps
+from collapse_guard.errors import ScoringError
+from collapse_guard.model.trial import check_leaves_no_trace
+from tests.model.test_kept_state import KINDS
+from tests.tiny import tiny_gpt2, tiny_panel
+
+IDS = torch.arange(16)[None]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "attention by length"])
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+def test_models_that_keep_state_in_modules_pass(kind: str) -> None:
+    torch.manual_seed(0)
+    model = KINDS[kind]()
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    check_leaves_no_trace(model, IDS)
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+
+
+class Memory:
+    """Of calls, in an object that a module refers to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return output * (1 + 1e-3 * self.calls)
+
+
+def test_a_hook_that_counts_in_a_closure_is_found_out() -> None:
+    model = tiny_gpt2()
+    model.transformer.ln_f.register_forward_hook(Memory())
+    with pytest.raises(ScoringError, match="a look would change the training"):
+        check_leaves_no_trace(model, IDS)
+
+
+def test_what_only_training_sees_is_found_out() -> None:
+    """A count of looks that acts in training mode alone: two looks are alike."""
+    model, memory = tiny_gpt2(), Memory()
+
+    def hook(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
+        if module.training:
+            return output * (1 + 1e-3 * memory.calls)
+        memory.calls += 1
+        return output
+
+    model.train().transformer.ln_f.register_forward_hook(hook)
+    with pytest.raises(ScoringError, match="a look would change the training"):
+        check_leaves_no_trace(model, IDS)
+
+
+def test_random_numbers_from_nowhere_are_found_out() -> None:
+    model, hidden = tiny_gpt2(), torch.Generator().manual_seed(0)
+
+    def hook(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
+        return output + torch.randn(output.shape, generator=hidden)
+
+    model.transformer.ln_f.register_forward_hook(hook)
+    with pytest.raises(ScoringError, match="draws random numbers"):
+        check_leaves_no_trace(model, IDS)
+
+
+def test_dropout_is_no_trace() -> None:
+    model = tiny_gpt2(dropout=0.5).train()
+    state = torch.get_rng_state()
+    check_leaves_no_trace(model, IDS)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(module.training for module in model.modules())
+
+
+def test_a_model_that_wants_more_in_training_is_looked_at_all_the_same() -> None:
+    class Wants(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = tiny_gpt2()
+
+        def forward(self, input_ids: torch.Tensor) -> Any:
+            if self.training:
+                raise ValueError("token_type_ids are required in training")
+            return self.inner(input_ids)
+
+    check_leaves_no_trace(Wants().train(), IDS)
+
+
+def test_a_monitor_does_not_start_on_such_a_model() -> None:
+    model = tiny_gpt2()
+    model.transformer.ln_f.register_forward_hook(Memory())
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), sampling=None)
+    with pytest.raises(ScoringError, match="a look would change the training"):
+        monitor.start(model)
+    assert not monitor.started
