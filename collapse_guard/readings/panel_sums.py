@@ -7,18 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.distributed import (
-    all_or_none,
-    any_process,
-    largest,
-    num_processes,
-    summed,
-    work_through,
-)
+from collapse_guard.distributed import largest, num_processes, summed, work_through
 from collapse_guard.errors import TokenizerMismatchError
-from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import input_embeddings, logits_at
-from collapse_guard.model.inputs import encoder_arguments
 from collapse_guard.model.kept_state import kept_state
 from collapse_guard.model.logprobs import (
     check_finite,
@@ -26,8 +17,7 @@ from collapse_guard.model.logprobs import (
     next_token_logits,
     picked_logprobs,
 )
-from collapse_guard.model.positions import check_fits
-from collapse_guard.model.trial import check_leaves_no_trace
+from collapse_guard.readings.model_check import check_model
 from collapse_guard.readings.own_logprobs import own_logprobs
 from collapse_guard.readings.panel import Panel, ScoresItself, check_same_on_all
 from collapse_guard.readings.panel_logprobs import place_in_panel
@@ -186,7 +176,8 @@ def score_panel(
     if across_processes:
         check_same_on_all(panel)
     if not isinstance(panel, ScoresItself):
-        _check_model(model, panel, batch_size, across_processes)
+        _check_embeddings(model, panel)
+        check_model(model, panel, batch_size=batch_size, across_processes=across_processes)
     processes = num_processes() if across_processes else 1
     batches = _batches(torch.arange(len(panel)), batch_size, processes)
     with kept_state(model):
@@ -233,12 +224,11 @@ def score_bands(
     processes = num_processes() if across_processes else 1
     _check_embeddings(model, panel)
     batches = _batches(torch.arange(len(windows)), batch_size, processes)
-    with kept_state(model):
-        if processes == 1:
-            for batch in batches:
-                score(batch, True)
-            return BandSums(*sums)
-        work_through(batches, score, across_processes=True)
+    if processes == 1:
+        for batch in batches:
+            score(batch, True)
+        return BandSums(*sums)
+    work_through(batches, score, across_processes=True)
     return BandSums(*summed(sums))
 
 
@@ -335,29 +325,6 @@ def _score_windows(
         "tail_mass": by_window(tail_mass),
         "entropy": by_window(entropy),
     }, distributions
-
-
-def _check_model(
-    model: torch.nn.Module, panel: Panel, batch_size: int, across_processes: bool
-) -> None:
-    """Refuse a model whose look at the panel would fail, or mean nothing."""
-    _check_embeddings(model, panel)
-    check_fits("panel", model, panel.input_ids.shape[1])
-    encoder_arguments(model, None, None, rows=len(panel))
-    untried = not is_found_causal(model)
-    if not across_processes:
-        if untried:
-            _try_model(model, panel, batch_size)
-    elif any_process(untried):
-        # All of them, on the same text: a sharded model answers only when all processes call it.
-        with all_or_none():
-            _try_model(model, panel, batch_size)
-
-
-def _try_model(model: torch.nn.Module, panel: Panel, batch_size: int) -> None:
-    # First of all, before anything else has called the model.
-    check_leaves_no_trace(model, panel.input_ids[:1])
-    check_causal(model, panel.input_ids[:batch_size])
 
 
 def _check_embeddings(model: torch.nn.Module, panel: Panel) -> None:
