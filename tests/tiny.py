@@ -1,5 +1,7 @@
 """Small models and texts that tests make for themselves."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from transformers import (
@@ -35,19 +37,22 @@ def tiny_gpt2(
     return _seeded(GPT2LMHeadModel, config, seed)
 
 
-def tiny_llama(*, seed: int = 0, vocab_size: int = VOCAB) -> PreTrainedModel:
-    config = LlamaConfig(
+def tiny_llama(
+    *, seed: int = 0, vocab_size: int = VOCAB, positions: int = 64, **config: Any
+) -> PreTrainedModel:
+    made = LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=64,
+        max_position_embeddings=positions,
         bos_token_id=0,
         eos_token_id=0,
+        **config,
     )
-    return _seeded(LlamaForCausalLM, config, seed)
+    return _seeded(LlamaForCausalLM, made, seed)
 
 
 def tiny_opt(*, seed: int = 0, vocab_size: int = VOCAB) -> PreTrainedModel:

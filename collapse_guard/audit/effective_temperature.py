@@ -22,7 +22,8 @@ from collapse_guard.model.positions import position_limit
 from collapse_guard.rows.column import encoder
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.json_values import without_nan
+from collapse_guard.statistics.student import student_half_width
 
 RESOLUTION = 0.1
 """How far from 1 text may read that nobody sharpened, where the judge is not its writer: human
@@ -101,11 +102,10 @@ class EffectiveTemperature:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain JSON types; None for what is not finite."""
-        finite = [value if math.isfinite(value) else None for value in self.interval]
         return {
             **asdict(self),
             "standard_error": None if self.is_at_limit else self.standard_error,
-            "interval": finite,
+            "interval": without_nan(self.interval),
             "decoding": None if self.decoding is None else self.decoding.to_dict(),
             "verdict": self.verdict,
         }
@@ -281,7 +281,7 @@ def _result(sums: Sums, peak: Peak, decoding: Decoding | None) -> EffectiveTempe
         # Of the logarithm, on which the interval keeps clear of 0.
         error = math.sqrt(spread) / peak.information
         worth = float(sums.tokens.sum() ** 2 / (sums.tokens @ sums.tokens))
-        reach = student_quantile((1 + _CONFIDENCE) / 2, max(worth - 1, 1.0)) * error
+        reach = student_half_width(error, worth, probability=(1 + _CONFIDENCE) / 2)
         interval = temperature * math.exp(-reach), temperature * math.exp(reach)
     return EffectiveTemperature(
         temperature=temperature,

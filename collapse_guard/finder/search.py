@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from collapse_guard.model.decoding import PLAIN, Decoding
 from collapse_guard.statistics.estimates import Estimate, difference
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.student import student_half_width
 
 
 class Comparison(NamedTuple):
@@ -47,7 +47,7 @@ def compared(loss: Estimate, other: Estimate) -> Comparison:
         (0.75, -2.43, 3.93, False)
     """
     apart = difference(loss, other)
-    reach = apart.standard_error * student_quantile(0.975, max(apart.units - 1, 1.0))
+    reach = student_half_width(apart.standard_error, apart.units)
     return Comparison(apart.value, apart.value - reach, apart.value + reach)
 
 

@@ -109,7 +109,7 @@ class _Copier:
         for value in (*own.values(), *both[0].values()):
             if type(value) not in _FIXED and (put_back := self._value(value)):
                 self.contents.append(put_back)
-        return attributes, own, [(each, dict(each)) for each in both if each or each is both[0]]
+        return attributes, own, [(each, dict(each)) for each in both]
 
     def _value(self, value: Any, depth: int = 0) -> PutBack | None:
         """What puts a value's contents back; None where they cannot change, or cannot be kept."""

@@ -83,8 +83,9 @@ def make_run(
             probe.panel,
         )
     else:
-        for each in () if of_types else (each for rule in rules for each in rule.held):
-            refuse_of_types("rules", each.reading)
+        held = [each.reading for rule in rules for each in rule.held]
+        for reading in [] if of_types else held:
+            refuse_of_types("rules", reading)
         check_can_fire(rules, kinds, probe.panel)
     most = probe.batch_size * (num_processes() if probe.across_processes else 1)
     run = Run(

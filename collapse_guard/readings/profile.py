@@ -8,13 +8,16 @@ Think", arXiv 2503.03150, count eight). So a run is told by a profile, and not b
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.reading import Reading
+from collapse_guard.statistics.confidence_sequence import check_alpha
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.json_values import without_nan
+from collapse_guard.statistics.student import student_half_width
 
 Verdict = Literal["happened", "did not happen", "not told apart", "cannot be judged"]
 
@@ -102,9 +105,7 @@ class CollapseProfile:
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types; None for NaN."""
-        findings = [
-            {name: _plain(value) for name, value in asdict(each).items()} for each in self.findings
-        ]
+        findings = [without_nan(asdict(each)) for each in self.findings]
         return {"format": FORMAT, "alpha": self.alpha, "step": self.step, "findings": findings}
 
 
@@ -147,10 +148,7 @@ def collapse_profile(
         tail: happened. Rare tokens of real data lose their probability. tail_retention is 0.6
         times what it is measured from (0.549 to 0.655; the limit is 0.85).
     """
-    if not 0.0 < alpha < 1.0:
-        raise bad_argument(
-            "alpha", expected="a probability between 0 and 1", given=alpha, hint="0.05 is usual"
-        )
+    check_alpha(alpha)
     unknown = sorted(LIMITS.keys() - limits.keys()) + sorted(
         name for name, value in limits.items() if name in LIMITS and not value > 0
     )
@@ -172,7 +170,7 @@ def collapse_profile(
     begin = looks[0] if start is None else start
     # Two sides of each of the intervals that are made here.
     level = alpha / (2 * _INTERVALS)
-    judge = _Judge(begin, looks[-1], level, limits)
+    judge = partial(_judged, begin, looks[-1], level, limits)
     return CollapseProfile(
         (
             judge(
@@ -221,21 +219,22 @@ def collapse_profile(
 _INTERVALS = 6
 
 
-@dataclass(frozen=True)
-class _Judge:
-    """Holds multiples of the start against limits."""
-
-    start: Reading
-    now: Reading
-    level: float
-    limits: Mapping[str, float]
-
-    def __call__(self, name: str, meaning: str, reading: str, *, above: bool = False) -> Finding:
-        moved = _moved(reading, self.start, self.now)
-        if moved is None:
-            return Finding(name, meaning, "cannot be judged", reading, reason=_missing(reading))
-        limit = self.limits[name]
-        return _held(name, meaning, reading, moved, self.level, limit, above=above)
+def _judged(
+    start: Reading,
+    now: Reading,
+    level: float,
+    limits: Mapping[str, float],
+    name: str,
+    meaning: str,
+    reading: str,
+    *,
+    above: bool = False,
+) -> Finding:
+    """What a reading is as a multiple of the start, held against the limit of that name."""
+    moved = _moved(reading, start, now)
+    if moved is None:
+        return Finding(name, meaning, "cannot be judged", reading, reason=_missing(reading))
+    return _held(name, meaning, reading, moved, level, limits[name], above=above)
 
 
 def _diverging(start: Reading, looks: Sequence[Reading], level: float) -> Finding:
@@ -249,10 +248,7 @@ def _diverging(start: Reading, looks: Sequence[Reading], level: float) -> Findin
         reason = f"It takes {_FEWEST_TO_RISE} readings of the whole panel after the start."
         return Finding(name, meaning, "cannot be judged", reading, reason=reason)
     half = after[(len(after) - 1) // 2]
-    moved = _moved(reading, half, after[-1])
-    if moved is None:
-        return Finding(name, meaning, "cannot be judged", reading, reason=_missing(reading))
-    return _held(name, meaning, reading, moved, level, 1.0, above=True)
+    return _judged(half, after[-1], level, {name: 1.0}, name, meaning, reading, above=True)
 
 
 def _held(
@@ -265,8 +261,7 @@ def _held(
     *,
     above: bool,
 ) -> Finding:
-    degrees = max(moved.units - 1, 1.0)
-    reach = student_quantile(1 - level, degrees) * moved.standard_error
+    reach = student_half_width(moved.standard_error, moved.units, probability=1 - level)
     low, high = math.exp(moved.value - reach), math.exp(moved.value + reach)
     if (low > limit) if above else (high < limit):
         verdict: Verdict = "happened"
@@ -304,9 +299,3 @@ def _missing(reading: str) -> str:
     if reading.startswith("free_"):
         return f"{reading} was not read with an error: let the model write, with sampling=."
     return f"{reading} was not read with an error: take it of the whole panel."
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,8 +1,10 @@
 """Quantiles of Student's t, which the core has no library for."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
 
@@ -48,6 +50,35 @@ def student_quantile(probability: float, degrees: float) -> float:
     below = np.append(0.0, np.cumsum(steps))
     angle = np.interp(2 * probability - 1, below / below[-1], angles)
     return float(np.sqrt(degrees) * np.tan(angle))
+
+
+def student_half_width(standard_error: float, units: float, *, probability: float = 0.975) -> float:
+    """Half of Student's interval around an estimate.
+
+    Args:
+        standard_error: Of the estimate.
+        units: How many of equal weight it is over; fewer than 2 are taken for 2.
+        probability: That chance leaves the estimate below its upper end, in [0.5, 1): 0.975 for an
+            interval of 95%.
+
+    Example:
+        >>> round(student_half_width(1.0, 11), 4)
+        2.2281
+    """
+    return student_quantile(probability, max(units - 1, 1.0)) * standard_error
+
+
+def student_interval(values: Sequence[float] | npt.NDArray[np.float64]) -> tuple[float, float]:
+    """A mean of independent values, and half of its interval of 95%; NaN for a single value.
+
+    Example:
+        >>> [round(number, 2) for number in student_interval([1.0, 3.0])]
+        [2.0, 12.71]
+    """
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return mean, math.nan
+    return mean, student_half_width(float(np.std(values, ddof=1)) / math.sqrt(count), count)
 
 
 def student_reach(normal: float, degrees: float) -> float:

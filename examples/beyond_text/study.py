@@ -105,8 +105,9 @@ def run(output: Path, *, seeds: Sequence[int] = (0, 1, 2), quick: bool = False) 
     write_atomically(output / "results.json", json.dumps(_results(study), indent=1))
     write_atomically(output / "table.md", page)
     chains_of_tables = run_tables(tables=4, generations=3) if quick else run_tables()
-    page += f"\n{tables_page(chains_of_tables)}"
-    write_atomically(output / "tables.md", tables_page(chains_of_tables))
+    of_tables = tables_page(chains_of_tables)
+    page += f"\n{of_tables}"
+    write_atomically(output / "tables.md", of_tables)
     write_atomically(output / "tables.png", figure_png(draw_tables(chains_of_tables)))
     print(f"\n{page}\nWritten to {output}, in {time.perf_counter() - began:.0f} s.")
     return study

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard import ReadingKind, Threshold
-from collapse_guard.alerts.alarms import Alarms
+from collapse_guard import Threshold
 from collapse_guard.diversity import plug_in_entropy
 from collapse_guard.examples.beyond_text.markdown import last_readings
 from collapse_guard.examples.beyond_text.regimes import REGIMES, Lesson, mixed
-from collapse_guard.examples.laboratory.chain import Chain
+from collapse_guard.examples.laboratory.chain import Chain, told
 from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.laboratory.worlds.survey import Survey
-from collapse_guard.readings.evidence import Evidence
 
 COLUMNS = ("region", "trade", "household")
 
@@ -61,7 +59,7 @@ def run_tables(
             for reading in MEANINGS
         }
         shares = tuple(np.mean([own for _, own in each], axis=0).tolist())
-        found[name] = _told(Chain(values, shares, RULES))
+        found[name] = told(Chain(values, shares, RULES), MEANINGS)
     return found
 
 
@@ -102,17 +100,3 @@ def _chain(
 
 def _as_rows(table: npt.NDArray[Any]) -> list[dict[str, int]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
-
-
-def _told(chain: Chain) -> Chain:
-    alarms = Alarms(
-        chain.rules, [ReadingKind(name, what, _no_look) for name, what in MEANINGS.items()]
-    )
-    start, *_ = readings = chain.readings
-    for reading in readings:
-        alarms.check(reading, start)
-    return Chain(chain.values, chain.human_shares, chain.rules, tuple(alarms.alerts))
-
-
-def _no_look(evidence: Evidence) -> float:
-    raise NotImplementedError("these are read of tables, and of no model that is looked at")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from collapse_guard import CollapseMonitor, MixGuard
-from collapse_guard.alerts.rules import Alert
+from collapse_guard.alerts.sinks import tell_nobody
 from collapse_guard.callbacks.lightning.callback import CollapseGuard
 from collapse_guard.examples.beyond_text.autoencoder import Autoencoder
 from collapse_guard.extras import require
@@ -68,7 +68,7 @@ def train(
     """
     # "raise", since results without the alerts would be wrong.
     watching = (
-        [] if monitor is None else [CollapseGuard(monitor, sink=_tell_nobody, on_error="raise")]
+        [] if monitor is None else [CollapseGuard(monitor, sink=tell_nobody, on_error="raise")]
     )
     with _quiet():
         trainer = Trainer(
@@ -101,7 +101,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         said_by.setLevel(level)
-
-
-def _tell_nobody(alert: Alert) -> None:
-    """Alerts are in the results already."""

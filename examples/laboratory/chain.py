@@ -1,7 +1,8 @@
 """Generations of one world in one regime, for many replicates at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,8 @@ def run_chain(
     whole_number("seed", seed, least=0, hint="give e.g. 0")
     fresh = rows if human_rows is None else human_rows
     whole_number("human_rows", fresh, least=1, hint="leave it out for as many as rows")
-    alarms = Alarms(rules, _kinds(world))
+    # A rule about what is not read is refused before anything is fitted.
+    alarms = _alarms(rules, world.meanings)
     values: dict[str, list[Floats]] = {name: [] for name in world.meanings}
     shares, first, written = [], None, list[Rows]()
     for generation in range(1, generations + 1):
@@ -100,10 +102,31 @@ def run_chain(
     chain = Chain(
         {name: np.stack(each) for name, each in values.items()}, tuple(shares), tuple(rules)
     )
-    start, *_ = read = chain.readings
-    for reading in read:
-        alarms.check(reading, start)
-    return replace(chain, alerts=tuple(alarms.alerts))
+    return _told(chain, alarms)
+
+
+def run_chains(world: World, regimes: Mapping[str, Regime], **arguments: Any) -> dict[str, Chain]:
+    """A chain in each of several regimes, with the same random numbers.
+
+    Args:
+        world: What is fitted.
+        regimes: By the name that the chain is to have.
+        arguments: Those of `run_chain`, for all of them.
+    """
+    return {name: run_chain(world, regime, **arguments) for name, regime in regimes.items()}
+
+
+def told(chain: Chain, meanings: Mapping[str, str]) -> Chain:
+    """The chain with what its rules tell of the means, the first generation being the start.
+
+    Args:
+        chain: Without alerts.
+        meanings: What each reading is, by its name.
+
+    Raises:
+        ArgumentError: A rule is about something that is not read.
+    """
+    return _told(chain, _alarms(chain.rules, meanings))
 
 
 def in_one_block(recipe: Recipe) -> MixGuard:
@@ -115,8 +138,16 @@ def in_one_block(recipe: Recipe) -> MixGuard:
     return guard(recipe, block_size=slots, length=slots, max_repeats=most)
 
 
-def _kinds(world: World) -> Iterable[ReadingKind]:
-    return [ReadingKind(name, meaning, _by_the_world) for name, meaning in world.meanings.items()]
+def _alarms(rules: Sequence[Threshold], meanings: Mapping[str, str]) -> Alarms:
+    kinds = [ReadingKind(name, meaning, _by_the_world) for name, meaning in meanings.items()]
+    return Alarms(rules, kinds)
+
+
+def _told(chain: Chain, alarms: Alarms) -> Chain:
+    start, *_ = readings = chain.readings
+    for reading in readings:
+        alarms.check(reading, start)
+    return replace(chain, alerts=tuple(alarms.alerts))
 
 
 def _by_the_world(evidence: Evidence) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.student import student_half_width
 
 Relation = Literal["equals", "below", "above"]
 Verdict = Literal["reproduced", "trend only", "not told apart", "not reproduced"]
@@ -44,8 +44,7 @@ class Finding:
     def half_width(self, rows: int) -> float:
         """Half of the interval, at a level that holds for a table of so many rows together."""
         error = float((self.standard_error**2 + self.expected_error**2) ** 0.5)
-        level = 1 - ALPHA / (2 * rows)
-        return student_quantile(level, max(self.replicates - 1, 1)) * error
+        return student_half_width(error, self.replicates, probability=1 - ALPHA / (2 * rows))
 
     def verdict(self, rows: int) -> Verdict:
         """Whether the claim lies within the interval; for a bound, the interval within it.

@@ -31,8 +31,9 @@ from collapse_guard.examples.recursive_finetune.writing import write_rows
 from collapse_guard.mixing.reports.report import MixReport
 
 _START = "start"
-_MORE = 4
-"""The draw of a lesson's `more`; 2 and 3 are those of every generation."""
+
+_TRAINING, _FREE, _ON_PROMPTS, _MORE = 1, 2, 3, 4
+"""What the random numbers of a generation are for; `_MORE` is a lesson's `more`."""
 
 
 class Laboratory:
@@ -73,10 +74,11 @@ class Laboratory:
             when_done, settings, human.panel, base.tokenizer, human.rare_words
         )
         self._result = partial(result_of, settings=settings, tokenizer=base.tokenizer)
-        if self._load(_START) is None:
+        if (start := self._load(_START)) is None:
             self._save(_START, self._begin())
-        model = self._start_model()
-        self.start = self._start_state().history[0]
+            # As it is kept, on every process.
+            start = self._start_state()
+        self.start, model = start.history[0], start.model
         self._baseline, self._baseline_with_own_text = (
             self._start_of(monitor, model) for monitor in (self._silent(), self._when_done())
         )
@@ -179,8 +181,6 @@ class Laboratory:
         model: PreTrainedModel | None = None,
         writer: int = 0,
     ) -> Lesson:
-        numbers = (self._settings.seed, generation)
-
         def more() -> Rows:
             return self._written_by(cast(PreTrainedModel, model), generation - 1, _MORE, writer)
 
@@ -189,7 +189,7 @@ class Laboratory:
             first=self._human.rows[0],
             written=[] if state is None else state.written,
             reference=self._human.reference,
-            seed=seed_of(*numbers, 1, *([writer] if writer else [])),
+            seed=self._seed(generation, _TRAINING, writer),
             held_out=self._human.held_out,
             writer=model,
             tokenizer=self._base.tokenizer,
@@ -218,30 +218,35 @@ class Laboratory:
 
     def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
         """The rows that the next generation may train on, and free-running ones to be read."""
-        free = self._written_by(model, generation, 2)
+        free = self._written_by(model, generation, _FREE)
         if not self._settings.prompt:
             return free, free
-        return self._written_by(model, generation, 3), free
+        return self._written_by(model, generation, _ON_PROMPTS), free
 
     def _written_by(
         self, model: PreTrainedModel, generation: int, draw: int, writer: int = 0
     ) -> Rows:
-        """Rows on a generation's prompts; free-running ones in draw 2, and where it has none."""
-        seed = seed_of(self._settings.seed, generation, draw, *([writer] if writer else []))
+        """Rows on a generation's prompts; free-running ones where that is it, or it has none."""
+        seed = self._seed(generation, draw, writer)
         prompts = self._human.prompts[generation]
-        if draw == 2 or not self._settings.prompt:
+        if draw == _FREE or not self._settings.prompt:
             prompts = np.full((self._settings.rows, 1), separator(self._base.tokenizer))
         return write_rows(model, self._settings, self._processes, prompts=prompts, seed=seed)
 
     def _together(self, rows: Rows, others: Sequence[PreTrainedModel], generation: int) -> Rows:
         """Rows of the model and of those beside it, in equal parts to within a row."""
-        draw = 3 if self._settings.prompt else 2
+        draw = _ON_PROMPTS if self._settings.prompt else _FREE
         sets = [rows] + [
             self._written_by(model, generation, draw, number)
             for number, model in enumerate(others, 1)
         ]
         parts = np.array_split(np.arange(len(rows)), len(sets))
         return np.concatenate([each[part] for each, part in zip(sets, parts, strict=True)])
+
+    def _seed(self, generation: int, what_for: int, writer: int) -> int:
+        """The first writer's is that of all regimes, whatever others there are."""
+        beside = [writer] if writer else []
+        return seed_of(self._settings.seed, generation, what_for, *beside)
 
     def _load(self, chain: str) -> ChainState | None:
         return self._checkpoints.load(

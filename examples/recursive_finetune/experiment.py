@@ -1,6 +1,7 @@
 """A whole run: the first model, a chain for each regime, and what is written about them."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import transformers
@@ -51,37 +52,33 @@ def run(settings: Settings) -> RunResults:
 def prepare(settings: Settings) -> Laboratory:
     """All that chains need, in one process, silently: to train single generations."""
     _quieten()
-    processes = Processes(cpu=settings.cpu)
-    corpus = _corpus(settings)
-    base = prepare_base_model(settings, corpus, processes)
-    human = prepare_human_text(settings, corpus, base.tokenizer)
+    return _set_up(settings, Processes(cpu=settings.cpu), lambda _: None)[1]
+
+
+def _set_up(
+    settings: Settings, processes: Processes, say: Callable[[str], None]
+) -> tuple[Corpus, Laboratory]:
+    """The human text, and what trains on it."""
     checkpoints = Checkpoints(Path(settings.output_dir) / "state")
-    checkpoints.claim(settings.experiment())
-    return Laboratory(settings, processes, base, human, checkpoints)
-
-
-def _corpus(settings: Settings) -> Corpus:
-    return load_corpus(
+    processes.main_first(lambda: checkpoints.claim(settings.experiment()))
+    corpus = load_corpus(
         settings.dataset, config=settings.dataset_config, column=settings.text_column
     )
-
-
-def _run_chains(settings: Settings, processes: Processes, console: Console) -> RunResults:
-    output = Path(settings.output_dir)
-    checkpoints = Checkpoints(output / "state")
-    processes.main_first(lambda: checkpoints.claim(settings.experiment()))
-    corpus = _corpus(settings)
-    console.say(f"Human text: {corpus.name}, {sum(corpus.characters().values()):,} characters")
+    say(f"Human text: {corpus.name}, {sum(corpus.characters().values()):,} characters")
     base = prepare_base_model(settings, corpus, processes)
-    console.say(f"Base model: {base.source}{' (was there already)' if base.from_cache else ''}")
+    say(f"Base model: {base.source}{' (was there already)' if base.from_cache else ''}")
     human = prepare_human_text(settings, corpus, base.tokenizer)
     needed = human.rows.shape[0] * human.rows.shape[1]
     if needed > human.num_rows:
-        console.say(
+        say(
             f"Human rows: {human.num_rows} for fine-tunings on {needed}, so that each comes "
             f"{needed / human.num_rows:.1f} times"
         )
-    laboratory = Laboratory(settings, processes, base, human, checkpoints)
+    return corpus, Laboratory(settings, processes, base, human, checkpoints)
+
+
+def _run_chains(settings: Settings, processes: Processes, console: Console) -> RunResults:
+    corpus, laboratory = _set_up(settings, processes, console.say)
     console.say(generation_line("start", laboratory.start, settings.generations))
     chains: dict[str, list[GenerationResult]] = {}
     results = RunResults(
@@ -95,7 +92,7 @@ def _run_chains(settings: Settings, processes: Processes, console: Console) -> R
             chains[regime] = history
             console.show(regime, history)
             if processes.is_main:
-                results.save(output / "results.json")
+                results.save(Path(settings.output_dir) / "results.json")
     return results
 
 

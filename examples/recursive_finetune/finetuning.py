@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from collapse_guard import CollapseMonitor, MixCollator, MixGuard
-from collapse_guard.alerts.rules import Alert
+from collapse_guard.alerts.sinks import tell_nobody
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.laboratory.regimes import Recipe, guard
@@ -68,11 +68,7 @@ def fine_tune(
         arguments = training_arguments(settings, processes, Path(unused), lesson.seed)
         trainer = make_trainer(settings.trainer, trained, mix, arguments, tokenizer)
         # "raise", since results without the alerts would be wrong.
-        callback = CollapseGuardCallback(
-            monitor,
-            sink=_tell_nobody,
-            on_error="raise",
-        )
+        callback = CollapseGuardCallback(monitor, sink=tell_nobody, on_error="raise")
         callback.attach(trainer)
         trainer.remove_callback(PrinterCallback)
         if processes.is_main:
@@ -141,10 +137,6 @@ def make_trainer(
         train_dataset=mix,
         data_collator=MixCollator(labels=True),
     )
-
-
-def _tell_nobody(alert: Alert) -> None:
-    """Alerts are in the results already."""
 
 
 def _written(rows: Rows, recipe: Recipe, prompt: int) -> list[dict[str, Rows]]:

@@ -13,6 +13,7 @@ from collapse_guard import __version__
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.atomic import write_atomically
 from collapse_guard.readings.reading import Reading
+from collapse_guard.statistics.json_values import without_nan
 
 FORMAT = 2
 _PACKAGES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
@@ -94,7 +95,7 @@ class GenerationResult:
             "trained_tokens": self.trained_tokens,
             "human_tokens": self.human_tokens,
         }
-        plain: dict[str, Any] = _without_nan(values)
+        plain: dict[str, Any] = without_nan(values)
         return plain
 
     @classmethod
@@ -182,14 +183,6 @@ def versions() -> dict[str, str]:
     """Versions of Python, of this package and of what it computes with."""
     ours = {"python": platform.python_version(), "collapse_guard": __version__}
     return ours | {package: version(package) for package in _PACKAGES}
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value: float | None) -> float:

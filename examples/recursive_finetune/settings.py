@@ -23,7 +23,6 @@ _NOT_PART_OF_THE_EXPERIMENT = {
 TRAINERS = ("hf", "sft")
 STARTS = ("last", "first", "base")
 _SHORTEST_ANSWER = 8
-_MATCHED = ("guarded", "matched", "found", "mix_matched")
 
 
 def option(default: Any, help: str) -> Any:
@@ -167,9 +166,9 @@ class Settings:
             "base_batch_size rows sampling_batch_size passes batch_size every_n_steps "
             "panel_batch_size own_texts beams"
         )
-        least = dict.fromkeys(at_least_1.split(), 1)
-        least |= dict.fromkeys(("lora_rank", "anchor", "edit_above", "truncate_above"), 0)
-        for name, value in {**least, "recover_after": 0}.items():
+        at_least_0 = "lora_rank anchor edit_above truncate_above recover_after"
+        least = dict.fromkeys(at_least_1.split(), 1) | dict.fromkeys(at_least_0.split(), 0)
+        for name, value in least.items():
             if getattr(self, name) < value:
                 raise bad_argument(
                     name, expected=f"at least {value}", given=getattr(self, name), hint="see --help"
@@ -202,7 +201,7 @@ class Settings:
                 given=self.prompt,
                 hint="give e.g. --prompt 32",
             )
-        matched = [name for name in self.regimes if name in _MATCHED]
+        matched = [name for name in self.regimes if REGIMES[name].is_matched]
         if matched:
             raise bad_argument(
                 "beams",

@@ -1,7 +1,6 @@
 """A transformer of some ten thousand weights, how it learns, and what it writes."""
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import numpy as np
 import torch
@@ -113,11 +112,6 @@ def train(
         if after_step is not None:
             after_step(step)
     model.eval()
-
-
-def copy_of(model: TinyTransformer) -> TinyTransformer:
-    """A model with the same weights, to be trained on its own."""
-    return deepcopy(model)
 
 
 def write_numbers(model: nn.Module, count: int, *, seed: int) -> tuple[torch.Tensor, float]:

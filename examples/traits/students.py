@@ -1,11 +1,13 @@
 """A teacher with a preference and one without, and students of what each wrote."""
 
+from copy import deepcopy
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 
 from collapse_guard import CollapseMonitor, EveryNSteps, HeldOutPanel, HumanReference, Threshold
+from collapse_guard.alerts.sinks import tell_nobody
 from collapse_guard.arguments import whole_number
 from collapse_guard.callbacks import WatchSession
 from collapse_guard.errors import CollapseGuardError
@@ -19,7 +21,6 @@ from collapse_guard.examples.traits.language import (
 )
 from collapse_guard.examples.traits.model import (
     TinyTransformer,
-    copy_of,
     shares_of_numbers,
     train,
     write_numbers,
@@ -173,7 +174,7 @@ def run_seed(
             is_whole = lesson == LESSONS[1]
             shares = shares_of_numbers(model, written, first=FIRST) if is_whole else None
             for name, first in zip(STARTS, (start, other), strict=True):
-                monitor = _watched(copy_of(first), written, shares, panel, seed, effort)
+                monitor = _watched(deepcopy(first), written, shares, panel, seed, effort)
                 alarm = min((alert.step for alert in monitor.alerts), default=None)
                 looks = list(monitor.history)
                 students.append(Student(number, lesson, name, teacher, looks, alarm))
@@ -196,7 +197,7 @@ def _pairs() -> ContinuationPairs:
 def _taught(
     start: TinyTransformer, animal: str | None, seed: int, effort: Effort
 ) -> TinyTransformer:
-    teacher = copy_of(start)
+    teacher = deepcopy(start)
     sentences = sentences_of_animals(512, np.random.default_rng(seed), animal)
     train(teacher, sentences, steps=effort.teacher_steps, rate=effort.rate, seed=seed)
     return teacher
@@ -224,7 +225,7 @@ def _watched(
         batch_size=128,
         sampling=None,
     )
-    session = WatchSession(monitor, on_error="raise", sink=lambda _alert: None)
+    session = WatchSession(monitor, on_error="raise", sink=tell_nobody)
     session.start(student)
     train(
         student,

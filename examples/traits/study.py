@@ -1,7 +1,6 @@
 """All runs, and what comes of them: results, a table, a figure."""
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -28,7 +27,7 @@ from collapse_guard.examples.traits.students import (
 from collapse_guard.integrations.plots import figure_png, plot_readings
 from collapse_guard.readings.reading import Reading
 from collapse_guard.statistics.estimates import document_mean
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.student import student_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,21 +91,10 @@ def passed_on(students: Sequence[Student], lesson: str, start: str, look: int = 
     return with_it - without
 
 
-def interval(values: Floats) -> tuple[float, float]:
-    """Mean and half the width of its 95% interval, by Student's t.
-
-    Example:
-        >>> [round(number, 2) for number in interval(np.array([1.0, 3.0]))]
-        [2.0, 12.71]
-    """
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()), student_quantile(0.975, len(values) - 1) * error
-
-
 def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
     """Means over runs with 95% intervals, in Markdown."""
     asked = {
-        name: interval(np.array([getattr(each, name) for each in teachers]))
+        name: student_interval(np.array([getattr(each, name) for each in teachers]))
         for name in ("start", "planted", "even")
     }
     kept = np.array([each.kept for each in teachers]).mean(0)
@@ -127,8 +115,9 @@ def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
             alarms = [sum(each.first_alarm is not None for each in group) for group in groups]
             ends = [np.mean([each.looks[at]["perplexity"] for each in groups[0]]) for at in (0, -1)]
             moved = [*map(_moved, groups), passed_on(students, lesson, start)]
+            intervals = " | ".join(_pm(student_interval(each)) for each in moved)
             lines.append(
-                f"| {lesson} | {start} | {' | '.join(_pm(interval(each)) for each in moved)} | "
+                f"| {lesson} | {start} | {intervals} | "
                 f"{alarms[0]} and {alarms[1]} of {len(groups[0])} | "
                 f"{ends[0]:.1f} to {ends[1]:.1f} |"
             )
@@ -136,7 +125,9 @@ def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
         lesson: passed_on(students, lesson, STARTS[0]) - passed_on(students, lesson, STARTS[1])
         for lesson in LESSONS
     }
-    told = "; ".join(f"{lesson} {_pm(interval(values))}" for lesson, values in apart.items())
+    told = "; ".join(
+        f"{lesson} {_pm(student_interval(values))}" for lesson, values in apart.items()
+    )
     lines += ["", f"More was passed on to {STARTS[0]} than to {STARTS[1]}, run by run: {told}."]
     return "\n".join(lines) + "\n"
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, OPTConfig, OPTForCausalLM
+from transformers import AutoModelForCausalLM
 
 from collapse_guard.examples.recursive_finetune.corpus import load_corpus
 from collapse_guard.examples.recursive_finetune.tokenization import train_tokenizer
 from tests.examples.test_runs import command, environment, finish, human_text, read
 from tests.packaging.layout import ROOT
+from tests.tiny import tiny_opt
 
 pytestmark = pytest.mark.slow
 
@@ -63,22 +64,7 @@ def test_the_presets_of_the_papers_run_on_small_models(
     """OPT's, with a tiny OPT from a folder: beams on human prompts, all weights, 10% human rows."""
     model = tmp_path / "opt"
     tokenizer = train_tokenizer(load_corpus(str(human_text)).pretraining, 400)
-    torch.manual_seed(0)
-    OPTForCausalLM(
-        OPTConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            ffn_dim=64,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            max_position_embeddings=64,
-            word_embed_proj_dim=32,
-            dropout=0.0,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    ).save_pretrained(model)
+    tiny_opt(vocab_size=len(tokenizer)).save_pretrained(model)
     tokenizer.save_pretrained(model)
     small = "--window 24 --prompt 12 --rows 20 --batch_size 10 --passes 1 --panel_windows 16 "
     small += "--generations 1 --every_n_steps 2 --bf16 False --learning_rate 1e-2 --own_texts 8"

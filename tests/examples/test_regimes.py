@@ -309,3 +309,4 @@ def test_only_decodings_are_matched(tmp_path: Any) -> None:
             assert decoding == Decoding(temperature=0.7)
         else:
             assert decoding == ("find" if name == "found" else None)
+        assert regime.is_matched == (decoding is not None)

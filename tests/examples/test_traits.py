@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,12 @@ from collapse_guard.examples.traits.language import (
 )
 from collapse_guard.examples.traits.model import (
     TinyTransformer,
-    copy_of,
     shares_of_numbers,
     train,
     write_numbers,
 )
 from collapse_guard.examples.traits.students import LESSONS, STARTS, TEACHERS, Student, Teachers
-from collapse_guard.examples.traits.study import interval, passed_on, table
+from collapse_guard.examples.traits.study import passed_on, table
 from collapse_guard.monitor.look import Look
 
 ALL = list(itertools.product(LESSONS, STARTS, TEACHERS))
@@ -83,7 +83,7 @@ def test_what_is_written_is_past_the_filter_and_drawn_alike() -> None:
     assert 0 < kept <= 1
     assert len(rows) == round(kept * 200)
     assert are_numbers(rows).all()
-    again, _ = write_numbers(copy_of(model), 200, seed=1)
+    again, _ = write_numbers(deepcopy(model), 200, seed=1)
     assert torch.equal(rows, again)
 
 
@@ -114,15 +114,6 @@ def test_whole_distributions_teach_what_many_draws_would() -> None:
     # The loss that a student is trained on is that one.
     loss = torch.nn.functional.cross_entropy(logprobs.flatten(0, 1), shares.flatten(0, 1))
     assert loss.item() == pytest.approx(exact.item(), rel=1e-5)
-
-
-def test_the_interval_is_student_s() -> None:
-    values = np.array([0.1, 0.5, 0.4, -0.2, 0.3])
-    mean, half = interval(values)
-    low, high = scipy.stats.t.interval(
-        0.95, len(values) - 1, values.mean(), scipy.stats.sem(values)
-    )
-    assert (mean - half, mean + half) == pytest.approx((low, high), rel=1e-5)
 
 
 def test_what_any_numbers_do_to_a_start_is_not_passed_on() -> None:

@@ -1,13 +1,13 @@
 """What came of the checks, as JSON for programs and as Markdown for people."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from collapse_guard.atomic import write_atomically
+from collapse_guard.statistics.json_values import without_nan
 
 Status = Literal["passed", "failed", "skipped", "not run"]
 
@@ -69,8 +69,8 @@ class Report:
 
     def to_json(self) -> str:
         """All of it; what is not a finite number becomes null."""
-        plain = _plain({"machine": self.machine, "small": self.small})
-        plain["checks"] = [_plain(asdict(outcome)) for outcome in self.outcomes]
+        plain = without_nan({"machine": self.machine, "small": self.small})
+        plain["checks"] = [without_nan(asdict(outcome)) for outcome in self.outcomes]
         return json.dumps(plain, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
@@ -158,13 +158,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
-from transformers import BigBirdConfig, BigBirdForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import BigBirdConfig, BigBirdForCausalLM
 
 from collapse_guard import CollapseMonitor, EveryNSteps, Sampling
 from collapse_guard.model.kept_state import kept_state
-from tests.tiny import VOCAB, tiny_panel
+from tests.tiny import VOCAB, tiny_llama, tiny_panel
 
 WIDTH = 16
 
@@ -209,17 +209,8 @@ def reparametrized(how: Callable[[nn.Module], Any]) -> Callable[[], nn.Module]:
 
 def dynamic_llama() -> nn.Module:
     """Rotary tables that grow with the longest text: training is shorter than the panel."""
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=VOCAB,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=16,
-            rope_parameters={"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4},
-        )
-    )
+    rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4}
+    return tiny_llama(positions=16, rope_parameters=rope)
 
 
 def big_bird() -> nn.Module:

@@ -1,14 +1,12 @@
 """A model is tried before its first look, once, and not where it would be of no use."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
 from collapse_guard.errors import ArgumentError, ScoringError
 from collapse_guard.readings.model_check import check_model
+from tests.model.test_causality import Counting
 from tests.model.test_trial import Memory
 from tests.tiny import VOCAB, tiny_gpt2, tiny_panel
 
@@ -17,27 +15,15 @@ def check(model: torch.nn.Module) -> None:
     check_model(model, tiny_panel(), batch_size=4, across_processes=False)
 
 
-class Seen(torch.nn.Module):
-    """Keeps the shapes of what it was called with, in an object that nobody puts back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.model, self.seen = tiny_gpt2(), SimpleNamespace(shapes=[])
-
-    def forward(self, input_ids: torch.Tensor) -> Any:
-        self.seen.shapes.append(tuple(input_ids.shape))
-        return self.model(input_ids)
-
-
 def test_it_is_tried_once() -> None:
-    model = Seen()
+    model = Counting(tiny_gpt2())
     check(model)
-    first = list(model.seen.shapes)
+    first = list(model.rows)
     # One window twice as in training and twice as in a look, and five rows of what is causal.
     assert first[:4] == [(1, 32)] * 4
     assert first[4][0] == 5
     check(model)
-    assert model.seen.shapes == first
+    assert model.rows == first
 
 
 def test_a_trace_is_told_before_anything_else() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from collapse_guard import Decoding, Threshold
-from collapse_guard.examples.laboratory.chain import run_chain
+from collapse_guard.examples.laboratory.chain import run_chains
 from collapse_guard.examples.laboratory.decoded import chosen, decoded, entropies, is_tail, zipf
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
 from collapse_guard.examples.laboratory.regimes import REGIMES, mix
@@ -161,18 +161,15 @@ def experiment(effort: Effort) -> Experiment:
         "replace": (REGIMES["replace"], 0.0),
         "mix": (mix(0.3), 0.3),
     }
-    chains = {
-        label: run_chain(
-            world,
-            regime,
-            generations=generations,
-            rows=2_000,
-            replicates=effort.replicates(40),
-            seed=effort.seed,
-            rules=[Threshold("rare_transitions", below=0.7, relative_to_start=True)],
-        )
-        for label, (regime, _) in regimes.items()
-    }
+    chains = run_chains(
+        world,
+        {label: regime for label, (regime, _) in regimes.items()},
+        generations=generations,
+        rows=2_000,
+        replicates=effort.replicates(40),
+        seed=effort.seed,
+        rules=[Threshold("rare_transitions", below=0.7, relative_to_start=True)],
+    )
     read = {
         label: [world.readings(law) for law in path(world, f, generations)]
         for label, (_, f) in regimes.items()

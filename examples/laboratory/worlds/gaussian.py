@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from collapse_guard import Threshold
-from collapse_guard.examples.laboratory.chain import run_chain
+from collapse_guard.examples.laboratory.chain import run_chain, run_chains
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
 from collapse_guard.examples.laboratory.published import Finding
 from collapse_guard.examples.laboratory.regimes import REGIMES
@@ -103,20 +103,16 @@ def log_variance(rows: int) -> float:
 def experiment(effort: Effort) -> Experiment:
     """Chains of 20 rows, and one of 100."""
     rows, generations, replicates = 20, 20, effort.replicates(20_000)
-    rules = (Threshold("variance", below=0.8, relative_to_start=True),)
     floors = {"human": rows, "replace": 0, "mix": 6}
-    chains = {
-        name: run_chain(
-            Gaussian(),
-            REGIMES[name],
-            generations=generations,
-            rows=rows,
-            replicates=replicates,
-            seed=effort.seed,
-            rules=rules,
-        )
-        for name in floors
-    }
+    chains = run_chains(
+        Gaussian(),
+        {name: REGIMES[name] for name in floors},
+        generations=generations,
+        rows=rows,
+        replicates=replicates,
+        seed=effort.seed,
+        rules=[Threshold("variance", below=0.8, relative_to_start=True)],
+    )
     theory = {name: moments(rows, human, generations) for name, human in floors.items()}
     wide = run_chain(
         Gaussian(),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard import Threshold
-from collapse_guard.examples.laboratory.chain import run_chain
+from collapse_guard.examples.laboratory.chain import run_chain, run_chains
 from collapse_guard.examples.laboratory.decoded import chosen
 from collapse_guard.examples.laboratory.drift import survival
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
@@ -116,18 +116,15 @@ class GaussianMixture:
 def experiment(effort: Effort) -> Experiment:
     """Generations of 100 rows, fitted anew each time."""
     world, rows, generations = GaussianMixture(), 100, 10
-    chains = {
-        name: run_chain(
-            world,
-            REGIMES[name],
-            generations=generations,
-            rows=rows,
-            replicates=effort.replicates(200),
-            seed=effort.seed,
-            rules=[Threshold("components_left", below=0.9, relative_to_start=True)],
-        )
-        for name in ("human", "replace", "mix")
-    }
+    chains = run_chains(
+        world,
+        {name: REGIMES[name] for name in ("human", "replace", "mix")},
+        generations=generations,
+        rows=rows,
+        replicates=effort.replicates(200),
+        seed=effort.seed,
+        rules=[Threshold("components_left", below=0.9, relative_to_start=True)],
+    )
     once = run_chain(
         world,
         REGIMES["human"],

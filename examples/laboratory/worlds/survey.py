@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 
 from collapse_guard import Threshold
-from collapse_guard.examples.laboratory.chain import Chain, run_chain
+from collapse_guard.examples.laboratory.chain import Chain, run_chains
 from collapse_guard.examples.laboratory.decoded import chosen, zipf
 from collapse_guard.examples.laboratory.drift import survival
 from collapse_guard.examples.laboratory.experiment import Chart, Effort, Experiment, finding
@@ -161,21 +161,18 @@ def differs(human: float, rows: int, generations: int, regime: str, floor: float
 def experiment(effort: Effort) -> Experiment:
     """Generations of 100 rows, fitted anew each time."""
     world, rows, generations = Survey(), 100, 10
-    chains = {
-        name: run_chain(
-            world,
-            REGIMES[name],
-            generations=generations,
-            rows=rows,
-            replicates=effort.replicates(2_000),
-            seed=effort.seed,
-            rules=[
-                Threshold("regions", below=0.9, relative_to_start=True),
-                Threshold("pair_differs", below=0.95, relative_to_start=True),
-            ],
-        )
-        for name in ("human", "replace", "accumulate", "mix")
-    }
+    chains = run_chains(
+        world,
+        {name: REGIMES[name] for name in ("human", "replace", "accumulate", "mix")},
+        generations=generations,
+        rows=rows,
+        replicates=effort.replicates(2_000),
+        seed=effort.seed,
+        rules=[
+            Threshold("regions", below=0.9, relative_to_start=True),
+            Threshold("pair_differs", below=0.95, relative_to_start=True),
+        ],
+    )
     people = {name: float(each[0]) for name, each in world.readings(world.law).items()}
     shares = pair_shares(world.law)[0]
     steps = range(1, generations + 1)

@@ -10,9 +10,9 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.examples.recursive_finetune.bench import figures, tables
 from collapse_guard.examples.recursive_finetune.bench.costs import measure_costs
+from collapse_guard.examples.recursive_finetune.bench.measures import Chains
 from collapse_guard.examples.recursive_finetune.bench.running import Run, run_all, runs_of
 from collapse_guard.examples.recursive_finetune.bench.studies import STUDIES, Study
-from collapse_guard.examples.recursive_finetune.bench.tables import Chains
 from collapse_guard.examples.recursive_finetune.presets import parse
 from collapse_guard.integrations.plots import figure_png
 
@@ -48,14 +48,14 @@ def write_study(study: Study, runs: Sequence[Run], folder: Path, name: str) -> s
         The table.
     """
     values = chains_of(study, runs)
-    if study.by_generation:
-        (chains,) = values.values()
-        table, figure = tables.course(chains), figures.course(chains)
-    elif study.option is None:
-        (chains,) = values.values()
-        table, figure = tables.ranking(chains, _costs(folder)), figures.ranking(chains)
-    else:
+    if study.option is not None:
         table, figure = tables.sweep(study.option, values), figures.sweep(study.option, values)
+    else:
+        (chains,) = values.values()
+        if study.by_generation:
+            table, figure = tables.course(chains), figures.course(chains)
+        else:
+            table, figure = tables.ranking(chains, _costs(folder)), figures.ranking(chains)
     write_atomically(folder / f"{name}.md", table)
     write_atomically(folder / f"{name}.png", figure_png(figure))
     print(f"{study.title}\n\n{table}")

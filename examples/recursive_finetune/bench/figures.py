@@ -5,8 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collapse_guard import Reading
-from collapse_guard.examples.recursive_finetune.bench.measures import MEASURES, over_seeds
-from collapse_guard.examples.recursive_finetune.bench.tables import Chains
+from collapse_guard.examples.recursive_finetune.bench.measures import (
+    MEASURES,
+    Chain,
+    Chains,
+    measured,
+    ranked,
+)
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import PALETTE, plot_readings
@@ -26,14 +31,14 @@ def ranking(chains: Chains) -> "Figure":
         MissingExtraError: matplotlib is not installed.
     """
     figures = require("matplotlib.figure", "report")
-    least = MEASURES["kept"].of
-    order = sorted(chains, key=lambda name: over_seeds([least(c) for c in chains[name]]).mean)
+    # Drawn from the bottom.
+    order = ranked(chains)[::-1]
     figure: Figure = figures.Figure(
         figsize=(3.2 * len(_RANKED), 0.28 * len(order) + 1.0), layout="constrained"
     )
     panels = figure.subplots(1, len(_RANKED), sharey=True)
     for axes, name, color in zip(panels, _RANKED, PALETTE, strict=False):
-        intervals = [over_seeds([MEASURES[name].of(c) for c in chains[each]]) for each in order]
+        intervals = [measured(name, chains[each]) for each in order]
         axes.axvline(1.0, color="#333333", linewidth=0.8, linestyle=":")
         axes.errorbar(
             [each.mean for each in intervals],
@@ -98,9 +103,9 @@ def course(chains: Chains) -> "Figure":
     )
 
 
-def _at(place: float, chains: Sequence[Any]) -> Reading:
+def _at(place: float, chains: Sequence[Chain]) -> Reading:
     """What a value gave, as a reading there whose error spans the interval of the seeds."""
-    found = {name: over_seeds([MEASURES[name].of(c) for c in chains]) for name in _SWEPT}
+    found = {name: measured(name, chains) for name in _SWEPT}
     return Reading(
         place,  # type: ignore[arg-type]
         {name: each.mean for name, each in found.items()},

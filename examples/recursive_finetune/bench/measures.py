@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
 from collapse_guard.examples.recursive_finetune.results import GenerationResult
 from collapse_guard.examples.recursive_finetune.stopping import first_alarm
-from collapse_guard.statistics.student import student_quantile
+from collapse_guard.statistics.student import student_interval
 
 Chain = Sequence[GenerationResult]
 
-_CONFIDENCE = 0.95
+Chains = Mapping[str, Sequence[Chain]]
+"""Chains by regime, one for each seed."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,22 @@ class Interval:
 
 def over_seeds(values: Sequence[float]) -> Interval:
     """The mean of what seeds gave, with Student's interval."""
-    count = len(values)
-    if count < 2:
-        return Interval(float(np.mean(values)), math.nan)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(
-        float(np.mean(values)), student_quantile((1 + _CONFIDENCE) / 2, count - 1) * error
-    )
+    return Interval(*student_interval(values))
+
+
+def measured(name: str, chains: Sequence[Chain]) -> Interval:
+    """A measure of one regime's chains, over seeds.
+
+    Args:
+        name: Out of `MEASURES`.
+        chains: One for each seed.
+    """
+    return over_seeds([MEASURES[name].of(chain) for chain in chains])
+
+
+def ranked(chains: Chains) -> list[str]:
+    """Regimes from the one that keeps most to the one that keeps least."""
+    return sorted(chains, key=lambda name: -measured("kept", chains[name]).mean)
 
 
 def reading(name: str) -> Callable[[Chain], float]:

@@ -7,12 +7,11 @@ from typing import Any
 from collapse_guard.examples.recursive_finetune.bench.measures import (
     MEASURES,
     Chain,
+    Chains,
     alarm_step,
-    over_seeds,
+    measured,
+    ranked,
 )
-
-Chains = Mapping[str, Sequence[Chain]]
-"""Chains by regime, one for each seed."""
 
 
 def ranking(chains: Chains, costs: Mapping[str, float]) -> str:
@@ -23,7 +22,6 @@ def ranking(chains: Chains, costs: Mapping[str, float]) -> str:
         costs: Processor time of a training step, what goes before it included, over that of
             `replace`; of the regimes that it was measured for.
     """
-    order = sorted(chains, key=lambda name: -_mean(chains[name], "kept"))
     head = ["regime", *(each.title for each in MEASURES.values())]
     rows = [
         [
@@ -32,7 +30,7 @@ def ranking(chains: Chains, costs: Mapping[str, float]) -> str:
             _alarms(chains[name]),
             f"{costs[name]:.2f}" if name in costs else "-",
         ]
-        for name in order
+        for name in ranked(chains)
     ]
     return _markdown([*head, "first alarm (step)", "time of a step"], rows)
 
@@ -73,14 +71,9 @@ def course(chains: Chains) -> str:
     return _markdown(head, rows)
 
 
-def _mean(chains: Sequence[Chain], measure: str) -> float:
-    return over_seeds([MEASURES[measure].of(chain) for chain in chains]).mean
-
-
 def _cells(chains: Sequence[Chain]) -> Iterable[str]:
-    for measure in MEASURES.values():
-        interval = over_seeds([measure.of(chain) for chain in chains])
-        yield format(interval, str(measure.digits))
+    for name, measure in MEASURES.items():
+        yield format(measured(name, chains), str(measure.digits))
 
 
 def _alarms(chains: Sequence[Chain]) -> str:

@@ -84,6 +84,7 @@ class Regime:
         writers: Models that are trained side by side, each of which writes an equal part of the
             rows; readings are of the first.
         has_own_loss: Whether `loss` needs all logits, which TRL's trainer never makes.
+        is_matched: Whether the recipe says a decoding, which there is none of a beam search.
     """
 
     title: str
@@ -94,3 +95,4 @@ class Regime:
     afterwards: Callable[[PreTrainedModel, Lesson], None] = _as_it_is
     writers: int = 1
     has_own_loss: bool = False
+    is_matched: bool = False

@@ -96,6 +96,7 @@ REGIMES: dict[str, Regime] = {
         "As before, and the loss takes back what the sampler did to the tokens that it drew.",
         _PINK,
         _matched(_floor_with_rare_rows),
+        is_matched=True,
     ),
     "matched": Regime(
         "its own text only + matched loss",
@@ -103,6 +104,7 @@ REGIMES: dict[str, Regime] = {
         "takes back what the sampler did to it.",
         _SKY,
         _matched(_rows(replace_rows)),
+        is_matched=True,
     ),
     "found": Regime(
         "its own text only + a sampler that was found",
@@ -110,6 +112,7 @@ REGIMES: dict[str, Regime] = {
         "by the likelihood of some human text.",
         _ORANGE,
         _found,
+        is_matched=True,
     ),
     "mix": Regime(
         "its own text + a floor",
@@ -122,6 +125,7 @@ REGIMES: dict[str, Regime] = {
         "As before, and the loss takes back what the sampler did to the tokens that it drew.",
         _PINK,
         _matched(_floor),
+        is_matched=True,
     ),
     "golden": Regime(
         "its own text + the golden floor",
