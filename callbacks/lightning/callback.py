@@ -10,6 +10,7 @@ import torch
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.callbacks.actions import OnAlert
+from collapse_guard.callbacks.lightning.loaders import check_loaders, read_on
 from collapse_guard.callbacks.lightning.missing import offered, spare_stoppers
 from collapse_guard.callbacks.lightning.model import (
     AsInTraining,
@@ -23,14 +24,12 @@ from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.failures import OnError
-from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.model.schedule_free import is_schedule_free
 from collapse_guard.monitor.monitor import CollapseMonitor
 
 require("lightning", "lightning")
 
 from lightning.pytorch import Callback, LightningModule, Trainer  # noqa: E402
-from lightning.pytorch.utilities import CombinedLoader  # noqa: E402
 
 logger = logging.getLogger("collapse_guard")
 
@@ -65,8 +64,9 @@ class CollapseGuard(Callback):
     goes on with the start, pace and alerts of the run that it resumes.
 
     With a schedule-free optimizer the averaged weights are looked at. A loader that reads
-    a `MixGuard` is held to its order before the first batch, and the monitor's prequential reader,
-    where it has one, reads along.
+    a `MixGuard` is held to its order before the first batch; where a run is resumed in mid-epoch,
+    it reads on at the batch that is next, which Lightning alone would not have it do. The monitor's
+    prequential reader, where it has one, reads along.
 
     What an alert that is more than "info" makes the run do, on all processes alike:
 
@@ -178,11 +178,11 @@ class CollapseGuard(Callback):
         """Take the start, or take it up from the checkpoint that is resumed.
 
         Raises:
-            MixOrderError: A loader would read its `MixGuard` out of order.
+            MixOrderError: A loader would read its `MixGuard` out of order, or a resumed one would
+                begin at the first row again.
         """
-        for loader in CombinedLoader(trainer.train_dataloader).flattened:
-            if isinstance(mix := getattr(loader, "dataset", None), MixGuard):
-                mix.check_loader(loader)
+        check_loaders(trainer)
+        read_on(trainer)
         self._undo = spare_stoppers(self.session, trainer)
         self.session.log_every_n_steps = self._trainer.log_every_n_steps or None
         if self._model is not None:
