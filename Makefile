@@ -10,6 +10,7 @@ WIKITEXT ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 GPU_CHECK_ARGS ?=
+KILL_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -30,7 +31,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +110,10 @@ GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
 gpu-check: ## Check what only a GPU can show, in 8 minutes; GPU_CHECK_ARGS=--small tries it on any machine
 	@echo "==> Checking what only a GPU can show: at most 8 minutes on one of 80 GB, where there is one."
 	@$(GPU_PYTHON) -m tests.gpu_check $(GPU_CHECK_ARGS)
+
+kill-check: $(INSTALLED) ## Kill 50 runs of each framework at any moment, and compare what they come to
+	@echo "==> Killing 200 runs: 15 minutes on two quiet cores."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills $(KILL_CHECK_ARGS)
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

@@ -165,7 +165,6 @@ class WatchSession:
         is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
         self._step, self.should_stop = step, False
-        self.values.forget_full()
         if self._is_resumed:
             self._is_resumed = False
             self._tell_change()
@@ -292,7 +291,7 @@ class WatchSession:
             return {}
         return {
             "monitor": self.monitor.state_dict(),
-            "latest": dict(self.latest),
+            **self.values.state_dict(),
             "logs_next": self._logs_next,
         }
 
@@ -305,7 +304,7 @@ class WatchSession:
             _ = self._starts.given
             self.monitor.load_state_dict(state["monitor"])
             self._starts.took()
-            self.values.load(state["latest"])
+            self.values.load(state)
             self._logs_next = bool(state.get("logs_next", True))
             self._is_resumed = True
 

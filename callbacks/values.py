@@ -68,8 +68,16 @@ class LoggedValues:
         """What the look at the whole panel after this step read; empty where there was none."""
         return dict(self._full) if self.has_full(step) else {}
 
-    def load(self, latest: Mapping[str, Any]) -> None:
-        """Go on from `latest` of the run that is resumed."""
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs, in plain JSON types."""
+        full = {"step": self._full_step, "values": dict(self._full)}
+        return {"latest": dict(self.latest), "full": full}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`, of the run that is resumed."""
         self.clear()
-        self.latest = dict(latest)
-        self.missing -= latest.keys()
+        self.latest = dict(state["latest"])
+        self.missing -= self.latest.keys()
+        # A state of a release before does not know it.
+        full = state.get("full", {"step": None, "values": {}})
+        self._full, self._full_step = dict(full["values"]), full["step"]

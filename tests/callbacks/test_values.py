@@ -1,5 +1,6 @@
 """What is known of a run by logged key, and what is missing."""
 
+import json
 import math
 
 from collapse_guard import CollapseMonitor
@@ -60,7 +61,8 @@ def test_a_look_that_fails_loses_all_and_forgets_nothing() -> None:
 def test_a_run_begins_with_nothing_or_with_what_it_resumes() -> None:
     mine = values()
     mine.take_in(full(1, perplexity=3.0))
-    mine.load({"c/tail_gap": 0.5})
+    mine.load({"latest": {"c/tail_gap": 0.5}})
+    assert mine.full(1) == {}
     assert mine.latest == {"c/tail_gap": 0.5}
     assert mine.missing == mine.keys - {"c/tail_gap"}
     mine.take_in(full(1, perplexity=3.0))
@@ -68,3 +70,11 @@ def test_a_run_begins_with_nothing_or_with_what_it_resumes() -> None:
     assert mine.full(1) == {}
     mine.clear()
     assert (mine.latest, mine.missing) == ({}, mine.keys)
+
+
+def test_a_resumed_run_knows_at_which_step_the_whole_panel_was_looked_at() -> None:
+    mine, later = values(), values()
+    mine.take_in(full(3, perplexity=3.0))
+    later.load(json.loads(json.dumps(mine.state_dict())))
+    assert later.full(3) == mine.full(3) != {}
+    assert not later.has_full(2)
