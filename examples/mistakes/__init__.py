@@ -1,0 +1,1 @@
+"""Compounding mistakes of a small model that learns from what it wrote, measured."""

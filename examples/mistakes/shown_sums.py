@@ -1,0 +1,86 @@
+"""Table and figure of the generations that train on their own sums."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from collapse_guard.examples.mistakes.self_training import QUICK, Size, self_training
+from collapse_guard.examples.mistakes.spread import told
+from collapse_guard.examples.mistakes.strips import Panel, draw_strips
+from collapse_guard.examples.mistakes.study import Records, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = {
+    "accuracy": "accuracy, likeliest",
+    "accuracy_drawn": "accuracy, drawn",
+    "ece": "ECE",
+    "vote_share": "vote share",
+    "tail_retention": "tail retention",
+    "head_retention": "head retention",
+}
+"""What is told, by the name in the records."""
+
+
+def by_way(records: Records) -> dict[str, dict[int, list[Mapping[str, Any]]]]:
+    """Records by way and generation, in their order."""
+    found: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
+    for each in records:
+        found.setdefault(each["way"], {}).setdefault(each["generation"], []).append(each)
+    return found
+
+
+def table(records: Records) -> str:
+    """Means ± half of the 95% interval over seeds, a line for each way and generation."""
+    lines = [
+        f"| trained on | generation | {' | '.join(COLUMNS.values())} | seeds |",
+        "| --- " * (len(COLUMNS) + 3) + "|",
+    ]
+    for way, generations in by_way(records).items():
+        for generation, group in generations.items():
+            # The first model is what it is compared with.
+            cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
+            lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
+    lines += ["", "First alarm of each seed:", "", "| trained on | first alarm |", "| --- | --- |"]
+    for way, generations in by_way(records).items():
+        lines.append(f"| {way} | {'; '.join(_first_alarms(generations))} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(records: Records) -> "Figure":
+    """A panel for each measure, a line for each way, bands of 95%."""
+    ways = by_way(records)
+    return draw_strips(
+        [
+            Panel(
+                title,
+                {
+                    way: [
+                        (generation, [each.get(name, 1.0) for each in group])
+                        for generation, group in generations.items()
+                    ]
+                    for way, generations in ways.items()
+                },
+            )
+            for name, title in COLUMNS.items()
+        ],
+        across="generation",
+    )
+
+
+def _first_alarms(generations: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[str]:
+    first: dict[int, str] = {}
+    seeds = [each["seed"] for each in generations[0]]
+    for generation, group in generations.items():
+        for each in group:
+            for step, rule in each.get("alerts", [])[:1]:
+                first.setdefault(each["seed"], f"generation {generation}, step {step}: {rule}")
+    return [f"seed {seed}: {first.get(seed, 'none')}" for seed in seeds]
+
+
+def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:
+    return self_training(seed, QUICK if quick else Size())
+
+
+STUDY = Study(_measure, table, draw)
+"""What the command `sums` does."""
