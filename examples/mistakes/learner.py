@@ -81,9 +81,7 @@ def train(
     )
     # Answers that pass a filter may be few: they are shown more often.
     fewest = min(len(each) for each in (recipe.human, *recipe.written) if each is not None)
-    mix = guard(
-        examples, block_size=BATCH, length=rows, max_repeats=2 + rows // fewest, seed=seed
-    )
+    mix = guard(examples, block_size=BATCH, length=rows, max_repeats=2 + rows // fewest, seed=seed)
     with TemporaryDirectory() as unused:
         trainer = Trainer(
             model=model,

@@ -184,7 +184,7 @@ def reinforced(
     return [*path, *looks, *fits, end]
 
 
-def _right(completions: list[str], answer: list[str], **others: Any) -> list[float]:
+def _right(completions: list[str], answer: list[str], **_others: Any) -> list[float]:
     return [
         float(given.replace(" ", "").startswith(right.rstrip(";")))
         for given, right in zip(completions, answer, strict=True)

@@ -10,8 +10,14 @@ from transformers import PreTrainedModel
 
 from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.errors import bad_argument
-from collapse_guard.examples.laboratory.regimes import Lesson, Recipe, Regime, mix, replace
-from collapse_guard.examples.laboratory.regimes import human as human_rows
+from collapse_guard.examples.laboratory.regimes import (
+    Lesson,
+    Recipe,
+    Regime,
+    human as human_rows,
+    mix,
+    replace,
+)
 from collapse_guard.examples.mistakes.arithmetic import (
     Ids,
     World,
@@ -55,7 +61,7 @@ Writing = Callable[[PreTrainedModel, Ids, int, int], Ids]
 """From a model, questions, a seed and a number of samples to rows that the next is trained on."""
 
 
-def own(model: PreTrainedModel, questions: Ids, seed: int, samples: int) -> Ids:
+def own(model: PreTrainedModel, questions: Ids, seed: int, _samples: int) -> Ids:
     """One answer to each question, as drawn."""
     return np.hstack([questions, answers(model, questions, seed=seed)[:, 0]])
 

@@ -41,9 +41,9 @@ def table(records: Records) -> str:
             # The first model is what it is compared with.
             cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
             lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
-    lines += ["", "First alarm of each seed:", "", "| trained on | first alarm |", "| --- | --- |"]
+    lines += ["", "| trained on | generations with an alarm, and the first |", "| --- | --- |"]
     for way, generations in by_way(records).items():
-        lines.append(f"| {way} | {'; '.join(_first_alarms(generations))} |")
+        lines.append(f"| {way} | {'; '.join(_alarms(generations))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -68,14 +68,14 @@ def draw(records: Records) -> "Figure":
     )
 
 
-def _first_alarms(generations: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[str]:
-    first: dict[int, str] = {}
-    seeds = [each["seed"] for each in generations[0]]
+def _alarms(generations: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[str]:
+    found: dict[int, list[str]] = {each["seed"]: [] for each in generations[0]}
     for generation, group in generations.items():
         for each in group:
             for step, rule in each.get("alerts", [])[:1]:
-                first.setdefault(each["seed"], f"generation {generation}, step {step}: {rule}")
-    return [f"seed {seed}: {first.get(seed, 'none')}" for seed in seeds]
+                told = found[each["seed"]]
+                told.append(f"{generation}" if told else f"{generation} (step {step}: {rule})")
+    return [f"seed {seed}: {', '.join(told) or 'none'}" for seed, told in found.items()]
 
 
 def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:

@@ -62,7 +62,11 @@ def draw_strips(panels: Sequence[Panel], *, across: str, columns: int = 3) -> "F
         axes.grid(axis="y", color="#DDDDDD")
     if len(handles) > 1:
         figure.legend(
-            list(handles.values()), list(handles), loc="outside lower center", ncols=6, frameon=False
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=6,
+            frameon=False,
         )
     drawn: Figure = figure
     return drawn

@@ -78,3 +78,4 @@ def _quieten() -> None:
     # What this package reports of tiny panels is in the records.
     logging.getLogger("collapse_guard").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "`gradient_checkpointing", FutureWarning)
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing", FutureWarning)
