@@ -104,7 +104,7 @@ def close_from(fractions: Floats, forecast: Floats, reward: float) -> float | No
 
 
 def reinforced(
-    seed: int, *, steps: int, prompts: int, base_rows: int, learning_rate: float = 1e-3
+    seed: int, *, steps: int, prompts: int, base_rows: int, learning_rate: float = 1e-4
 ) -> list[dict[str, Any]]:
     """Train a model that gets some sums right by GRPO, rewarded for right answers alone.
 
@@ -113,7 +113,7 @@ def reinforced(
         steps: Of the optimizer.
         prompts: Questions of a step, each answered 8 times.
         base_rows: True sums that the model learned from before.
-        learning_rate: Of AdamW, falling in a straight line.
+        learning_rate: Of AdamW, rising for a tenth of the steps and falling in a straight line.
 
     Returns:
         A record for each step, with `entropy` and `reward`; each look, with the readings; each of
@@ -148,6 +148,9 @@ def reinforced(
                     "logging_strategy": "steps",
                 },
                 max_steps=steps,
+                # Adam's first steps are as long as its learning rate, whatever the gradient: at
+                # 5e-4 without this, the first one took 60% of right answers to 20%.
+                warmup_steps=max(1, steps // 10),
                 logging_steps=1,
                 num_generations=8,
                 max_completion_length=LENGTH - PROMPT,

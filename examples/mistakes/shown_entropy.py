@@ -128,7 +128,7 @@ def _from_when(own: Records, name: str, end: Mapping[str, Any]) -> str:
 def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:
     if quick:
         return reinforced(seed, steps=6, prompts=8, base_rows=640)
-    return reinforced(seed, steps=150, prompts=16, base_rows=40_000, learning_rate=5e-4)
+    return reinforced(seed, steps=150, prompts=16, base_rows=32_000, learning_rate=1e-4)
 
 
 STUDY = Study(_measure, table, draw)
