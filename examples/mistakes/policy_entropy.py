@@ -188,8 +188,9 @@ def reinforced(
 
 
 def _right(completions: list[str], answer: list[str], **_others: Any) -> list[float]:
+    # The end is left out of what is given; an answer without one is longer.
     return [
-        float(given.replace(" ", "").startswith(right.rstrip(";")))
+        float(given.replace(" ", "") == right.rstrip(";"))
         for given, right in zip(completions, answer, strict=True)
     ]
 

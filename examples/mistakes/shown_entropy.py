@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from collapse_guard.examples.mistakes.policy_entropy import (
+    CLOSE,
     FRACTIONS,
     close_from,
     fit_law,
     reinforced,
 )
 from collapse_guard.examples.mistakes.self_training import READINGS
+from collapse_guard.examples.mistakes.spread import told
 from collapse_guard.examples.mistakes.study import Records, Study
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import PALETTE
@@ -36,29 +38,34 @@ def table(records: Records) -> str:
         + " |",
         "| --- " * (5 + len(FORECASTS)) + "|",
     ]
-    told = [
+    readings = [
         "",
         f"| seed | held-out accuracy before, after | {', '.join(READINGS)} at the end | alarms |",
         "| --- | --- | --- | --- |",
     ]
+    all_seeds: list[list[float]] = []
     for seed in dict.fromkeys(each["seed"] for each in records):
         own = [each for each in records if each["seed"] == seed]
         entropy, reward = path(own)
         few = max(1, round(0.1 * len(reward)))
         end = next(each for each in own if "reward_at_end" in each)
         looks = [each for each in own if "look" in each]
+        figures = [reward[:few].mean(), end["reward_at_end"]]
+        figures += [entropy[:few].mean(), entropy[-few:].mean()]
+        all_seeds.append(figures)
         lines.append(
-            f"| {seed} | {reward[:few].mean():.2f} | {end['reward_at_end']:.2f} "
-            f"| {entropy[:few].mean():.2f} | {entropy[-few:].mean():.2f} | "
+            f"| {seed} | {' | '.join(f'{each:.2f}' for each in figures)} | "
             + " | ".join(_from_when(own, name, end) for name in FORECASTS)
             + " |"
         )
         alarms = "; ".join(f"step {step}: {rule}" for step, rule in end["alerts"]) or "none"
-        told.append(
+        readings.append(
             f"| {seed} | {end['before']['accuracy']:.2f}, {end['after']['accuracy']:.2f} | "
             f"{', '.join(f'{looks[-1][name]:.2f}' for name in READINGS)} | {alarms} |"
         )
-    return "\n".join([*lines, *told]) + "\n"
+    means = [told(each) for each in zip(*all_seeds, strict=True)]
+    lines.append(f"| mean | {' | '.join(means)} |{' |' * len(FORECASTS)}")
+    return "\n".join([*lines, *readings]) + "\n"
 
 
 def draw(records: Records) -> "Figure":
@@ -71,7 +78,7 @@ def draw(records: Records) -> "Figure":
         "reward over entropy; line: law, fitted on all",
         "entropy (nats a character)",
         "reward",
-        "forecast, law at the end's entropy, less reward",
+        "law (end's entropy) less reward",
         "predictive entropy, held-out sums",
         "tail retention (dashed: head)",
     )
@@ -85,7 +92,8 @@ def draw(records: Records) -> "Figure":
     for seed, color in zip(seeds, cycle(PALETTE), strict=False):
         own = [each for each in records if each["seed"] == seed]
         _draw_seed(axes, own, color)
-    axes[3].axhspan(-0.05, 0.05, color="#DDDDDD")
+    axes[3].axhspan(-CLOSE, CLOSE, color="#DDDDDD")
+    axes[1].legend(frameon=False, fontsize="small")
     drawn: Figure = figure
     return drawn
 
@@ -105,7 +113,7 @@ def _draw_seed(axes: Any, own: Records, color: str) -> None:
     line = np.linspace(entropy.min(), entropy.max(), 50)
     axes[0].plot(entropy, reward, ".", color=color, markersize=3, alpha=0.5)
     axes[0].plot(line, b - a * np.exp(line), color=color)
-    axes[1].plot(entropy, color=color, linewidth=1)
+    axes[1].plot(entropy, color=color, linewidth=1, label=f"seed {own[0]['seed']}")
     axes[2].plot(reward, color=color, linewidth=1)
     end = next(each for each in own if "reward_at_end" in each)
     fits = [each for each in own if "fraction" in each]
@@ -128,7 +136,7 @@ def _from_when(own: Records, name: str, end: Mapping[str, Any]) -> str:
 def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:
     if quick:
         return reinforced(seed, steps=6, prompts=8, base_rows=640)
-    return reinforced(seed, steps=150, prompts=16, base_rows=32_000, learning_rate=1e-4)
+    return reinforced(seed, steps=300, prompts=32, base_rows=24_000, learning_rate=3e-4)
 
 
 STUDY = Study(_measure, table, draw)

@@ -41,6 +41,7 @@ def table(records: Records) -> str:
             # The first model is what it is compared with.
             cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
             lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
+    lines += ["", *_less_human(records)]
     lines += ["", "| trained on | generations with an alarm, and the first |", "| --- | --- |"]
     for way, generations in by_way(records).items():
         lines.append(f"| {way} | {'; '.join(_alarms(generations))} |")
@@ -48,15 +49,19 @@ def table(records: Records) -> str:
 
 
 def draw(records: Records) -> "Figure":
-    """A panel for each measure, a line for each way, bands of 95%."""
+    """A panel for each measure, a line for each way, bands of 95%.
+
+    What is drawn is the change since the seed's first model: those differ more than ways do.
+    """
     ways = by_way(records)
+    first = {each["seed"]: each for each in records if not each["generation"]}
     return draw_strips(
         [
             Panel(
-                title,
+                f"{title}, change",
                 {
                     way: [
-                        (generation, [each.get(name, 1.0) for each in group])
+                        (generation, [_less(each, first[each["seed"]], name) for each in group])
                         for generation, group in generations.items()
                     ]
                     for way, generations in ways.items()
@@ -66,6 +71,30 @@ def draw(records: Records) -> "Figure":
         ],
         across="generation",
     )
+
+
+def _less_human(records: Records) -> list[str]:
+    """The last generation less that of `human`, seed by seed, since seeds differ alike in both."""
+    ways = by_way(records)
+    last = max(ways["human"])
+    people = {each["seed"]: each for each in ways["human"][last]}
+    lines = [
+        f"| generation {last} less that of `human` | {' | '.join(COLUMNS.values())} |",
+        "| --- " * (len(COLUMNS) + 1) + "|",
+    ]
+    for way, generations in ways.items():
+        if way != "human":
+            cells = [
+                told([_less(each, people[each["seed"]], name) for each in generations[last]])
+                for name in COLUMNS
+            ]
+            lines.append(f"| {way} | {' | '.join(cells)} |")
+    return lines
+
+
+def _less(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> float:
+    # The first model is what retention is measured against.
+    return float(one.get(name, 1.0) - other.get(name, 1.0))
 
 
 def _alarms(generations: Mapping[int, Sequence[Mapping[str, Any]]]) -> list[str]:

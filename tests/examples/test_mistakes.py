@@ -154,7 +154,7 @@ def test_sums_of_a_seed_are_the_same_again(tmp_path: Path) -> None:
     assert {each["written_right"] for each in trained if each["way"] == "verified"} == {1.0}
     assert all(each["tail_retention"] > 0 for each in trained)
     page = (tmp_path / "first" / "sums-quick.md").read_text(encoding="utf-8")
-    assert page.count("| verified |") == 4
+    assert page.count("| verified |") == 5
     assert (tmp_path / "first" / "sums-quick.png").stat().st_size > 10_000
 
 
