@@ -145,7 +145,7 @@ def answers(
     """
     asked = torch.from_numpy(np.repeat(questions, samples, axis=0))
     generator = torch.Generator().manual_seed(0 if seed is None else seed)
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     with torch.inference_mode():
         for _ in range(LENGTH - PROMPT):
             last = torch.cat([model(input_ids=each).logits[:, -1] for each in asked.split(4096)])
@@ -168,7 +168,7 @@ def probabilities(model: PreTrainedModel, questions: Ids, given: Ids) -> "np.typ
         given: Answers, int64 of shape (questions, characters).
     """
     rows = torch.from_numpy(np.hstack([questions, given]))
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     with torch.inference_mode():
         logprobs = model(input_ids=rows).logits[:, PROMPT - 1 : -1].double().log_softmax(2)
     chosen = logprobs.gather(2, rows[:, PROMPT:, None]).sum((1, 2)).exp()

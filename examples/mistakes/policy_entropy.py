@@ -200,6 +200,6 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     # Nobody asks for the rare form here: it pads, so that the model needs no further type.
     tokenizer = Tokenizer(WordLevel(characters, unk_token="#"))
     tokenizer.pre_tokenizer = Split(Regex("."), "isolated")
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token=";", pad_token="#", unk_token="#"
     )
