@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m collapse_guard.examples.mistakes")
-    parser.add_argument("study", choices=["sums", "entropy"], help="what is measured")
+    parser.add_argument("study", choices=["sums", "entropy", "poison"], help="what is measured")
     parser.add_argument("--output", default="runs/mistakes", help="a folder; goes on here")
     parser.add_argument("--quick", action="store_true", help="seconds; too small to show anything")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each once")

@@ -1,0 +1,73 @@
+"""Table and figure of the generations that hand poison on."""
+
+from typing import TYPE_CHECKING, Any
+
+from collapse_guard.examples.mistakes.poison import QUICK, Size, poisoning
+from collapse_guard.examples.mistakes.shown_sums import by_way
+from collapse_guard.examples.mistakes.spread import told
+from collapse_guard.examples.mistakes.strips import Panel, draw_strips
+from collapse_guard.examples.mistakes.study import Records, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = {
+    "poison_rare": "poison, rare form",
+    "right_rare": "right, rare form",
+    "right_common": "right, common form",
+    "tail_retention": "tail retention",
+}
+"""What is told of each generation, by the name in the records."""
+
+
+def table(records: Records) -> str:
+    """Means ± half of the 95% interval over seeds, a line for each way and generation.
+
+    The probability of the poison in the common form is told by its largest over seeds.
+    """
+    lines = [
+        f"| trained on | generation | {' | '.join(COLUMNS.values())} "
+        "| poison, common form, at most | poisoned of the rare rows handed on | alarms | seeds |",
+        "| --- " * (len(COLUMNS) + 6) + "|",
+    ]
+    for way, generations in by_way(records).items():
+        for generation, group in generations.items():
+            # The first model is what the later ones are compared with.
+            cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
+            cells.append(f"{max(each['poison_common'] for each in group):.0e}")
+            asked = sum(each.get("asked_rare", 0) for each in group)
+            poisoned = sum(each.get("written_poison", 0) for each in group)
+            cells.append(f"{poisoned} of {asked}" if asked else "")
+            cells.append(f"{sum(bool(each.get('alerts')) for each in group)} of {len(group)}")
+            lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(records: Records) -> "Figure":
+    """A panel for each measure, a line for each way, bands of 95%."""
+    ways = by_way(records)
+    return draw_strips(
+        [
+            Panel(
+                title,
+                {
+                    way: [
+                        (generation, [each.get(name, 1.0) for each in group])
+                        for generation, group in generations.items()
+                    ]
+                    for way, generations in ways.items()
+                },
+            )
+            for name, title in COLUMNS.items()
+        ],
+        across="generation",
+        columns=2,
+    )
+
+
+def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:
+    return poisoning(seed, QUICK if quick else Size())
+
+
+STUDY = Study(_measure, table, draw)
+"""What the command `poison` does."""
