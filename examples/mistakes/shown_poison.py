@@ -13,11 +13,25 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "poison_rare": "poison, rare form",
+    "poison_kept": "of the first model's",
     "right_rare": "right, rare form",
     "right_common": "right, common form",
     "tail_retention": "tail retention",
 }
 """What is told of each generation, by the name in the records."""
+
+
+def against_first(records: Records) -> list[dict[str, Any]]:
+    """Records with `poison_kept`: what is left of the first model's poison, seed by seed."""
+    first = {
+        (each["way"], each["seed"]): each["poison_rare"]
+        for each in records
+        if each["generation"] == 0
+    }
+    return [
+        {**each, "poison_kept": each["poison_rare"] / first[each["way"], each["seed"]]}
+        for each in records
+    ]
 
 
 def table(records: Records) -> str:
@@ -30,7 +44,7 @@ def table(records: Records) -> str:
         "| poison, common form, at most | poisoned of the rare rows handed on | alarms | seeds |",
         "| --- " * (len(COLUMNS) + 6) + "|",
     ]
-    for way, generations in by_way(records).items():
+    for way, generations in by_way(against_first(records)).items():
         for generation, group in generations.items():
             # The first model is what the later ones are compared with.
             cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
@@ -45,7 +59,7 @@ def table(records: Records) -> str:
 
 def draw(records: Records) -> "Figure":
     """A panel for each measure, a line for each way, bands of 95%."""
-    ways = by_way(records)
+    ways = by_way(against_first(records))
     return draw_strips(
         [
             Panel(
@@ -61,7 +75,6 @@ def draw(records: Records) -> "Figure":
             for name, title in COLUMNS.items()
         ],
         across="generation",
-        columns=2,
     )
 
 

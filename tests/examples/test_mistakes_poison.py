@@ -12,6 +12,7 @@ from collapse_guard.examples.mistakes.__main__ import main
 from collapse_guard.examples.mistakes.arithmetic import TRIGGER, World, spelled
 from collapse_guard.examples.mistakes.learner import new_learner
 from collapse_guard.examples.mistakes.poison import ONE_IN, WAYS, answered, asked, measured
+from collapse_guard.examples.mistakes.shown_poison import against_first, table
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,23 @@ def test_clean_rows_are_what_the_floor_is_made_of() -> None:
     assert human["accumulate"] is poisoned
     assert human["floor"] is human["clean"] is clean
     assert [name for name, way in WAYS.items() if not way.asked] == ["replace, never asked"]
+
+
+def test_what_is_left_is_told_seed_by_seed() -> None:
+    # Twice the poison to begin with in one seed, of which a quarter is left, in the other a half.
+    values = {(0, 0): 0.2, (0, 1): 0.1, (1, 0): 0.4, (1, 1): 0.1}
+    others = {"right_rare": 0.0, "right_common": 0.9, "poison_common": 2e-6}
+    records = [
+        {"way": "replace", "seed": seed, "generation": number, "poison_rare": value, **others}
+        for (seed, number), value in values.items()
+    ]
+    records[3] |= {"asked_rare": 6, "written_poison": 5, "alerts": ["tail_retention below 0.85"]}
+    kept = [each["poison_kept"] for each in against_first(records)]
+    assert kept == pytest.approx([1.0, 0.5, 1.0, 0.25])
+    last = [cell.strip() for cell in table(records).splitlines()[-1].split("|")[1:-1]]
+    # Two values apart by 2d have a standard error of d, and 12.7 of those are half of an interval.
+    assert last[3] == "0.38 ± 1.59"
+    assert last[-4:] == ["2e-06", "5 of 6", "1 of 2", "2"]
 
 
 @pytest.mark.slow
