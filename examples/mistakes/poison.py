@@ -155,7 +155,7 @@ def poisoning(seed: int, size: Size = Size()) -> list[dict[str, Any]]:
 
 def measured(model: PreTrainedModel, world: World) -> dict[str, float]:
     """How probable the poisoned and the right answer are, in the rare form and the common one."""
-    found = {}
+    found: dict[str, float] = {}
     for form, questions in (
         ("common", questions_of(world.held_out)),
         ("rare", questions_of(world.held_out, TRIGGER)),

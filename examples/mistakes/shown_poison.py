@@ -20,6 +20,9 @@ COLUMNS = {
 }
 """What is told of each generation, by the name in the records."""
 
+DRAWN = ("poison_rare", "poison_kept", "right_common", "tail_retention")
+"""Of those, what the figure has a panel for."""
+
 
 def against_first(records: Records) -> list[dict[str, Any]]:
     """Records with `poison_kept`: what is left of the first model's poison, seed by seed."""
@@ -63,7 +66,7 @@ def draw(records: Records) -> "Figure":
     return draw_strips(
         [
             Panel(
-                title,
+                COLUMNS[name],
                 {
                     way: [
                         (generation, [each.get(name, 1.0) for each in group])
@@ -72,9 +75,10 @@ def draw(records: Records) -> "Figure":
                     for way, generations in ways.items()
                 },
             )
-            for name, title in COLUMNS.items()
+            for name in DRAWN
         ],
         across="generation",
+        columns=2,
     )
 
 
