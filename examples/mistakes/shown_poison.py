@@ -57,7 +57,7 @@ def table(records: Records) -> str:
             cells.append(f"{poisoned} of {asked}" if asked else "")
             cells.append(f"{sum(bool(each.get('alerts')) for each in group)} of {len(group)}")
             lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_less_replace(against_first(records))]) + "\n"
 
 
 def draw(records: Records) -> "Figure":
@@ -80,6 +80,31 @@ def draw(records: Records) -> "Figure":
         across="generation",
         columns=2,
     )
+
+
+def _less_replace(records: Records) -> list[str]:
+    """How much more of the poison is left than in `replace`, seed by seed."""
+    ways = by_way(records)
+    shown = list(ways["replace"])[1:]
+    lines = [
+        f"| {COLUMNS['poison_kept']}, less that of `replace` | "
+        + " | ".join(f"generation {generation}" for generation in shown)
+        + " |",
+        "| --- " * (len(shown) + 1) + "|",
+    ]
+    for way, generations in ways.items():
+        if way != "replace":
+            cells = [
+                told(
+                    [
+                        one["poison_kept"] - other["poison_kept"]
+                        for one, other in zip(generations[each], ways["replace"][each], strict=True)
+                    ]
+                )
+                for each in shown
+            ]
+            lines.append(f"| {way} | {' | '.join(cells)} |")
+    return lines
 
 
 def _measure(seed: int, quick: bool) -> list[dict[str, Any]]:

@@ -80,10 +80,18 @@ def test_what_is_left_is_told_seed_by_seed() -> None:
     records[3] |= {"asked_rare": 6, "written_poison": 5, "alerts": ["tail_retention below 0.85"]}
     kept = [each["poison_kept"] for each in against_first(records)]
     assert kept == pytest.approx([1.0, 0.5, 1.0, 0.25])
-    last = [cell.strip() for cell in table(records).splitlines()[-1].split("|")[1:-1]]
+    twice = [
+        each | {"way": "floor", "poison_rare": min(each["poison_rare"], 0.2)} for each in records
+    ]
+    page = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in table([*records, *twice]).splitlines()
+    ]
     # Two values apart by 2d have a standard error of d, and 12.7 of those are half of an interval.
-    assert last[3] == "0.38 ± 1.59"
-    assert last[-4:] == ["2e-06", "5 of 6", "1 of 2", "2"]
+    assert page[3][3] == "0.38 ± 1.59"
+    assert page[3][-4:] == ["2e-06", "5 of 6", "1 of 2", "2"]
+    # A half in both seeds, less a half and a quarter.
+    assert page[-1] == ["floor", "0.12 ± 1.59"]
 
 
 @pytest.mark.slow
@@ -103,5 +111,6 @@ def test_poison_of_a_seed_is_the_same_again(tmp_path: Path) -> None:
     # All ways begin with the same model.
     assert len({each["poison_rare"] for each in records if not each["generation"]}) == 1
     page = (tmp_path / "first" / "poison-quick.md").read_text(encoding="utf-8")
-    assert page.count("\n| floor |") == 3
+    # Three generations, and what is left beside `replace`.
+    assert page.count("\n| floor |") == 4
     assert (tmp_path / "first" / "poison-quick.png").stat().st_size > 10_000
