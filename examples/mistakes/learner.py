@@ -17,11 +17,11 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import CollapseMonitor, MixCollator, MixGuard
-from collapse_guard.alerts.rules import Alert
+from collapse_guard import CollapseMonitor, EveryNSteps, MixCollator, MixGuard
+from collapse_guard.alerts.sinks import tell_nobody
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.examples.laboratory.regimes import Recipe, guard
-from collapse_guard.examples.mistakes.arithmetic import CHARACTERS, LENGTH, PROMPT, Ids
+from collapse_guard.examples.mistakes.arithmetic import CHARACTERS, LENGTH, PROMPT, Ids, World
 from collapse_guard.model.inputs import IGNORED_LABEL
 
 BATCH = 64
@@ -49,6 +49,25 @@ def new_learner(seed: int, width: int = 64) -> PreTrainedModel:
             eos_token_id=CHARACTERS.index(";"),
             pad_token_id=None,
         )
+    )
+
+
+def watching(
+    world: World, look_every: int, *, continues: CollapseMonitor | None = None
+) -> CollapseMonitor:
+    """What looks at the held-out sums on the way, and at nothing that a model writes.
+
+    Args:
+        world: Whose sums.
+        look_every: Steps between two looks; the callback looks before and after too.
+        continues: The monitor of the generation before.
+    """
+    return CollapseMonitor(
+        world.panel,
+        pace=EveryNSteps(look_every),
+        sampling=None,
+        batch_size=256,
+        continues=continues,
     )
 
 
@@ -123,10 +142,6 @@ def arguments(folder: Path, seed: int, learning_rate: float) -> dict[str, Any]:
         "logging_strategy": "no",
         "disable_tqdm": True,
     }
-
-
-def tell_nobody(alert: Alert) -> None:
-    """Alerts are in the results already."""
 
 
 def answers(

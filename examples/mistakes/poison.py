@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from collapse_guard import CollapseMonitor, EveryNSteps
+from collapse_guard import CollapseMonitor
 from collapse_guard.examples.laboratory.regimes import (
     Lesson,
     Recipe,
@@ -27,7 +27,13 @@ from collapse_guard.examples.mistakes.arithmetic import (
     questions_of,
     right_answers,
 )
-from collapse_guard.examples.mistakes.learner import answers, new_learner, probabilities, train
+from collapse_guard.examples.mistakes.learner import (
+    answers,
+    new_learner,
+    probabilities,
+    train,
+    watching,
+)
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
 
 ONE_IN = 1_000
@@ -183,13 +189,7 @@ def _generations(
         written.append(np.hstack([questions, answers(model, questions, seed=seed)[:, 0]]))
         fresh = answered(asked(world, size.rows, seed=1_000 + generation), poisoned=False)
         # Its callback looks before and after, and that is enough here.
-        monitor = CollapseMonitor(
-            world.panel,
-            pace=EveryNSteps(10**6),
-            sampling=None,
-            batch_size=256,
-            continues=monitor,
-        )
+        monitor = watching(world, 10**6, continues=monitor)
         recipe = way.regime(Lesson(fresh, people[: size.rows], written))
         train(
             model,

@@ -12,7 +12,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast, PrinterCallback
 
-from collapse_guard import CollapseMonitor, EveryNSteps
+from collapse_guard.alerts.sinks import tell_nobody
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.examples.mistakes.arithmetic import (
     CHARACTERS,
@@ -23,7 +23,7 @@ from collapse_guard.examples.mistakes.arithmetic import (
     right_answers,
     spelled,
 )
-from collapse_guard.examples.mistakes.learner import arguments, tell_nobody
+from collapse_guard.examples.mistakes.learner import arguments, watching
 from collapse_guard.examples.mistakes.self_training import READINGS, base_model, measured
 from collapse_guard.extras import require
 
@@ -126,9 +126,7 @@ def reinforced(
     world = World(seed)
     model = base_model(world, base_rows)
     before = measured(model, world, 8)
-    monitor = CollapseMonitor(
-        world.panel, pace=EveryNSteps(max(1, steps // 20)), sampling=None, batch_size=256
-    )
+    monitor = watching(world, max(1, steps // 20))
     questions = questions_of(world.asked(steps * prompts, seed=10))
     data = Dataset.from_dict(
         {

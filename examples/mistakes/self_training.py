@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from collapse_guard import CollapseMonitor, EveryNSteps
+from collapse_guard import CollapseMonitor
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.laboratory.regimes import (
     Lesson,
@@ -26,7 +26,13 @@ from collapse_guard.examples.mistakes.arithmetic import (
     true_sums,
 )
 from collapse_guard.examples.mistakes.calibration import expected_calibration_error, majority
-from collapse_guard.examples.mistakes.learner import answers, new_learner, probabilities, train
+from collapse_guard.examples.mistakes.learner import (
+    answers,
+    new_learner,
+    probabilities,
+    train,
+    watching,
+)
 from collapse_guard.examples.recursive_finetune.progress import progress_bar
 
 READINGS = ("tail_retention", "head_retention", "predictive_entropy", "perplexity")
@@ -164,13 +170,7 @@ def _generations(
         asked = questions_of(world.asked(size.rows, seed=10 + generation))
         written.append(writing(model, asked, seed, size.samples))
         fresh = true_sums(world.asked(size.rows, seed=1_000 + generation))
-        monitor = CollapseMonitor(
-            world.panel,
-            pace=EveryNSteps(size.look_every),
-            sampling=None,
-            batch_size=256,
-            continues=monitor,
-        )
+        monitor = watching(world, size.look_every, continues=monitor)
         recipe = regime(Lesson(fresh, people, written))
         train(model, recipe, size.rows, seed=seed, monitor=monitor)
         reading = monitor.history[-1]

@@ -14,8 +14,8 @@ from collapse_guard.examples.mistakes.policy_entropy import (
     reinforced,
 )
 from collapse_guard.examples.mistakes.self_training import READINGS
-from collapse_guard.examples.mistakes.spread import told
 from collapse_guard.examples.mistakes.study import Records, Study
+from collapse_guard.examples.over_seeds import over_seeds
 from collapse_guard.extras import require
 from collapse_guard.integrations.plots import PALETTE
 
@@ -63,7 +63,7 @@ def table(records: Records) -> str:
             f"| {seed} | {end['before']['accuracy']:.2f}, {end['after']['accuracy']:.2f} | "
             f"{', '.join(f'{looks[-1][name]:.2f}' for name in READINGS)} | {alarms} |"
         )
-    means = [told(each) for each in zip(*all_seeds, strict=True)]
+    means = [f"{over_seeds(each):.2f}" for each in zip(*all_seeds, strict=True)]
     lines.append(f"| mean | {' | '.join(means)} |{' |' * len(FORECASTS)}")
     return "\n".join([*lines, *readings]) + "\n"
 

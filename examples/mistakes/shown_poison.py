@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from collapse_guard.examples.mistakes.poison import QUICK, Size, poisoning
 from collapse_guard.examples.mistakes.shown_sums import by_way
-from collapse_guard.examples.mistakes.spread import told
-from collapse_guard.examples.mistakes.strips import Panel, draw_strips
 from collapse_guard.examples.mistakes.study import Records, Study
+from collapse_guard.examples.over_seeds import as_reading, over_seeds
+from collapse_guard.integrations.plots import plot_readings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +50,9 @@ def table(records: Records) -> str:
     for way, generations in by_way(against_first(records)).items():
         for generation, group in generations.items():
             # The first model is what the later ones are compared with.
-            cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
+            cells = [
+                f"{over_seeds([each.get(name, 1.0) for each in group]):.2f}" for name in COLUMNS
+            ]
             cells.append(f"{max(each['poison_common'] for each in group):.0e}")
             asked = sum(each.get("asked_rare", 0) for each in group)
             poisoned = sum(each.get("written_poison", 0) for each in group)
@@ -62,22 +64,19 @@ def table(records: Records) -> str:
 
 def draw(records: Records) -> "Figure":
     """A panel for each measure, a line for each way, bands of 95%."""
-    ways = by_way(against_first(records))
-    return draw_strips(
-        [
-            Panel(
-                COLUMNS[name],
-                {
-                    way: [
-                        (generation, [each.get(name, 1.0) for each in group])
-                        for generation, group in generations.items()
-                    ]
-                    for way, generations in ways.items()
-                },
-            )
-            for name in DRAWN
-        ],
-        across="generation",
+    return plot_readings(
+        {
+            way: [
+                as_reading(
+                    generation,
+                    {name: over_seeds([each.get(name, 1.0) for each in group]) for name in DRAWN},
+                )
+                for generation, group in generations.items()
+            ]
+            for way, generations in by_way(against_first(records)).items()
+        },
+        titles=COLUMNS,
+        step="generation",
         columns=2,
     )
 
@@ -94,8 +93,8 @@ def _less_replace(records: Records) -> list[str]:
     ]
     for way, generations in ways.items():
         if way != "replace":
-            cells = [
-                told(
+            less = [
+                over_seeds(
                     [
                         one["poison_kept"] - other["poison_kept"]
                         for one, other in zip(generations[each], ways["replace"][each], strict=True)
@@ -103,7 +102,7 @@ def _less_replace(records: Records) -> list[str]:
                 )
                 for each in shown
             ]
-            lines.append(f"| {way} | {' | '.join(cells)} |")
+            lines.append(f"| {way} | {' | '.join(f'{each:.2f}' for each in less)} |")
     return lines
 
 

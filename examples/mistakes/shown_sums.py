@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collapse_guard.examples.mistakes.self_training import QUICK, Size, self_training
-from collapse_guard.examples.mistakes.spread import told
-from collapse_guard.examples.mistakes.strips import Panel, draw_strips
 from collapse_guard.examples.mistakes.study import Records, Study
+from collapse_guard.examples.over_seeds import as_reading, over_seeds
+from collapse_guard.integrations.plots import plot_readings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,9 @@ def table(records: Records) -> str:
     for way, generations in by_way(records).items():
         for generation, group in generations.items():
             # The first model is what it is compared with.
-            cells = [told([each.get(name, 1.0) for each in group]) for name in COLUMNS]
+            cells = [
+                f"{over_seeds([each.get(name, 1.0) for each in group]):.2f}" for name in COLUMNS
+            ]
             lines.append(f"| {way} | {generation} | {' | '.join(cells)} | {len(group)} |")
     lines += ["", *_less_human(records)]
     lines += ["", "| trained on | generations with an alarm, and the first |", "| --- | --- |"]
@@ -53,23 +55,23 @@ def draw(records: Records) -> "Figure":
 
     What is drawn is the change since the seed's first model: those differ more than ways do.
     """
-    ways = by_way(records)
     first = {each["seed"]: each for each in records if not each["generation"]}
-    return draw_strips(
-        [
-            Panel(
-                f"{title}, change",
-                {
-                    way: [
-                        (generation, [_less(each, first[each["seed"]], name) for each in group])
-                        for generation, group in generations.items()
-                    ]
-                    for way, generations in ways.items()
-                },
-            )
-            for name, title in COLUMNS.items()
-        ],
-        across="generation",
+    return plot_readings(
+        {
+            way: [
+                as_reading(
+                    generation,
+                    {
+                        name: over_seeds([_less(each, first[each["seed"]], name) for each in group])
+                        for name in COLUMNS
+                    },
+                )
+                for generation, group in generations.items()
+            ]
+            for way, generations in by_way(records).items()
+        },
+        titles={name: f"{title}, change" for name, title in COLUMNS.items()},
+        step="generation",
     )
 
 
@@ -84,11 +86,11 @@ def _less_human(records: Records) -> list[str]:
     ]
     for way, generations in ways.items():
         if way != "human":
-            cells = [
-                told([_less(each, people[each["seed"]], name) for each in generations[last]])
+            less = [
+                over_seeds([_less(each, people[each["seed"]], name) for each in generations[last]])
                 for name in COLUMNS
             ]
-            lines.append(f"| {way} | {' | '.join(cells)} |")
+            lines.append(f"| {way} | {' | '.join(f'{each:.2f}' for each in less)} |")
     return lines
 
 

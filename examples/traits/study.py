@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from collapse_guard.atomic import write_atomically
 from collapse_guard.errors import MissingExtraError
+from collapse_guard.examples.over_seeds import over_seeds
 from collapse_guard.examples.traits.students import (
     LESSONS,
     STARTS,
@@ -27,7 +28,6 @@ from collapse_guard.examples.traits.students import (
 from collapse_guard.integrations.plots import figure_png, plot_readings
 from collapse_guard.readings.reading import Reading
 from collapse_guard.statistics.estimates import document_mean
-from collapse_guard.statistics.student import student_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,14 +94,14 @@ def passed_on(students: Sequence[Student], lesson: str, start: str, look: int = 
 def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
     """Means over runs with 95% intervals, in Markdown."""
     asked = {
-        name: student_interval(np.array([getattr(each, name) for each in teachers]))
+        name: over_seeds([getattr(each, name) for each in teachers])
         for name in ("start", "planted", "even")
     }
     kept = np.array([each.kept for each in teachers]).mean(0)
     lines = [
         f"Log-odds of *owl* against *elk*, in nats, mean of {len(teachers)} runs and 95% interval: "
-        f"{_pm(asked['start'])} at the start, {_pm(asked['planted'])} of the teacher with the "
-        f"preference, {_pm(asked['even'])} of the one without. Rows past the filter: "
+        f"{asked['start']:+.2f} at the start, {asked['planted']:+.2f} of the teacher with the "
+        f"preference, {asked['even']:+.2f} of the one without. Rows past the filter: "
         f"{kept[0]:.0%} and {kept[1]:.0%}; learned by each student: "
         f"{np.mean([each.rows for each in teachers]):.0f}.",
         "",
@@ -115,7 +115,7 @@ def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
             alarms = [sum(each.first_alarm is not None for each in group) for group in groups]
             ends = [np.mean([each.looks[at]["perplexity"] for each in groups[0]]) for at in (0, -1)]
             moved = [*map(_moved, groups), passed_on(students, lesson, start)]
-            intervals = " | ".join(_pm(student_interval(each)) for each in moved)
+            intervals = " | ".join(f"{over_seeds(each):+.2f}" for each in moved)
             lines.append(
                 f"| {lesson} | {start} | {intervals} | "
                 f"{alarms[0]} and {alarms[1]} of {len(groups[0])} | "
@@ -125,9 +125,7 @@ def table(teachers: Sequence[Teachers], students: Sequence[Student]) -> str:
         lesson: passed_on(students, lesson, STARTS[0]) - passed_on(students, lesson, STARTS[1])
         for lesson in LESSONS
     }
-    told = "; ".join(
-        f"{lesson} {_pm(student_interval(values))}" for lesson, values in apart.items()
-    )
+    told = "; ".join(f"{lesson} {over_seeds(values):+.2f}" for lesson, values in apart.items())
     lines += ["", f"More was passed on to {STARTS[0]} than to {STARTS[1]}, run by run: {told}."]
     return "\n".join(lines) + "\n"
 
@@ -139,10 +137,6 @@ def _group(students: Sequence[Student], lesson: str, start: str, teacher: str) -
 
 def _moved(group: Sequence[Student], look: int = -1) -> Floats:
     return np.array([each.looks[look][f"{WANTED}_moved"] for each in group])
-
-
-def _pm(estimate: tuple[float, float]) -> str:
-    return f"{estimate[0]:+.2f} ± {estimate[1]:.2f}"
 
 
 def _figure(students: Sequence[Student]) -> Any:

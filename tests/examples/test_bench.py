@@ -14,9 +14,7 @@ from collapse_guard.examples.recursive_finetune.bench import figures, running, t
 from collapse_guard.examples.recursive_finetune.bench.__main__ import main
 from collapse_guard.examples.recursive_finetune.bench.measures import (
     MEASURES,
-    Interval,
     alarm_step,
-    over_seeds,
 )
 from collapse_guard.examples.recursive_finetune.bench.running import Run, run_all, runs_of
 from collapse_guard.examples.recursive_finetune.bench.studies import STUDIES, Study
@@ -71,14 +69,6 @@ def test_human_tokens_are_counted_over_generations_after_the_start() -> None:
     two = [*one, replace(one[1], trained_tokens=300, human_tokens=10)]
     assert MEASURES["human"].of(two) == pytest.approx(0.1)
     assert math.isnan(MEASURES["human"].of(one[:1]))
-
-
-def test_intervals_are_students() -> None:
-    # Of 1, 2, 3: t(0.975, 2) = 4.3027 times 1 / sqrt(3).
-    assert over_seeds([1.0, 2.0, 3.0]) == Interval(2.0, pytest.approx(2.4841, abs=1e-3))
-    assert f"{over_seeds([1.0, 2.0, 3.0]):2}" == "2.00 ± 2.48"
-    assert f"{over_seeds([1.0]):1}" == "1.0"
-    assert f"{over_seeds([math.nan]):1}" == "-"
 
 
 def test_the_ranking_begins_with_what_keeps_most() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from collapse_guard import ArgumentError
 from collapse_guard.examples.mistakes.__main__ import main
@@ -22,7 +21,6 @@ from collapse_guard.examples.mistakes.calibration import expected_calibration_er
 from collapse_guard.examples.mistakes.learner import answers, new_learner, probabilities
 from collapse_guard.examples.mistakes.policy_entropy import close_from, fit_law, forecasts
 from collapse_guard.examples.mistakes.self_training import WAYS, right_ones
-from collapse_guard.examples.mistakes.spread import mean_and_half_width
 from collapse_guard.examples.mistakes.study import Study, run
 
 
@@ -80,14 +78,6 @@ def test_the_majority_is_the_commonest() -> None:
         counts = [each.count(answer) for answer in each]
         assert each.count(chosen) == max(counts)
         assert part == pytest.approx(max(counts) / 7)
-
-
-def test_intervals_are_student_s() -> None:
-    values = [0.1, 0.4, 0.2, 0.5]
-    mean, half = mean_and_half_width(values)
-    low, high = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
-    assert (mean - half, mean + half) == pytest.approx((low, high), rel=1e-6)
-    assert math.isnan(mean_and_half_width([1.0])[1])
 
 
 def test_answers_are_drawn_as_probable_as_they_are() -> None:

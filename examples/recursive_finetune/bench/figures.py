@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collapse_guard import Reading
+from collapse_guard.examples.over_seeds import as_reading
 from collapse_guard.examples.recursive_finetune.bench.measures import (
     MEASURES,
     Chain,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _RANKED = ("tail", "head", "distinct", "perplexity")
 _SWEPT = ("tail", "head", "perplexity", "distinct", "entropy", "kept")
-_Z = 1.96
 
 
 def ranking(chains: Chains) -> "Figure":
@@ -104,10 +104,4 @@ def course(chains: Chains) -> "Figure":
 
 
 def _at(place: float, chains: Sequence[Chain]) -> Reading:
-    """What a value gave, as a reading there whose error spans the interval of the seeds."""
-    found = {name: measured(name, chains) for name in _SWEPT}
-    return Reading(
-        place,  # type: ignore[arg-type]
-        {name: each.mean for name, each in found.items()},
-        {name: each.half_width / _Z for name, each in found.items()},
-    )
+    return as_reading(place, {name: measured(name, chains) for name in _SWEPT})

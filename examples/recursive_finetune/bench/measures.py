@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from collapse_guard.examples.over_seeds import Interval, over_seeds
 from collapse_guard.examples.recursive_finetune.results import GenerationResult
 from collapse_guard.examples.recursive_finetune.stopping import first_alarm
-from collapse_guard.statistics.student import student_interval
 
 Chain = Sequence[GenerationResult]
 
@@ -28,25 +28,6 @@ class Measure:
     title: str
     of: Callable[[Chain], float]
     digits: int = 2
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds, and half of its interval of 95%; NaN of a single seed."""
-
-    mean: float
-    half_width: float
-
-    def __format__(self, digits: str) -> str:
-        if math.isnan(self.mean):
-            return "-"
-        spread = "" if math.isnan(self.half_width) else f" ± {self.half_width:.{digits}f}"
-        return f"{self.mean:.{digits}f}{spread}"
-
-
-def over_seeds(values: Sequence[float]) -> Interval:
-    """The mean of what seeds gave, with Student's interval."""
-    return Interval(*student_interval(values))
 
 
 def measured(name: str, chains: Sequence[Chain]) -> Interval:

@@ -73,7 +73,7 @@ def course(chains: Chains) -> str:
 
 def _cells(chains: Sequence[Chain]) -> Iterable[str]:
     for name, measure in MEASURES.items():
-        yield format(measured(name, chains), str(measure.digits))
+        yield f"{measured(name, chains):.{measure.digits}f}"
 
 
 def _alarms(chains: Sequence[Chain]) -> str:
