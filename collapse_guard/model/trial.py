@@ -3,6 +3,7 @@
 import warnings
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from collapse_guard.errors import ScoringError
 from collapse_guard.model.forward import device_of, logits_at
@@ -29,8 +30,9 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
         input_ids: int64 of shape (1, tokens), each with an embedding.
 
     Raises:
-        ScoringError: A look changes what the model computes, also where it is random by itself: its
-            random numbers come from nowhere that could be put back.
+        ScoringError: Its first forward pass is still to make some of its parameters, TorchScript
+            has compiled it, or a look changes what the model computes, also where it is random by
+            itself: its random numbers come from nowhere that could be put back.
 
     Example:
         >>> calls = []
@@ -57,6 +59,17 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
         except Exception:
             return None
 
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ScoringError(
+            "the model was compiled by TorchScript, which hides what its modules keep: a look "
+            "could not put that back. Train the model itself, or what `torch.compile` makes of it."
+        )
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise ScoringError(
+            "the model has lazy parameters, which its first forward pass makes, and draws random "
+            "numbers for: a look would take the training's place there. Run one batch through it "
+            "before it is watched."
+        )
     trained, seen = train(), look()
     differs = _differ(model, seen, look())
     # After the looks, and only where there was one before them.

@@ -97,3 +97,29 @@ def test_a_monitor_does_not_start_on_such_a_model() -> None:
     with pytest.raises(ScoringError, match="a look would change the training"):
         monitor.start(model)
     assert not monitor.started
+
+
+def test_a_model_that_is_not_made_yet_is_left_to_its_training() -> None:
+    class Lazy(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embeddings = torch.nn.Embedding(16, 8)
+            self.layer = torch.nn.LazyLinear(16)
+
+        def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+            return self.layer(self.embeddings(input_ids))
+
+    model = Lazy()
+    with pytest.raises(ScoringError, match=r"lazy parameters.*Run one batch through it"):
+        check_leaves_no_trace(model, IDS)
+    assert torch.nn.parameter.is_lazy(model.layer.weight)
+    model(IDS)
+    check_leaves_no_trace(model, IDS)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace")
+def test_a_model_whose_state_torchscript_hides_is_refused() -> None:
+    table = torch.nn.Embedding(16, 16)
+    traced = torch.jit.trace(table, IDS, check_trace=False)
+    with pytest.raises(ScoringError, match="TorchScript"):
+        check_leaves_no_trace(torch.nn.Sequential(traced), IDS)
