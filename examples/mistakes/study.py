@@ -3,7 +3,8 @@
 import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,6 @@ def run(name: str, study: Study, output: Path, seeds: Sequence[int], *, quick: b
         raise bad_argument(
             "seeds", expected="different ones", given=list(seeds), hint="each counts once"
         )
-    _quieten()
     records: list[dict[str, Any]] = []
     prefix = f"{name}-quick" if quick else name
     for seed in seeds:
@@ -65,7 +65,8 @@ def run(name: str, study: Study, output: Path, seeds: Sequence[int], *, quick: b
         if not file.exists():
             # Threads add numbers up in orders of their own.
             torch.set_num_threads(1)
-            lines = [json.dumps(each) for each in study.measure(seed, quick)]
+            with _quiet():
+                lines = [json.dumps(each) for each in study.measure(seed, quick)]
             write_atomically(file, "[\n" + ",\n".join(lines) + "\n]\n")
         records += json.loads(file.read_text(encoding="utf-8"))
     table = study.table(records)
@@ -74,8 +75,16 @@ def run(name: str, study: Study, output: Path, seeds: Sequence[int], *, quick: b
     return table
 
 
-def _quieten() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     # What this package reports of tiny panels is in the records.
-    logging.getLogger("collapse_guard").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", "`gradient_checkpointing", FutureWarning)
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing", FutureWarning)
+    logger = logging.getLogger("collapse_guard")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`gradient_checkpointing", FutureWarning)
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,6 +1,7 @@
 """Sums, what a model is said to be sure of, the law of entropy, and whole small runs."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -132,10 +133,12 @@ def test_the_same_seed_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_sums_of_a_seed_are_the_same_again(tmp_path: Path) -> None:
+    level = logging.getLogger("collapse_guard").level
     for folder in ("first", "second"):
         main(["sums", "--quick", "--seeds", "0", "--output", str(tmp_path / folder)])
     first, second = (tmp_path / each / "sums-quick-0.json" for each in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
+    assert logging.getLogger("collapse_guard").level == level
     records = json.loads(first.read_text(encoding="utf-8"))
     assert [(each["way"], each["generation"]) for each in records] == [
         (way, generation) for way in WAYS for generation in range(3)
