@@ -14,9 +14,15 @@ from transformers import (
     PreTrainedModel,
 )
 
-from collapse_guard import HeldOutPanel, HumanReference
+from collapse_guard import HeldOutPanel, HumanReference, Sampling
 
 VOCAB = 50
+
+BRIEF = Sampling(
+    num_free=3, num_prompts=2, samples_per_prompt=2, prompt_length=4, length=8, required=False
+)
+"""What a monitor lets a model write where a test is not about that: a default look takes 20 times
+as long."""
 
 
 def tiny_gpt2(

@@ -11,6 +11,8 @@ require("transformers", "huggingface")
 
 from transformers import TrainerState  # noqa: E402
 
+_PARTS = ("monitor", "full", "logs_next")
+
 
 class CheckpointedState:
     """A session's state in that of a Trainer, which is written with every checkpoint.
@@ -19,8 +21,10 @@ class CheckpointedState:
     it does ask, would have it replace the user's callback when it resumes, and fail on checkpoints
     from before there was a callback.
 
-    What is kept is `monitor`, the monitor's state, and `logs_next`, whether the next small look is
-    logged. What was read last is not: the Trainer asks for it at the steps of evaluations alone.
+    What is kept is `monitor`, the state of the monitor, `full`, the last look at the whole panel,
+    so that a run that is resumed at its last step does not look again, and `logs_next`, whether the
+    next small look is logged. The latest values are not: the Trainer asks for none but those of a
+    look at the whole panel.
 
     Args:
         name: What tells two callbacks apart.
@@ -39,7 +43,7 @@ class CheckpointedState:
     def keep(self, state: TrainerState, session: Mapping[str, Any]) -> None:
         """Keep all that a session tells, after a look, or after something was logged."""
         if session:
-            _states(state)[self._key] = {part: session[part] for part in ("monitor", "logs_next")}
+            _states(state)[self._key] = {part: session[part] for part in _PARTS}
 
     def keep_timing(self, state: TrainerState, monitor: CollapseMonitor) -> None:
         """Keep what has changed after a step without a look, which costs next to nothing."""

@@ -19,7 +19,7 @@ from tests.callbacks.huggingface.runs import make_trainer
 from tests.callbacks.lightning.runs import LanguageModule, make_trainer as make_lightning, rows
 from tests.paces import Scripted
 from tests.processes import WORLD, on_launched_processes, uneven_clock
-from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 PANEL = tiny_panel(documents=4)
 ROWS = torch.tensor(zipf_documents(48, length=16, seed=9))
@@ -38,7 +38,7 @@ class Diary(CollapseMonitor):
     """Keeps every look, small ones too."""
 
     def __init__(self, *, windows: dict[int, int] | None = None, **arguments: Any) -> None:
-        super().__init__(PANEL, batch_size=2, rules_wait=False, **arguments)
+        super().__init__(PANEL, batch_size=2, rules_wait=False, sampling=BRIEF, **arguments)
         self.looks: list[Reading] = []
         if windows is not None:
             self._run.schedule = Scripted(windows)

@@ -57,7 +57,7 @@ def test_more_training_of_the_same_model_is_compared_with_where_it_began() -> No
 def test_a_start_that_was_given_stays_and_all_else_is_new(
     by_hand: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = CollapseMonitor(tiny_panel(), rules=[])
+    first = monitor_of()
     first.start(tiny_gpt2(seed=5))
     given = {} if by_hand else {"baseline": first.baseline}
     monitor = monitor_of(rules=[BROKEN_ONCE], **given)

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.paces import Scripted
-from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 
 class Rows(torch.utils.data.Dataset):
@@ -69,6 +69,7 @@ def guarded(**arguments: Any) -> CollapseGuardCallback:
         tiny_panel(),
         pace=EveryNSteps(every_n_steps),
         rules_wait=False,
+        sampling=BRIEF,
         **{"rules": None, **settings},
     )
     if windows is not None:

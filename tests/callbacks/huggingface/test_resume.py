@@ -65,7 +65,8 @@ def test_small_looks_go_on_where_they_stopped(tmp_path: Path) -> None:
     whole, reference = run(tmp_path / "whole", None)
     logged = readings_in(whole.state.log_history)
     assert [record["step"] for record in logged] == [0, 2, 4, 7, 13, 16]
-    for step in (3, 5, 8, 9):
+    # After the last step nothing is left to look at.
+    for step in (3, 5, 8, 9, 16):
         checkpoint = str(tmp_path / "whole" / f"checkpoint-{step}")
         resumed, callback = run(tmp_path / f"resumed-{step}", checkpoint)
         assert readings_in(resumed.state.log_history) == logged

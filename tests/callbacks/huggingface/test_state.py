@@ -14,16 +14,17 @@ from tests.tiny import tiny_gpt2, tiny_panel
 SESSION = {
     "monitor": {"pace": 1, "baseline": 2},
     "latest": {"eval_collapse/alerts": 0.0},
+    "full": {"step": 6, "values": {"eval_collapse/alerts": 0.0}},
     "logs_next": False,
 }
 KEY = "collapse_guard/collapse"
 
 
-def test_what_is_kept_is_the_monitor_and_whether_the_next_look_is_logged() -> None:
+def test_what_is_kept_is_the_monitor_the_last_full_look_and_whether_the_next_is_logged() -> None:
     state, kept = TrainerState(global_step=6), CheckpointedState("collapse")
     assert kept.of(state) == {}
     kept.keep(state, SESSION)
-    parts = {"monitor": SESSION["monitor"], "logs_next": False}
+    parts = {part: SESSION[part] for part in ("monitor", "full", "logs_next")}
     assert state.stateful_callbacks[KEY] == parts
     assert kept.of(state) == {**parts, "latest": {}}
     assert CheckpointedState("code").of(state) == {}
