@@ -27,7 +27,7 @@ NEVER = math.inf
 
 ALPHA = 0.01
 
-WITH_BOUNDARIES = 4
+WITH_BOUNDARIES = 2
 """Runs that have a boundary of their own; others go by the mean of these."""
 
 SIDES = (-1.0, 1.0)

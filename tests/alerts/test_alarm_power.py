@@ -8,7 +8,7 @@ from tests.alarm_power import ALPHA, delays, false_alarm_shares, false_alarms, m
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 400), (100, 400)])
+@pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 100), (100, 100)])
 def test_false_alarms_are_as_rare_as_stated(documents: int, looks: int) -> None:
     runs = 100
     false = false_alarms(limit=0.85, documents=documents, looks=looks, runs=runs)
@@ -33,7 +33,7 @@ def test_many_runs_at_once_say_so_too(documents: int, lasting: float) -> None:
 def test_losses_of_a_ramp_are_found(
     loss: float, limit: float, documents: int, found: float
 ) -> None:
-    alarms = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=40)
+    alarms = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=30)
     assert share(alarms) >= found
     if documents == 100:
         # The truth itself is past its limit after half of the ramp.

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from collapse_guard.examples.laboratory.regimes import Lesson
+from collapse_guard.examples.mistakes import poison
 from collapse_guard.examples.mistakes.__main__ import main
 from collapse_guard.examples.mistakes.arithmetic import TRIGGER, World, spelled
 from collapse_guard.examples.mistakes.learner import new_learner
@@ -95,12 +96,15 @@ def test_what_is_left_is_told_seed_by_seed() -> None:
 
 
 @pytest.mark.slow
-def test_poison_of_a_seed_is_the_same_again(tmp_path: Path) -> None:
-    for folder in ("first", "second"):
-        main(["poison", "--quick", "--seeds", "0", "--output", str(tmp_path / folder)])
-    first, second = (tmp_path / each / "poison-quick-0.json" for each in ("first", "second"))
-    assert first.read_bytes() == second.read_bytes()
-    records = json.loads(first.read_text(encoding="utf-8"))
+def test_poison_of_a_seed_is_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["poison", "--quick", "--seeds", "0", "--output", str(tmp_path)])
+    records = json.loads((tmp_path / "poison-quick-0.json").read_text(encoding="utf-8"))
+    # Whatever was measured before it.
+    monkeypatch.setattr(poison, "WAYS", {"floor": WAYS["floor"]})
+    again = poison.poisoning(0, poison.QUICK)
+    assert again == [each for each in records if each["way"] == "floor"]
     assert [(each["way"], each["generation"]) for each in records] == [
         (way, generation) for way in WAYS for generation in range(3)
     ]
@@ -110,7 +114,7 @@ def test_poison_of_a_seed_is_the_same_again(tmp_path: Path) -> None:
             assert 0 <= each["written_poison"] <= each["asked_rare"]
     # All ways begin with the same model.
     assert len({each["poison_rare"] for each in records if not each["generation"]}) == 1
-    page = (tmp_path / "first" / "poison-quick.md").read_text(encoding="utf-8")
+    page = (tmp_path / "poison-quick.md").read_text(encoding="utf-8")
     # Three generations, and what is left beside `replace`.
     assert page.count("\n| floor |") == 4
-    assert (tmp_path / "first" / "poison-quick.png").stat().st_size > 10_000
+    assert (tmp_path / "poison-quick.png").stat().st_size > 10_000

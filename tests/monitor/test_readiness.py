@@ -44,7 +44,9 @@ def test_rules_wait_until_a_model_knows_more_than_frequencies(
 ) -> None:
     caplog.set_level(logging.INFO, logger="collapse_guard")
     panel = tiny_panel()
-    monitor = CollapseMonitor(panel, rules=RULES, rules_wait=waits, pace=EveryNSteps(1))
+    monitor = CollapseMonitor(
+        panel, rules=RULES, rules_wait=waits, pace=EveryNSteps(1), sampling=None
+    )
     losses, fired = [], []
     for step, model in enumerate(learning(panel, steps=40)):
         look = monitor.look(model, step) if step else monitor.start(model)
@@ -67,7 +69,7 @@ def test_a_model_that_knows_language_has_its_rules_at_once(
     caplog.set_level(logging.INFO, logger="collapse_guard")
     panel = tiny_panel()
     *_, model = learning(panel, steps=60)
-    monitor = CollapseMonitor(panel, rules=RULES)
+    monitor = CollapseMonitor(panel, rules=RULES, sampling=None)
     start = monitor.start(model)
     assert math.log(start["perplexity"]) < unigram_nll(panel)
     monitor.look(tiny_gpt2(seed=4), 1)
@@ -77,17 +79,17 @@ def test_a_model_that_knows_language_has_its_rules_at_once(
 
 def test_a_given_start_does_not_wait() -> None:
     panel = tiny_panel()
-    first = CollapseMonitor(panel, rules=[])
+    first = CollapseMonitor(panel, rules=[], sampling=None)
     first.start(tiny_gpt2())
     told = Threshold("tail_retention", below=1e9, alpha=None)
-    monitor = CollapseMonitor(panel, rules=[told], baseline=first.baseline)
+    monitor = CollapseMonitor(panel, rules=[told], sampling=None, baseline=first.baseline)
     assert monitor.look(tiny_gpt2(seed=4), 1).alerts
 
 
 def test_a_resumed_run_waits_on() -> None:
     panel = tiny_panel()
     models = [copy.deepcopy(model) for model in learning(panel, steps=40)]
-    whole, first, second = (CollapseMonitor(panel, rules=RULES) for _ in range(3))
+    whole, first, second = (CollapseMonitor(panel, rules=RULES, sampling=None) for _ in range(3))
     for monitor in (whole, first):
         monitor.start(models[0])
     first.look(models[1], 1)
