@@ -33,7 +33,7 @@ def test_many_runs_at_once_say_so_too(documents: int, lasting: float) -> None:
 def test_losses_of_a_ramp_are_found(
     loss: float, limit: float, documents: int, found: float
 ) -> None:
-    alarms = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=30)
+    alarms = delays(loss=loss, limit=limit, documents=documents, looks=400, runs=40)
     assert share(alarms) >= found
     if documents == 100:
         # The truth itself is past its limit after half of the ramp.
