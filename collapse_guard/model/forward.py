@@ -10,6 +10,13 @@ import torch
 from collapse_guard.errors import ScoringError
 from collapse_guard.model.undisturbed import undisturbed
 
+_LOGITS = 1 << 26
+"""Of a batch, on a CPU: 256 MiB in float32. Windows of 64 tokens stay 16 at a time up to 65,536
+types, and each of 262,144 types is one of 4."""
+
+_ON_ACCELERATORS = 1 << 30
+"""There small batches leave most of the device idle: 2 GiB in bfloat16."""
+
 
 @runtime_checkable
 class _PeftModel(Protocol):
@@ -98,6 +105,40 @@ def device_of(model: torch.nn.Module) -> torch.device:
     """The device that the model takes its input on; the CPU for a model without parameters."""
     parameter = next(model.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def in_batches(
+    model: torch.nn.Module, rows: torch.Tensor, *, tokens: int, vocab_size: int, most: int
+) -> tuple[torch.Tensor, ...]:
+    """The numbers of rows, a batch at a time.
+
+    Models that cannot be told which positions matter give logits at all of them: a batch of 16
+    windows of 64 tokens would take a GiB at 262,144 types, and what is reckoned from it as much.
+
+    Args:
+        model: What is given the rows.
+        rows: int64 of shape (rows,).
+        tokens: Of a row.
+        vocab_size: Types that the model predicts, as far as that is known.
+        most: Rows of a batch, at least 1.
+
+    Returns:
+        Each int64 of shape (batch,), of one row at least; none where there are no rows.
+
+    Example:
+        >>> rows = torch.arange(6)
+        >>> sizes = dict(tokens=64, vocab_size=262_144, most=16)
+        >>> [batch.tolist() for batch in in_batches(torch.nn.Linear(1, 1), rows, **sizes)]
+        [[0, 1, 2, 3], [4, 5]]
+    """
+    at_once = rows_at_once(model, tokens=tokens, vocab_size=vocab_size, most=most)
+    return torch.split(rows, at_once) if len(rows) else ()
+
+
+def rows_at_once(model: torch.nn.Module, *, tokens: int, vocab_size: int, most: int) -> int:
+    """Rows whose logits take bounded memory, as of `in_batches`: at least 1."""
+    logits = _LOGITS if device_of(model).type == "cpu" else _ON_ACCELERATORS
+    return min(most, max(logits // (tokens * vocab_size), 1))
 
 
 def logits_at(

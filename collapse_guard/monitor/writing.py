@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from collapse_guard.distributed import all_or_none, is_first_process
+from collapse_guard.model.forward import rows_at_once
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.run import Run
 from collapse_guard.readings.sampling import Samples, draw_samples
@@ -35,8 +36,10 @@ def writing(probe: Probe, run: Run, model: torch.nn.Module) -> dict[str, Any]:
     if not sampling.required:
         # No more tokens at once than a batch of the panel has, which the user may have made small.
         tokens = probe.batch_size * probe.panel.input_ids.shape[1]
-        at_once = max(tokens // (sampling.prompt_length + sampling.length), 1)
-        sampling = replace(sampling, batch_size=min(sampling.batch_size, at_once))
+        length = sampling.prompt_length + sampling.length
+        most = min(sampling.batch_size, max(tokens // length, 1))
+        at_once = rows_at_once(model, tokens=length, vocab_size=probe.panel.vocab_size, most=most)
+        sampling = replace(sampling, batch_size=at_once)
 
     @cache
     def write() -> Samples:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import ScoringError, bad_argument
-from collapse_guard.model.forward import output_layer
+from collapse_guard.model.forward import in_batches, output_layer
 from collapse_guard.model.logprobs import next_token_logits
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
@@ -176,7 +176,8 @@ def last_hidden_states(
     states = []
     hook = layer.register_forward_pre_hook(keep)
     try:
-        for windows in torch.split(torch.arange(len(panel)), batch_size):
+        sizes = {"tokens": panel.input_ids.shape[1], "vocab_size": panel.vocab_size}
+        for windows in in_batches(model, torch.arange(len(panel)), **sizes, most=batch_size):
             positions = panel.positions[windows]
             _, _, where = next_token_logits(model, panel.input_ids[windows], positions)
             if len(seen) != 1:

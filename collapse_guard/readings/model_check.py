@@ -4,6 +4,7 @@ import torch
 
 from collapse_guard.distributed import all_or_none, any_process
 from collapse_guard.model.causality import check_causal, is_found_causal
+from collapse_guard.model.forward import in_batches
 from collapse_guard.model.inputs import encoder_arguments
 from collapse_guard.model.positions import check_fits
 from collapse_guard.model.trial import check_leaves_no_trace
@@ -44,4 +45,6 @@ def check_model(
 def _try(model: torch.nn.Module, panel: Panel, batch_size: int) -> None:
     # First of all, before anything else has called the model.
     check_leaves_no_trace(model, panel.input_ids[:1])
-    check_causal(model, panel.input_ids[:batch_size])
+    sizes = {"tokens": panel.input_ids.shape[1], "vocab_size": panel.vocab_size}
+    batch, *_ = in_batches(model, torch.arange(len(panel)), **sizes, most=batch_size)
+    check_causal(model, panel.input_ids[batch])

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.model.forward import in_batches
 from collapse_guard.model.logprobs import check_finite, next_token_logits, picked_logprobs
 from collapse_guard.readings.panel import Panel
 
@@ -44,8 +45,8 @@ def panel_logprobs(
     at = panel.positions if at is None else check_within("at", at, panel)
     scored = [np.zeros(0)]
     wanted = at.any(1).nonzero().squeeze(1)
-    for start in range(0, len(wanted), batch_size):
-        windows = wanted[start : start + batch_size]
+    sizes = {"tokens": panel.input_ids.shape[1], "vocab_size": panel.vocab_size}
+    for windows in in_batches(model, wanted, **sizes, most=batch_size):
         logits, targets, where = next_token_logits(
             model, panel.input_ids[windows], at[windows], causal=True
         )

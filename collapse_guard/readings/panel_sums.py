@@ -9,7 +9,7 @@ import torch
 
 from collapse_guard.distributed import largest, num_processes, summed, work_through
 from collapse_guard.errors import TokenizerMismatchError
-from collapse_guard.model.forward import input_embeddings, logits_at
+from collapse_guard.model.forward import in_batches, input_embeddings, logits_at
 from collapse_guard.model.kept_state import kept_state
 from collapse_guard.model.logprobs import (
     check_finite,
@@ -179,7 +179,7 @@ def score_panel(
         _check_embeddings(model, panel)
         check_model(model, panel, batch_size=batch_size, across_processes=across_processes)
     processes = num_processes() if across_processes else 1
-    batches = _batches(torch.arange(len(panel)), batch_size, processes)
+    batches = _batches(model, panel, torch.arange(len(panel)), batch_size, processes)
     with kept_state(model):
         work_through(batches, score, across_processes=across_processes)
     if across_processes:
@@ -221,9 +221,9 @@ def score_bands(
         if counts:
             sums[:, places.numpy()] = part
 
-    processes = num_processes() if across_processes else 1
     _check_embeddings(model, panel)
-    batches = _batches(torch.arange(len(windows)), batch_size, processes)
+    processes = num_processes() if across_processes else 1
+    batches = _batches(model, panel, torch.arange(len(windows)), batch_size, processes)
     if processes == 1:
         for batch in batches:
             score(batch, True)
@@ -232,8 +232,18 @@ def score_bands(
     return BandSums(*summed(sums))
 
 
-def _batches(items: torch.Tensor, batch_size: int, processes: int) -> tuple[torch.Tensor, ...]:
-    return torch.split(items, min(batch_size, -(-len(items) // processes)))
+def _batches(
+    model: torch.nn.Module,
+    panel: Panel,
+    items: torch.Tensor,
+    batch_size: int,
+    processes: int,
+) -> tuple[torch.Tensor, ...]:
+    most = min(batch_size, -(-len(items) // processes))
+    if isinstance(panel, ScoresItself):
+        return torch.split(items, most)
+    tokens = panel.input_ids.shape[1]
+    return in_batches(model, items, tokens=tokens, vocab_size=panel.vocab_size, most=most)
 
 
 def _summed_distributions(group_distributions: Floats) -> Floats:

@@ -133,9 +133,7 @@ def test_the_same_seed_twice_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_sums_of_a_seed_are_the_same_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sums_of_a_seed_are_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     level = logging.getLogger("collapse_guard").level
     main(["sums", "--quick", "--seeds", "0", "--output", str(tmp_path)])
     assert logging.getLogger("collapse_guard").level == level

@@ -9,11 +9,20 @@ import torch
 from peft import PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import PreTrainedModel
 
-from collapse_guard import CollapseMonitor, EveryNSteps, ScoringError, token_logprobs
-from collapse_guard.model.forward import innermost, virtual_tokens
-from collapse_guard.readings.panel_sums import score_panel
+from collapse_guard import (
+    CollapseMonitor,
+    EveryNSteps,
+    HeldOutPanel,
+    HumanReference,
+    ScoringError,
+    token_logprobs,
+)
+from collapse_guard.model import forward
+from collapse_guard.model.forward import in_batches, innermost, virtual_tokens
+from collapse_guard.readings.panel_logprobs import panel_logprobs
+from collapse_guard.readings.panel_sums import score_bands, score_panel
 from tests.model.made import some_input
-from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
+from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel, zipf_documents
 
 
 class FullLogits(torch.nn.Module):
@@ -143,3 +152,59 @@ def test_logits_that_ask_for_a_gradient(make: type[torch.nn.Module]) -> None:
     assert all(map(math.isfinite, monitor.observe(model, 1).values()))
     assert all(map(torch.equal, before, model.parameters()))
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "vocab_size", "most", "expected"),
+    [(64, 65_536, 16, 16), (64, 131_072, 16, 8), (64, 65_536, 3, 3), (4_096, 262_144, 16, 1)],
+)
+def test_as_many_as_their_logits_allow(
+    tokens: int, vocab_size: int, most: int, expected: int
+) -> None:
+    model, rows = torch.nn.Linear(1, 1), torch.arange(40)
+    found = in_batches(model, rows, tokens=tokens, vocab_size=vocab_size, most=most)
+    assert {len(batch) for batch in found[:-1]} == {expected}
+    assert torch.cat(found).equal(rows)
+
+
+def test_no_rows_are_no_batch() -> None:
+    model, none = torch.nn.Linear(1, 1), torch.arange(0)
+    assert in_batches(model, none, tokens=64, vocab_size=50, most=16) == ()
+
+
+class CountsTokens(torch.nn.Module):
+    """Gives logits at all positions, and notes how many tokens it was given."""
+
+    def __init__(self, vocab_size: int, given: list[int]) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(vocab_size, 4)
+        self.out = torch.nn.Linear(4, vocab_size)
+        self.config = SimpleNamespace(bos_token_id=0)
+        # In a function: of what a module keeps, a look leaves nothing.
+        self.note = given.append
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        self.note(input_ids.numel())
+        logits: torch.Tensor = self.out(self.table(input_ids))
+        return logits
+
+
+def test_a_look_gives_a_model_no_more_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocab_size = 4_096
+    monkeypatch.setattr(forward, "_LOGITS", 2 * 32 * vocab_size)
+    documents = zipf_documents(6, length=32)
+    reference = HumanReference.from_token_ids(zipf_documents(40, seed=1), vocab_size=vocab_size)
+    panel = HeldOutPanel.from_token_ids(documents, reference, window=32)
+    given: list[int] = []
+    model = CountsTokens(vocab_size, given)
+    score_panel(model, panel)
+    score_bands(model, panel, torch.arange(5))
+    CollapseMonitor(panel, rules=[]).start(model)
+    assert max(given) == 2 * 32
+
+
+def test_what_is_read_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, panel = tiny_gpt2(), tiny_panel()
+    whole = panel_logprobs(model, panel)
+    monkeypatch.setattr(forward, "_LOGITS", 1)
+    assert panel_logprobs(model, panel) == pytest.approx(whole, abs=1e-5)
