@@ -8,12 +8,18 @@ from typing import Any
 import torch
 
 from collapse_guard.extras import require
+from collapse_guard.spacing import thinned_out
 
 require("transformers", "huggingface")
 
 from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
 
 logger = logging.getLogger("collapse_guard")
+
+MOST_RECORDS = 2_000
+"""Of ours in a log history, which every checkpoint holds: about 2 MB. Trackers get them all."""
+
+_LOOKED_THROUGH_EVERY = 256
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,27 @@ def log_record(record: Mapping[str, float], event: TrainerEvent, trainer: Traine
     if state.epoch is not None:
         logs["epoch"] = state.epoch
     state.log_history.append({**logs, "step": state.global_step})
+    if len(state.log_history) % _LOOKED_THROUGH_EVERY == 0:
+        _thin_out(state.log_history, like=record)
     if trainer is not None:
         handler: Any = trainer.callback_handler
         handler.call_event("on_log", event.args, state, event.control, logs=logs)
+
+
+def _thin_out(history: list[dict[str, float]], like: Mapping[str, float]) -> None:
+    """Of too many records like this one keep half as many as may be, evenly over the steps."""
+    beginning = next(iter(like)).partition("/")[0] + "/"
+    # Those of evaluations, which have our readings among others, are the run's own.
+    ours = [
+        record
+        for record in history
+        if all(key.startswith(beginning) for key in record.keys() - {"epoch", "step"})
+    ]
+    if len(ours) <= MOST_RECORDS:
+        return
+    kept = set(thinned_out([record["step"] for record in ours], MOST_RECORDS // 2))
+    gone = {id(record) for place, record in enumerate(ours) if place not in kept}
+    history[:] = [record for record in history if id(record) not in gone]
 
 
 def tell_of_missed_trackers(event: TrainerEvent) -> None:

@@ -187,7 +187,10 @@ class CollapseMonitor:
 
     @property
     def history(self) -> list[Look]:
-        """Every look at the whole panel since the run was started or resumed."""
+        """Every look at the whole panel since the run was started or resumed.
+
+        Of more than 10,000 half are kept, evenly over the run, the first and the last among them.
+        """
         return self._run.history
 
     @property

@@ -27,9 +27,13 @@ from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Sampling
 from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
+from collapse_guard.spacing import thinned_out
 from collapse_guard.statistics.estimates import Estimate
 
 logger = logging.getLogger("collapse_guard")
+
+MOST_IN_HISTORY = 10_000
+"""Looks at the whole panel that a run remembers: some 10 kB each."""
 
 _PARTS = ("baseline", "base", "alarms", "rotation", "pace", "stopwatch", "prequential")
 
@@ -56,8 +60,9 @@ class Run:
         base: What the model without its adapters gives; None before it was looked at.
         at_whole: What cheap readings were at the last look at the whole panel, by what reads them.
         vocab_size: Types that the model predicts; None before it was looked at.
-        history: Every look at the whole panel, without what each document contributes: of
-            thousands of looks that would be gigabytes.
+        history: The looks at the whole panel, without what each document contributes: of
+            thousands of looks that would be gigabytes. Of more than `MOST_IN_HISTORY` half are
+            kept, evenly over the run.
         track: What each look at the whole panel gave, for another run to be compared with.
         last_whole: The last look at the whole panel, with what each document contributes; None
             before there is one since the run was started or resumed.
@@ -205,6 +210,9 @@ class Run:
                     self.clock.written,
                 )
         self.history.append(replace(look, influences={}))
+        if len(self.history) > MOST_IN_HISTORY:
+            kept = thinned_out([look.step for look in self.history], MOST_IN_HISTORY // 2)
+            self.history[:] = [self.history[place] for place in kept]
         return look
 
     def sight(self) -> tuple[Sight, ...]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from collapse_guard import ArgumentError, Baseline, Budget, CollapseMonitor, Threshold
+from collapse_guard.monitor import run
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel
 
 # What `state_dict` of release 0.1.0 returned of a monitor with the rule and the panel below,
@@ -335,3 +336,15 @@ def test_sight_is_of_an_assumed_spread_until_the_model_has_moved() -> None:
     fresh = CollapseMonitor(tiny_panel(documents=40))
     fresh.load_state_dict(json.loads(json.dumps(mine.state_dict())))
     assert not any(each.is_measured for each in fresh.sight)
+
+
+def test_a_long_run_remembers_a_bounded_number_of_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "MOST_IN_HISTORY", 8)
+    watch, model = monitor(rules=[], sampling=None), tiny_gpt2()
+    watch.start(model)
+    for step in range(1, 40):
+        watch.look(model, step)
+    steps = [look.step for look in watch.history]
+    assert (steps[0], steps[-1]) == (0, 39)
+    assert 4 <= len(steps) <= 8
+    assert steps == sorted(set(steps))

@@ -1,6 +1,7 @@
 """How a record gets among those of a Trainer."""
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from transformers import Trainer
 
 from collapse_guard.callbacks.huggingface.records import (
+    MOST_RECORDS,
     TrainerEvent,
     log_record,
     tell_of_missed_trackers,
@@ -49,6 +51,27 @@ def test_without_a_trainer_the_history_alone_has_it(tmp_path: Path) -> None:
     log_record(RECORD, event, None)
     assert [record["step"] for record in trainer.state.log_history] == [7]
     assert tracker.records == []
+
+
+def test_the_history_holds_a_bounded_number_of_ours_and_all_of_the_run_s(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
+    event, steps = event_of(trainer), 3 * MOST_RECORDS
+    for step in range(steps):
+        trainer.state.global_step = step
+        # A record of the run, and one of an evaluation, whose metrics have our readings too.
+        if step % 3 == 0:
+            trainer.state.log_history.append({"loss": 1.0, "step": step})
+            trainer.state.log_history.append({"eval_loss": 1.0, **RECORD, "step": step})
+        log_record(RECORD, event, None)
+    history = trainer.state.log_history
+    assert sum("loss" in record for record in history) == steps // 3
+    assert sum("eval_loss" in record for record in history) == steps // 3
+    ours = [record["step"] for record in history if not record.keys() & {"loss", "eval_loss"}]
+    assert MOST_RECORDS / 3 <= len(ours) <= MOST_RECORDS + 256
+    assert ours == sorted(set(ours))
+    assert (ours[0], ours[-1]) == (0, steps - 1)
+    # Nowhere is more than two thousandths of the run left out.
+    assert max(after - before for before, after in pairwise(ours)) <= steps / 500
 
 
 @pytest.mark.parametrize(("trackers", "told"), [([], False), (["one", "two"], True)])
