@@ -90,8 +90,13 @@ def _started() -> Baseline:
 
 
 def _baseline() -> Case:
+    def load(_: Any, state: Any) -> Baseline:
+        baseline = Baseline.from_dict(state)
+        CollapseMonitor(_panel(), sampling=None, rules=[], baseline=baseline)
+        return baseline
+
     def use(baseline: Baseline) -> None:
-        monitor = CollapseMonitor(_panel(), sampling=None, baseline=baseline)
+        monitor = CollapseMonitor(_panel(), sampling=None, rules=[], baseline=baseline)
         monitor.look(_moved_model(), 1)
 
     return _of(
@@ -99,7 +104,7 @@ def _baseline() -> Case:
         lambda: _started(),
         _started(),
         use,
-        load=lambda _, state: Baseline.from_dict(state),
+        load=load,
         said=lambda baseline: baseline.to_dict(),
     )
 
@@ -322,8 +327,7 @@ def _continued() -> Case:
     whole = _state_of_watched(4)
 
     def mutate(part: Any, chance: Any) -> Any:
-        broken = mutated({"baseline": part["baseline"], "alarms": part["alarms"]}, chance)
-        return broken
+        return mutated({"baseline": part["baseline"], "alarms": part["alarms"]}, chance)
 
     def load_whole(_: Any, part: Any) -> CollapseMonitor:
         alarms = part.get("alarms")
