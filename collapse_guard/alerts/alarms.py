@@ -164,13 +164,21 @@ class Alarms:
 
         return restore
 
-    def spending(self, state: Part) -> Callable[[], None]:
-        """As `restoring`, of what rules have spent of their error budgets, and no more.
+    def spend_as(self, state: Mapping[str, Any]) -> None:
+        """Take over what rules have spent of their error budgets by `state_dict`, no more.
 
         Rules that it does not know have spent nothing.
 
         Raises:
-            ArgumentError: As `load_state_dict`.
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.spending(Part("state", state))()
+
+    def spending(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what does as `spend_as`.
+
+        Raises:
+            ArgumentError: As `spend_as`.
         """
         return _spending(self._boundaries, _parts(state))
 

@@ -12,8 +12,8 @@ from typing import Any
 from collapse_guard.errors import CollapseGuardError
 from tests.mutated.mutations import leaves
 
-MAY_BE_NAN = {"value", "standard_error", "units", "own_entropy"}
-"""What is NaN where there is nothing to tell."""
+MAY_BE_NAN = {"value", "standard_error", "units", "latest", "values"}
+"""What is NaN where there is nothing to tell, or infinite of a model that has diverged."""
 
 
 @dataclass(frozen=True)
