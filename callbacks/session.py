@@ -301,13 +301,13 @@ class WatchSession:
         if not state:
             return
         with self.contained("resuming the monitor"):
-            # Asked for now: another start takes its place.
-            _ = self._starts.given
             parts = Part("state", state).keys("monitor", "latest", optional=["full", "logs_next"])
             restore_values = self.values.restoring(parts)
-            logs_next = parts.get("logs_next", Part("state", True)).flag()
+            # The start is asked for now: another takes its place.
+            _, logs_next = self._starts.given, parts.get("logs_next", Part("state", True)).flag()
             self.monitor.load_state_dict(parts["monitor"].value)
-            restore_values(), self._starts.took()
+            restore_values()
+            self._starts.took()
             self._logs_next, self._is_resumed = logs_next, True
 
     def contained(self, task: str) -> AbstractContextManager[None]:

@@ -187,7 +187,7 @@ def _parts(state: Part) -> dict[str, Part]:
     parts = state.keys("broken", "alerts", optional=["boundaries", "last", "looks"])
     parts["broken"].entries()
     # The last release counted looks where this one keeps boundaries.
-    state.require("boundaries" in parts or "looks" in parts, "a mapping with boundaries")
+    state.check("boundaries" in parts or "looks" in parts, "a mapping with boundaries")
     return parts
 
 
@@ -198,7 +198,7 @@ def _spending(
     for name, each in spent.items():
         # Or that of a rule that another one stands beside.
         is_known = any(name in rule for rule in parts["broken"].value)
-        each.require(is_known, "the boundary of one of the rules that are counted in `broken`")
+        each.check(is_known, "the boundary of one of the rules that are counted in `broken`")
     # Those of rules that are gone are held to the same form, since one file has written them all.
     restore = [
         boundaries.get(name, SupremumBoundary(0.5)).restoring(each) for name, each in spent.items()

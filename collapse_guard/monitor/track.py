@@ -144,11 +144,14 @@ class Track:
         """
         try:
             written, steps, sums = read_arrays(path, "settings", "steps", "sums")
-            settings = json.loads(str(written))
-            if settings["format"] != _FORMAT or sums.ndim != 3 or sums.shape[1] != 2:
+            settings = Part("settings", json.loads(str(written))).keys("format", "panel")
+            is_track = settings["format"].value == _FORMAT and sums.shape[:2] == (len(steps), 2)
+            is_track = is_track and steps.dtype == np.int64 and bool((np.diff(steps) > 0).all())
+            is_track = is_track and sums.ndim == 3 and sums.dtype == np.float64
+            if not is_track or not 0 < len(steps) <= MOST_LOOKS or not _are_finite(sums):
                 raise _unreadable(path)
-            return cls._of(settings["panel"], steps.tolist(), sums)
-        except (KeyError, OSError, TypeError, ValueError) as error:
+            return cls._of(settings["panel"].text(), steps.tolist(), sums)
+        except (OSError, RecursionError, TypeError, ValueError) as error:
             raise _unreadable(path) from error
 
     def state_dict(self) -> dict[str, Any]:
@@ -174,7 +177,7 @@ class Track:
         parts = state.keys("steps", "sums")
         steps = parts["steps"].wholes(least=-MOST).tolist()
         rises = all(before < step for before, step in pairwise(steps))
-        parts["steps"].require(rises and len(steps) <= MOST_LOOKS, _STEPS)
+        parts["steps"].check(rises and len(steps) <= MOST_LOOKS, _STEPS)
         sums = []
         for part in parts["sums"].items(len(steps)):
             sums.append(_unpacked(part, windows))
@@ -205,9 +208,13 @@ def _unpacked(state: Part, windows: int | None) -> Floats:
         if isinstance(error, ArgumentError):
             raise
         raise state.wrong("two numbers for each window, as base64 text") from error
-    state.require(windows in (None, sums.shape[1]), f"two numbers for each of {windows} windows")
-    state.require(bool((np.abs(sums) <= LARGEST).all()), "finite numbers")
+    state.check(windows in (None, sums.shape[1]), f"two numbers for each of {windows} windows")
+    state.check(_are_finite(sums), "finite numbers")
     return sums
+
+
+def _are_finite(sums: Floats) -> bool:
+    return bool((np.abs(sums) <= LARGEST).all())
 
 
 class _Seen:

@@ -231,7 +231,7 @@ class PrequentialReader:
             parts = state.keys("now", "start", "start_missing", *_BLOCKS)
             restore += [each.restoring(parts[name]) for name, each in blocks.items()]
         begun = parts["start"].value["weights"][0]
-        parts["start_missing"].require(
+        parts["start_missing"].check(
             begun + missing == self._start_rows,
             f"{self._start_rows - begun:g}, since {begun:g} of {self._start_rows} rows were read",
         )

@@ -97,7 +97,7 @@ class BlockSums:
         parts = state.keys("sums", "documents")
         sums = parts["sums"].numbers(*self.sums.shape)
         documents = parts["documents"].whole()
-        parts["sums"].require(documents > 0 or not sums.any(), "zeros where there is no document")
+        parts["sums"].check(documents > 0 or not sums.any(), "zeros where there is no document")
 
         def restore() -> None:
             self.sums, self._documents = sums, documents

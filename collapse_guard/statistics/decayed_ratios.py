@@ -74,13 +74,13 @@ class DecayedRatios:
         parts = state.keys("sums", "weights")
         sums = parts["sums"].numbers(*self.sums.shape)
         weights = parts["weights"].numbers(2, least=0.0)
-        parts["weights"].require(
+        parts["weights"].check(
             bool(weights[1] <= weights[0] * _ABOUT and (weights[1] > 0.0) == (weights[0] > 0.0)),
             "sums of weights from 0 to 1 and of their squares",
         )
         _, denominators, squares, _, of_denominators = sums
         least = min(denominators.min(), squares.min(), of_denominators.min())
-        parts["sums"].require(least >= 0.0, "sums of denominators and squares of at least 0")
+        parts["sums"].check(least >= 0.0, "sums of denominators and squares of at least 0")
 
         def restore() -> None:
             self.sums, self.weights = sums, weights

@@ -57,7 +57,7 @@ wrote.
         """What it is told that gave something else."""
         return bad_argument(self.path, expected=expected, given=_shown(self.value), hint=self.hint)
 
-    def require(self, fits: bool, expected: str) -> None:
+    def check(self, fits: bool, expected: str) -> None:
         """Refuse it where it does not fit to what else there is."""
         if not fits:
             raise self.wrong(expected)
@@ -116,8 +116,9 @@ wrote.
             most: The largest that is allowed.
             or_none: Which numbers that are not finite may stand there too: "nan", "inf", or both.
         """
-        value = self.value
-        is_number = isinstance(value, float | int | np.floating | np.integer)
+        # Compared with a float32, the limits would be rounded to one.
+        value = self.value.item() if isinstance(self.value, np.number) else self.value
+        is_number = isinstance(value, float | int)
         if not is_number or _is_flag(value):
             raise self.wrong(f"{_finite(least, most)}{_or_else(or_none)}")
         if not (_is_among(value, or_none) or least <= value <= most):

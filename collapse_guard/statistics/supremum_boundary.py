@@ -169,9 +169,9 @@ class SupremumBoundary:
         looks, left = parts["looks"].whole(), parts["left"].number(least=0.0, most=1.0)
         boundary = parts["boundary"].number(least=0.0, most=HIGHEST)
         crossed = parts["crossed"].wholes(most=len(self._crossed) - 1)
-        parts["crossed"].require(bool((np.diff(crossed) > 0).all()), "draws in rising order")
+        parts["crossed"].check(bool((np.diff(crossed) > 0).all()), "draws in rising order")
         before = None if parts["before"].value is None else _unit_vector(parts["before"])
-        parts["before"].require(
+        parts["before"].check(
             looks > 0 if before is not None else not len(crossed),
             "the contributions of the last look, and none before there was one",
         )
@@ -191,7 +191,7 @@ def _unit_vector(state: Part) -> Contributions:
     """What a state says of the contributions of a look, which have a norm of 1."""
     before = state.numbers(-1, least=-1.0, most=1.0).astype(np.float32)
     is_whole = len(before) <= MOST_GROUPS and abs(float(np.linalg.norm(before)) - 1.0) < 1e-4
-    state.require(is_whole, f"contributions of at most {MOST_GROUPS} groups, of norm 1")
+    state.check(is_whole, f"contributions of at most {MOST_GROUPS} groups, of norm 1")
     return before
 
 

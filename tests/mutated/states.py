@@ -48,7 +48,6 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "monitor": _monitor,
         "monitor continued": _continued,
         "session": _session,
-        "stream": _stream,
     }
 
 
