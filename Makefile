@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
+MUTATE_CHECK_ARGS ?= 300
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -31,7 +32,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +115,10 @@ gpu-check: ## Check what only a GPU can show, in 8 minutes; GPU_CHECK_ARGS=--sma
 kill-check: $(INSTALLED) ## Kill 50 runs of each framework at any moment, and compare what they come to
 	@echo "==> Killing 200 runs: 15 minutes on two quiet cores."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills $(KILL_CHECK_ARGS)
+
+mutate-check: $(INSTALLED) ## Break each state and file 300 times, and see that none is taken in by half
+	@echo "==> Breaking states and files: 5 minutes on two quiet cores."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutated $(MUTATE_CHECK_ARGS)
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

@@ -22,6 +22,7 @@ from collapse_guard.model.schedule_free import is_schedule_free
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.prequential import PrequentialReader
+from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
 
@@ -300,13 +301,14 @@ class WatchSession:
         if not state:
             return
         with self.contained("resuming the monitor"):
-            # Asked for now: another start takes its place.
-            _ = self._starts.given
-            self.monitor.load_state_dict(state["monitor"])
+            parts = Part("state", state).keys("monitor", "latest", optional=["full", "logs_next"])
+            restore_values = self.values.restoring(parts)
+            # The start is asked for now: another takes its place.
+            _, logs_next = self._starts.given, parts.get("logs_next", Part("state", True)).flag()
+            self.monitor.load_state_dict(parts["monitor"].value)
+            restore_values()
             self._starts.took()
-            self.values.load(state)
-            self._logs_next = bool(state.get("logs_next", True))
-            self._is_resumed = True
+            self._logs_next, self._is_resumed = logs_next, True
 
     def contained(self, task: str) -> AbstractContextManager[None]:
         """Run a block so that an error in it ends the block, not the training.

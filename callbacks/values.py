@@ -1,11 +1,13 @@
 """What the looks of a run have read, under the keys that it is logged by."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from collapse_guard.callbacks.records import record_keys, record_of
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
+from collapse_guard.statistics.json_forms import Part
 
 
 class LoggedValues:
@@ -74,10 +76,38 @@ class LoggedValues:
         return {"latest": dict(self.latest), "full": full}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`, of the run that is resumed."""
-        self.clear()
-        self.latest = dict(state["latest"])
-        self.missing -= self.latest.keys()
+        """Go on from `state_dict`, of the run that is resumed.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state).entries())()
+
+    def restoring(self, state: Mapping[str, Part]) -> Callable[[], None]:
+        """Check what `state_dict` said, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load`.
+        """
+        latest, full, step = _values(state["latest"]), {}, None
         # A state of a release before does not know it.
-        full = state.get("full", {"step": None, "values": {}})
-        self._full, self._full_step = dict(full["values"]), full["step"]
+        if "full" in state:
+            parts = state["full"].keys("step", "values")
+            full = _values(parts["values"])
+            step = None if parts["step"].value is None else parts["step"].whole()
+
+        def restore() -> None:
+            self.clear()
+            self.latest = latest
+            self.missing -= latest.keys()
+            self._full, self._full_step = full, step
+
+        return restore
+
+
+def _values(state: Part) -> dict[str, float]:
+    most = sys.float_info.max
+    return {
+        key: each.number(least=-most, most=most, or_none="inf")
+        for key, each in state.entries().items()
+    }

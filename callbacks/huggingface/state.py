@@ -38,7 +38,8 @@ class CheckpointedState:
     def of(self, state: TrainerState) -> dict[str, Any]:
         """What was kept, as a session loads it; empty where nothing was."""
         kept = _states(state).get(self._key)
-        return {} if kept is None else {**kept, "latest": {}}
+        # What is no state at all is left to the session, which says so while training goes on.
+        return {**kept, "latest": {}} if isinstance(kept, Mapping) else kept or {}
 
     def keep(self, state: TrainerState, session: Mapping[str, Any]) -> None:
         """Keep all that a session tells, after a look, or after something was logged."""

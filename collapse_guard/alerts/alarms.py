@@ -1,7 +1,8 @@
 """Holding rules against one reading after another."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 from typing import Any
@@ -13,6 +14,7 @@ from collapse_guard.readings.choice import HOW_TO_GIVE
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.registry import READINGS
+from collapse_guard.statistics.json_forms import Part
 from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 
 
@@ -62,13 +64,16 @@ class Alarms:
     def clear(self) -> None:
         """Forget all looks and alerts: a new run starts."""
         self._named = {str(rule): rule for rule in self.rules}
+        self._boundaries = self._fresh_boundaries()
+        self.begin_next()
+
+    def _fresh_boundaries(self) -> dict[str, SupremumBoundary]:
         held = {str(each): each for rule in self.rules for each in rule.held}
-        self._boundaries = {
+        return {
             name: SupremumBoundary(rule.alpha, seed=self._seed)
             for name, rule in held.items()
             if rule.alpha is not None
         }
-        self.begin_next()
 
     def begin_next(self) -> None:
         """Forget alerts, and keep what is spent: the next run of a chain starts.
@@ -128,25 +133,82 @@ class Alarms:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; rules that it does not know start afresh."""
-        self.clear()
-        self.alerts = [Alert(**alert) for alert in state["alerts"]]
-        broken = state["broken"]
-        self._broken.update({rule: int(broken[rule]) for rule in self._broken if rule in broken})
-        # The last release's has none.
-        self._last = dict(state.get("last", {}))
-        self.spend_as(state)
+        """Go on from `state_dict`; rules that it does not know start afresh.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = _parts(state)
+        alerts = [Alert.from_part(alert) for alert in parts["alerts"].items()]
+        broken = {name: each.whole() for name, each in parts["broken"].entries().items()}
+        last = parts["last"].entries() if "last" in parts else {}
+        most = sys.float_info.max
+        values = {name: each.number(least=-most, most=most) for name, each in last.items()}
+        boundaries = self._fresh_boundaries()
+        spend = _spending(boundaries, parts)
+
+        def restore() -> None:
+            self.clear()
+            self._boundaries = boundaries
+            spend()
+            self.alerts, self._last = alerts, values
+            self._broken.update({name: broken[name] for name in self._broken if name in broken})
+
+        return restore
 
     def spend_as(self, state: Mapping[str, Any]) -> None:
         """Take over what rules have spent of their error budgets by `state_dict`, no more.
 
         Rules that it does not know have spent nothing.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
         """
-        # The last release's have none.
-        boundaries = state.get("boundaries", {})
-        for name, boundary in self._boundaries.items():
-            if name in boundaries:
-                boundary.load_state_dict(boundaries[name])
+        self.spending(Part("state", state))()
+
+    def spending(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what does as `spend_as`.
+
+        Raises:
+            ArgumentError: As `spend_as`.
+        """
+        return _spending(self._boundaries, _parts(state))
+
+
+def _parts(state: Part) -> dict[str, Part]:
+    parts = state.keys("broken", "alerts", optional=["boundaries", "last", "looks"])
+    parts["broken"].entries()
+    # The last release counted looks where this one keeps boundaries.
+    state.check("boundaries" in parts or "looks" in parts, "a mapping with boundaries")
+    return parts
+
+
+def _spending(
+    boundaries: Mapping[str, SupremumBoundary], parts: Mapping[str, Part]
+) -> Callable[[], None]:
+    spent = parts["boundaries"].entries() if "boundaries" in parts else {}
+    for name, each in spent.items():
+        # Or that of a rule that another one stands beside.
+        is_known = any(name in rule for rule in parts["broken"].value)
+        each.check(is_known, "the boundary of one of the rules that are counted in `broken`")
+    # Those of rules that are gone are held to the same form, since one file has written them all.
+    restore = [
+        boundaries.get(name, SupremumBoundary(0.5)).restoring(each) for name, each in spent.items()
+    ]
+
+    def spend() -> None:
+        for each in restore:
+            each()
+
+    return spend
 
 
 def _how_to_read(name: str, kinds: Mapping[str, ReadingKind]) -> str:

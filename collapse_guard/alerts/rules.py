@@ -1,9 +1,10 @@
 """Rules that turn readings into alerts."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.kind import ReadingKind
@@ -11,6 +12,7 @@ from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.registry import READINGS
 from collapse_guard.statistics.confidence_sequence import check_alpha, half_width
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm, scaled
+from collapse_guard.statistics.json_forms import Part
 
 Severity = Literal["info", "warn", "critical"]
 
@@ -43,6 +45,31 @@ class Alert:
     message: str
     cause: str = ""
     explanation: str = ""
+
+    @classmethod
+    def from_part(cls, state: Part) -> "Alert":
+        """The alert whose fields a state holds.
+
+        Raises:
+            ArgumentError: It is no such state.
+        """
+        told, numbers = ("rule", "reading", "message"), ("value", "limit", "standard_error")
+        # Those of the last release tell no cause.
+        more = ("cause", "explanation")
+        parts = state.keys(*told, *numbers, "step", "severity", optional=more)
+        most = sys.float_info.max
+        # What is NaN has broken no rule.
+        value, limit, error = (
+            parts[name].number(least=-most, most=most, or_none=or_none)
+            for name, or_none in zip(numbers, ("inf", "inf", "nan, inf"), strict=True)
+        )
+        rule, reading, message = (parts[name].text() for name in told)
+        severity = cast(Severity, parts["severity"].text(among=get_args(Severity)))
+        step, because = (
+            parts["step"].whole(),
+            [parts[name].text() for name in more if name in parts],
+        )
+        return cls(rule, reading, value, limit, error, step, severity, message, *because)
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,17 @@ from collapse_guard.human_text.left_out import (
     special_token_ids,
     unmasked_documents,
 )
+from collapse_guard.human_text.reference_settings import (
+    FORMAT,
+    check_counts,
+    reference_settings,
+)
 from collapse_guard.human_text.tokenizer import (
     Tokenizer,
     num_ids,
     num_types,
     tokenizer_fingerprint,
 )
-
-_FORMAT = 2
-_FORMATS = (1, _FORMAT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,7 +312,7 @@ class HumanReference:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the reference as one small file (a compressed `.npz`), atomically."""
         settings = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "fingerprint": self.fingerprint,
             "tail_mass": self.tail_mass,
             "smoothing": self.smoothing,
@@ -339,13 +341,8 @@ class HumanReference:
         """
         try:
             counts, written = read_arrays(path, "counts", "settings")
-            settings = json.loads(str(written))
-            if settings.pop("format", None) not in _FORMATS or counts.ndim != 1:
-                raise _unreadable(path)
-            # Files of the first format know nothing of what was left out.
-            special_ids = tuple(settings.pop("special_ids", ()))
-            reference = cls(counts, special_ids=special_ids, **settings)
-        except (AttributeError, IsADirectoryError, TypeError, ValueError) as error:
+            reference = cls(check_counts(counts), **reference_settings(str(written), len(counts)))
+        except (IsADirectoryError, ValueError) as error:
             raise _unreadable(path) from error
         if tokenizer is not None:
             reference.check_tokenizer(tokenizer)

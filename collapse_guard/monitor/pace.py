@@ -4,17 +4,24 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from collapse_guard.distributed import of_first_process
 from collapse_guard.errors import bad_argument
+from collapse_guard.statistics.json_forms import MOST, Part
 
 _HORIZON = 100
 """Steps after which a plan without a look is made anew, should steps have changed meanwhile."""
 
 _NOT_YET = 1 << 62
 """The step of a look that is not planned."""
+
+_TIMED = 15
+"""Steps whose seconds are kept."""
+
+_PARTS = ("costs", "accounts", "plan", "step_seconds", "step")
 
 
 @runtime_checkable
@@ -126,6 +133,7 @@ class EveryNStepsSchedule:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to go on from."""
+        Part("state", state).entries()
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,7 @@ class BudgetSchedule:
         self._num_windows = num_windows
         self._most = max(min(most, num_windows // 2), 1)
         self._step = 0
-        self._step_seconds: deque[float] = deque(maxlen=15)
+        self._step_seconds: deque[float] = deque(maxlen=_TIMED)
         self._fixed, self._per_window, self._full = 0.0, 0.0, 0.0
         self._small_account, self._full_account = 0.0, 0.0
         self._small_due, self._small_windows, self._full_due = 1, 1, 1
@@ -243,14 +251,28 @@ class BudgetSchedule:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; one of another pace says nothing."""
-        if "costs" not in state:
+        """Go on from `state_dict`; one of another pace says nothing.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        whole = Part("state", state)
+        if not set(_PARTS) & set(whole.entries()):
             return
-        self._fixed, self._per_window, self._full = state["costs"]
-        self._small_account, self._full_account = state["accounts"]
-        self._small_due, self._small_windows, self._full_due = map(int, state["plan"])
-        self._step_seconds = deque(state["step_seconds"], maxlen=self._step_seconds.maxlen)
-        self._step = int(state["step"])
+        parts = whole.keys(*_PARTS)
+        costs = parts["costs"].numbers(3, least=0.0)
+        accounts = parts["accounts"].numbers(2)
+        step = parts["step"].whole()
+        small, windows, full = parts["plan"].items(3)
+        # Of so many steps without a look, a plan is made anew.
+        small_due = small.whole(least=-MOST, most=step + _HORIZON)
+        small_windows = windows.whole(most=self._num_windows)
+        full_due = full.whole(least=-MOST, most=2 * _NOT_YET - 1)
+        seconds = [each.number(least=0.0) for each in parts["step_seconds"].items(most=_TIMED)]
+        self._fixed, self._per_window, self._full = costs.tolist()
+        self._small_account, self._full_account = accounts.tolist()
+        self._small_due, self._small_windows, self._full_due = small_due, small_windows, full_due
+        self._step_seconds, self._step = deque(seconds, maxlen=_TIMED), step
 
     def _earn(self, step: int, trained: float | None) -> None:
         if step < self._step:
@@ -288,6 +310,21 @@ class BudgetSchedule:
         for_one_step = (income - self._fixed) / self._per_window
         worth_a_wait = self._fixed / self._per_window
         return int(min(max(for_one_step, worth_a_wait, 1.0), self._most))
+
+
+def load_schedule(schedule: Schedule, state: Part) -> None:
+    """Have a schedule go on from a part of a state, or stay as it is.
+
+    Raises:
+        ArgumentError: It cannot.
+    """
+    state.entries()
+    before = deepcopy(schedule.state_dict())
+    try:
+        schedule.load_state_dict(state.value)
+    except Exception as error:
+        schedule.load_state_dict(before)
+        raise state.wrong(f"what the pace can go on from ({error})") from error
 
 
 def _steps_until(cost: float, account: float, income: float) -> int:

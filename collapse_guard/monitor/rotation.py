@@ -1,6 +1,6 @@
 """Which part of a panel is looked at next, and what is known of all of it meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import BandDocuments, BandSums, PanelScores
+from collapse_guard.statistics.json_forms import Part
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,15 +129,37 @@ class Rotation:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self._cursor, self._looked = int(state["cursor"]), 0
-        self.is_complete = bool(state["is_complete"])
-        self._looked_at = -np.array(state["ages"], dtype=np.int64)
-        self._whole_at = -int(state["age_of_whole"])
-        self.latest, self.whole = (
-            BandSums(*(np.array(state[sums][name]) for name in _SUMS))
-            for sums in ("latest", "whole")
-        )
+        """Go on from `state_dict`.
+
+        Raises:
+            ArgumentError: It is no such state, or of another panel; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = state.keys("cursor", "is_complete", "ages", "age_of_whole", "latest", "whole")
+        cursor = parts["cursor"].whole(most=self.num_windows - 1)
+        is_complete = parts["is_complete"].flag()
+        age_of_whole = parts["age_of_whole"].whole()
+        # What was looked at last with the whole panel, or never, is as old as that.
+        ages = parts["ages"].wholes(self.num_windows, most=age_of_whole)
+        latest, whole = (self._sums(parts[name]) for name in ("latest", "whole"))
+
+        def restore() -> None:
+            self._cursor, self._looked, self.is_complete = cursor, 0, is_complete
+            self._looked_at, self._whole_at = -ages, -age_of_whole
+            self.latest, self.whole = latest, whole
+
+        return restore
+
+    def _sums(self, state: Part) -> BandSums:
+        parts = state.keys(*_SUMS)
+        return BandSums(*(parts[name].numbers(self.num_windows) for name in _SUMS))
 
     def _take(self, windows: npt.NDArray[np.int64], sums: BandSums | PanelScores) -> None:
         self.latest.tail_logprob[windows] = sums.tail_logprob

@@ -12,7 +12,7 @@ from collapse_guard.distributed import is_first_process
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.monitor.control import Control
 from collapse_guard.monitor.look import Look
-from collapse_guard.monitor.pace import Schedule
+from collapse_guard.monitor.pace import Schedule, load_schedule
 from collapse_guard.monitor.readiness import knows_language
 from collapse_guard.monitor.rotation import Rotation
 from collapse_guard.monitor.start import comparable, is_same, reads_written, without_written
@@ -29,6 +29,7 @@ from collapse_guard.readings.sampling import Sampling
 from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
 from collapse_guard.spacing import thinned_out
 from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
 
@@ -127,18 +128,19 @@ class Run:
         Raises:
             ArgumentError: It is no such state, had no start, or is of another panel or readings.
         """
-        _check_state("continues", state)
-        if self.start is not None or state["baseline"] is None:
+        parts = _parts("continues", state)
+        if self.start is not None or parts["baseline"].value is None:
             raise bad_argument(
                 "continues",
                 expected="a monitor that has started, or its state_dict(), in place of a baseline",
                 given="one without a start" if self.start is None else "both",
                 hint="start the first model of the chain; those that follow take over its baseline",
             )
-        start = Baseline.from_dict(state["baseline"])
+        start, is_waiting = Baseline.from_part(parts["baseline"]), _is_waiting(parts)
+        spend = self.alarms.spending(parts["alarms"])
         self._accept("continues", start)
-        self.is_waiting = self.rules_wait and bool(state.get("is_waiting", False))
-        self.alarms.spend_as(state["alarms"])
+        self.is_waiting = self.rules_wait and is_waiting
+        spend()
         self.is_chained = True
 
     def take_start(self, evidence: Evidence) -> Reading:
@@ -251,27 +253,32 @@ class Run:
         Raises:
             ArgumentError: It is no such state, or of a run with another panel or other readings.
         """
-        _check_state("state", state)
-        start = None if state["baseline"] is None else Baseline.from_dict(state["baseline"])
+        parts = _parts("state", state)
+        start, base = _baseline(parts["baseline"]), _baseline(parts["base"])
+        if start is not None:
+            comparable("state", start, self.panel, self._given_kinds, self.sampling)
+        is_waiting = _is_waiting(parts)
+        track = Track(self.panel.fingerprint)
+        # The last release's have none.
+        if "track" in parts:
+            track = Track.from_part(track.panel, parts["track"], windows=len(self.panel))
+        restore = [
+            self.alarms.restoring(parts["alarms"]),
+            self.rotation.restoring(parts["rotation"]),
+            self.clock.restoring(parts["stopwatch"]),
+        ]
+        if self.prequential is not None and parts["prequential"].value is not None:
+            restore.append(self.prequential.restoring(parts["prequential"]))
+        # It may be the user's own, of which nobody knows what it refuses until it is asked.
+        load_schedule(self.schedule, parts["pace"])
         before = self.start
         self._accept("state", start)
         self.is_chained = self.is_chained and is_same(before, start)
         # What was looked at before was another run's, or a part of this one that is run again.
-        self.history, self.last_whole = [], None
-        # The last release's does not say so.
-        self.is_waiting = bool(state.get("is_waiting", False))
-        self.base = None if state["base"] is None else Baseline.from_dict(state["base"])
-        self.at_whole = {}
-        # The last release's have none.
-        self.track = Track.from_state(
-            self.panel.fingerprint, state.get("track", {"steps": [], "sums": []})
-        )
-        self.alarms.load_state_dict(state["alarms"])
-        self.rotation.load_state_dict(state["rotation"])
-        self.schedule.load_state_dict(state["pace"])
-        self.clock.load_state_dict(state["stopwatch"])
-        if self.prequential is not None and state["prequential"] is not None:
-            self.prequential.load_state_dict(state["prequential"])
+        self.history, self.last_whole, self.at_whole = [], None, {}
+        self.is_waiting, self.base, self.track = is_waiting, base, track
+        for each in restore:
+            each()
 
     @property
     def writes(self) -> bool:
@@ -300,7 +307,7 @@ class Run:
         )
 
 
-def _check_state(name: str, state: object) -> None:
+def _parts(name: str, state: object) -> dict[str, Part]:
     there = state if isinstance(state, Mapping) else {}
     missing = [part for part in _PARTS if part not in there]
     if missing:
@@ -310,3 +317,13 @@ def _check_state(name: str, state: object) -> None:
             given=f"one without {', '.join(missing)}",
             hint="start the run anew, or resume it with the release that wrote the state",
         )
+    return Part(name, there).keys(*_PARTS, optional=["is_waiting", "track"])
+
+
+def _baseline(state: Part) -> Baseline | None:
+    return None if state.value is None else Baseline.from_part(state)
+
+
+def _is_waiting(parts: Mapping[str, Part]) -> bool:
+    # The last release's does not say so.
+    return "is_waiting" in parts and parts["is_waiting"].flag()

@@ -51,6 +51,13 @@ def comparable(
             given=f"one of panel {start.panel}",
             hint="resume with the same held-out documents, reference and window",
         )
+    if len(start.tail_logprob) != len(panel) or len(start.head_logprob) != len(panel):
+        raise bad_argument(
+            name,
+            expected=f"sums of each of the panel's {len(panel)} windows",
+            given=f"{len(start.tail_logprob)} and {len(start.head_logprob)}",
+            hint="resume with a whole state that this release wrote",
+        )
     if sampling is not None and start.sampling != sampling.compared:
         kinds = _without_other_text(name, start, kinds, sampling)
     missing = [
@@ -66,6 +73,7 @@ def comparable(
             given=f"one without {', '.join(missing)}",
             hint="give both monitors the same readings= and sampling=",
         )
+    _check_documents(name, start, panel, kinds)
     return kinds
 
 
@@ -87,6 +95,23 @@ def without_written(kinds: Sequence[ReadingKind]) -> Sequence[ReadingKind]:
             "readings=."
         )
     return left
+
+
+def _check_documents(
+    name: str, start: Baseline, panel: Panel, kinds: Sequence[ReadingKind]
+) -> None:
+    """Refuse readings of human text that are over other documents than the panel's."""
+    for kind in kinds:
+        if not kind.agrees or kind.needs is not None or kind.name not in start.readings:
+            continue
+        documents = len(start.readings.estimate(kind.name).influences)
+        if documents not in (0, panel.num_documents):
+            raise bad_argument(
+                name,
+                expected=f"what each of {panel.num_documents} documents contributes to {kind.name}",
+                given=f"that of {documents}",
+                hint="resume with a whole state that this release wrote",
+            )
 
 
 def _without_other_text(

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from collapse_guard.statistics.json_forms import Part
+
 
 class Stopwatch:
     """Tells seconds inside of the monitor from seconds of training.
@@ -97,8 +99,26 @@ class Stopwatch:
         return {"trained": self.trained, "looked": self.looked, "written": self.written}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; the time until then is nobody's."""
-        self.trained, self.looked = float(state["trained"]), float(state["looked"])
-        # The last release's does not say it.
-        self.written = float(state.get("written", 0.0))
-        self._left_at = None
+        """Go on from `state_dict`; the time until then is nobody's.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        # The last release's does not say what was written.
+        parts = state.keys("trained", "looked", optional=["written"])
+        seconds = {name: part.number(least=0.0) for name, part in parts.items()}
+
+        def restore() -> None:
+            self.trained, self.looked = seconds["trained"], seconds["looked"]
+            self.written = seconds.get("written", 0.0)
+            self._left_at = None
+
+        return restore

@@ -1,5 +1,6 @@
 """What a run gave on its panel, look after look, so that other runs can be compared with it."""
 
+import binascii
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ from base64 import b64decode, b64encode
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from collapse_guard.errors import ArgumentError, CollapseGuardError, bad_argumen
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.reading import Reading
 from collapse_guard.spacing import evenly_spaced
+from collapse_guard.statistics.json_forms import LARGEST, MOST, Part
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,6 +31,8 @@ MOST_IN_STATE = 64
 """Looks that are saved with checkpoints, evenly taken: 1.4 KB of JSON a window."""
 
 _FORMAT = 1
+
+_STEPS = f"at most {MOST_LOOKS} steps in rising order"
 
 
 class Track:
@@ -139,11 +144,14 @@ class Track:
         """
         try:
             written, steps, sums = read_arrays(path, "settings", "steps", "sums")
-            settings = json.loads(str(written))
-            if settings["format"] != _FORMAT or sums.ndim != 3 or sums.shape[1] != 2:
+            settings = Part("settings", json.loads(str(written))).keys("format", "panel")
+            is_track = settings["format"].value == _FORMAT and sums.shape[:2] == (len(steps), 2)
+            is_track = is_track and steps.dtype == np.int64 and bool((np.diff(steps) > 0).all())
+            is_track = is_track and sums.ndim == 3 and sums.dtype == np.float64
+            if not is_track or not 0 < len(steps) <= MOST_LOOKS or not _are_finite(sums):
                 raise _unreadable(path)
-            return cls._of(settings["panel"], steps.tolist(), sums)
-        except (KeyError, OSError, TypeError, ValueError) as error:
+            return cls._of(settings["panel"].text(), steps.tolist(), sums)
+        except (OSError, RecursionError, TypeError, ValueError) as error:
             raise _unreadable(path) from error
 
     def state_dict(self) -> dict[str, Any]:
@@ -156,9 +164,25 @@ class Track:
 
     @classmethod
     def from_state(cls, panel: str, state: Mapping[str, Any]) -> "Track":
-        """The inverse of `state_dict`, for the panel of this fingerprint."""
-        sums = [np.frombuffer(b64decode(each), "<f8").reshape(2, -1) for each in state["sums"]]
-        return cls._of(panel, state["steps"], sums)
+        """The inverse of `state_dict`, for the panel of this fingerprint.
+
+        Raises:
+            ArgumentError: It is no such state.
+        """
+        return cls.from_part(panel, Part("state", state))
+
+    @classmethod
+    def from_part(cls, panel: str, state: Part, *, windows: int | None = None) -> "Track":
+        """As `from_state`, of a panel of so many windows where that is known."""
+        parts = state.keys("steps", "sums")
+        steps = parts["steps"].wholes(least=-MOST).tolist()
+        rises = all(before < step for before, step in pairwise(steps))
+        parts["steps"].check(rises and len(steps) <= MOST_LOOKS, _STEPS)
+        sums = []
+        for part in parts["sums"].items(len(steps)):
+            sums.append(_unpacked(part, windows))
+            windows = sums[0].shape[1]
+        return cls._of(panel, steps, sums)
 
     @property
     def digest(self) -> bytes:
@@ -173,6 +197,24 @@ class Track:
         track = cls(panel)
         track._seen = [_Seen(int(step), each) for step, each in zip(steps, sums, strict=True)]
         return track
+
+
+def _unpacked(state: Part, windows: int | None) -> Floats:
+    """The sums of a look that `_Seen.packed` has made text of."""
+    try:
+        numbers = np.frombuffer(b64decode(state.text(), validate=True), "<f8")
+        sums: Floats = numbers.astype(np.float64).reshape(2, -1)
+    except (binascii.Error, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise state.wrong("two numbers for each window, as base64 text") from error
+    state.check(windows in (None, sums.shape[1]), f"two numbers for each of {windows} windows")
+    state.check(_are_finite(sums), "finite numbers")
+    return sums
+
+
+def _are_finite(sums: Floats) -> bool:
+    return bool((np.abs(sums) <= LARGEST).all())
 
 
 class _Seen:

@@ -1,5 +1,7 @@
 """A run's start, as it is kept for comparison and stored in checkpoints."""
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +9,13 @@ from typing import Any
 import numpy as np
 
 from collapse_guard.readings.reading import Reading
+from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
+
+_PARTS = ("panel", "tail_logprob", "head_logprob", "readings")
+
+_MOST = sys.float_info.max
+"""The perplexity of a model that has diverged may be near it."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +64,45 @@ class Baseline:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Baseline":
-        """The inverse of `to_dict`, also after a round trip through JSON."""
-        readings = state["readings"]
+        """The inverse of `to_dict`, also after a round trip through JSON.
 
-        def each(part: str) -> dict[str, Any]:
-            return {name: values[part] for name, values in readings.items()}
+        Raises:
+            ArgumentError: It is no such state.
+        """
+        return cls.from_part(Part("state", state))
 
+    @classmethod
+    def from_part(cls, state: Part) -> "Baseline":
+        """As `from_dict`, of a part of a larger state."""
+        # Older ones keep nothing.
+        parts = state.keys(*_PARTS, optional=["kept", "sampling"])
+        tail = parts["tail_logprob"].numbers(-1)
+        head = parts["head_logprob"].numbers(len(tail))
+        readings = {name: _estimate(each) for name, each in parts["readings"].entries().items()}
+        kept = parts["kept"].entries() if "kept" in parts else {}
+        wrote = parts.get("sampling")
         return cls(
-            panel=state["panel"],
-            tail_logprob=tuple(state["tail_logprob"]),
-            head_logprob=tuple(state["head_logprob"]),
-            readings=Reading(
-                0,
-                each("value"),
-                each("standard_error"),
-                each("units"),
-                {name: np.array(values) for name, values in each("influences").items()},
-            ),
-            # Older ones have none.
-            kept=state.get("kept", {}),
-            sampling=state.get("sampling"),
+            panel=parts["panel"].text(),
+            tail_logprob=tuple(tail.tolist()),
+            head_logprob=tuple(head.tolist()),
+            readings=Reading.of(0, readings),
+            kept={name: each.plain() for name, each in kept.items()},
+            sampling=None if wrote is None or wrote.value is None else wrote.text(),
         )
+
+
+def _estimate(state: Part) -> Estimate:
+    parts = state.keys("value", "standard_error", "units", "influences")
+    value = parts["value"].number(least=-_MOST, most=_MOST, or_none="nan, inf")
+    if math.isfinite(value):
+        influences = parts["influences"].numbers(-1)
+    else:
+        # What follows from what is not finite is not finite either.
+        items = parts["influences"].items()
+        influences = np.array([item.number(or_none="nan, inf") for item in items])
+    return Estimate(
+        value,
+        parts["standard_error"].number(least=0.0, most=_MOST, or_none="nan, inf"),
+        influences.astype(np.float64),
+        parts["units"].number(least=0.0, or_none="nan, inf"),
+    )

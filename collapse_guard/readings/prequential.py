@@ -20,6 +20,7 @@ from collapse_guard.readings.read_along import BANDS, read_along
 from collapse_guard.statistics.block_sums import BLOCKS_OF_MEMORY, BlockSums
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
 from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
 
 if TYPE_CHECKING:
     from collapse_guard.mixing.order.plan import Located
@@ -28,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 
 _CHECKED = 64
 """One forward pass in so many is held against the row that the plan shows there."""
+
+_BLOCKS = ("now_blocks", "start_blocks")
 
 
 @dataclass(frozen=True)
@@ -205,15 +208,41 @@ class PrequentialReader:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`, which is the first process's: the others add to it."""
-        self._pending, self._start_missing = [], int(state["start_missing"])
-        if is_first_process():
-            self._now.load_state_dict(state["now"])
-            self._start.load_state_dict(state["start"])
-            # The last release's have none.
-            if "now_blocks" in state:
-                self._now_blocks.load_state_dict(state["now_blocks"])
-                self._start_blocks.load_state_dict(state["start_blocks"])
+        """Go on from `state_dict`, which is the first process's: the others add to it.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = state.keys("now", "start", "start_missing", optional=_BLOCKS)
+        missing = parts["start_missing"].whole(most=self._start_rows)
+        sums = {"now": self._now, "start": self._start}
+        blocks = {"now_blocks": self._now_blocks, "start_blocks": self._start_blocks}
+        restore = [each.restoring(parts[name]) for name, each in sums.items()]
+        # The last release's have none.
+        if any(name in parts for name in _BLOCKS):
+            parts = state.keys("now", "start", "start_missing", *_BLOCKS)
+            restore += [each.restoring(parts[name]) for name, each in blocks.items()]
+        begun = parts["start"].value["weights"][0]
+        parts["start_missing"].check(
+            begun + missing == self._start_rows,
+            f"{self._start_rows - begun:g}, since {begun:g} of {self._start_rows} rows were read",
+        )
+
+        def go_on() -> None:
+            self._pending, self._start_missing = [], missing
+            if is_first_process():
+                for each in restore:
+                    each()
+
+        return go_on
 
     def _read(
         self, first: int, is_checked: bool, args: Any, kwargs: Mapping[str, Any], output: Any

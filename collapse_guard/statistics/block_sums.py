@@ -8,13 +8,14 @@ wrong together (`supremum_boundary`) is told it in the same form.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,8 +81,28 @@ class BlockSums:
         return {"sums": self.sums.tolist(), "documents": self._documents}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.sums, self._documents = np.array(state["sums"]), int(state["documents"])
+        """Go on from `state_dict`.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = state.keys("sums", "documents")
+        sums = parts["sums"].numbers(*self.sums.shape)
+        documents = parts["documents"].whole()
+        parts["sums"].check(documents > 0 or not sums.any(), "zeros where there is no document")
+
+        def restore() -> None:
+            self.sums, self._documents = sums, documents
+
+        return restore
 
 
 def influences(sums: Floats, ratios: Sequence[Estimate]) -> Floats:

@@ -1,15 +1,18 @@
 """Ratios over documents that come one after another, older ones counting less."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
 
 Floats = npt.NDArray[np.float64]
+
+_ABOUT = 1.0 + 1e-9
 
 
 class DecayedRatios:
@@ -55,8 +58,34 @@ class DecayedRatios:
         return {"sums": self.sums.tolist(), "weights": self.weights.tolist()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.sums, self.weights = np.array(state["sums"]), np.array(state["weights"])
+        """Go on from `state_dict`.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = state.keys("sums", "weights")
+        sums = parts["sums"].numbers(*self.sums.shape)
+        weights = parts["weights"].numbers(2, least=0.0)
+        parts["weights"].check(
+            bool(weights[1] <= weights[0] * _ABOUT and (weights[1] > 0.0) == (weights[0] > 0.0)),
+            "sums of weights from 0 to 1 and of their squares",
+        )
+        _, denominators, squares, _, of_denominators = sums
+        least = min(denominators.min(), squares.min(), of_denominators.min())
+        parts["sums"].check(least >= 0.0, "sums of denominators and squares of at least 0")
+
+        def restore() -> None:
+            self.sums, self.weights = sums, weights
+
+        return restore
 
 
 def decayed_ratios(sums: Floats, weights: Floats) -> list[Estimate]:

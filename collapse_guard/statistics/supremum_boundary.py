@@ -26,7 +26,7 @@ a multivariate t.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,7 @@ import torch
 
 from collapse_guard.statistics.confidence_sequence import check_alpha, half_width, spending
 from collapse_guard.statistics.estimates import Estimate
+from collapse_guard.statistics.json_forms import Part
 
 MULTIPLIERS = 8192
 """Draws of a panel; each stands for its mirror image too.
@@ -151,15 +152,47 @@ class SupremumBoundary:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self._looks, self._left = int(state["looks"]), float(state["left"])
-        self._boundary = float(state["boundary"])
-        self._crossed[:] = False
-        self._crossed[state["crossed"]] = True
-        before = state["before"]
-        if before is not None:
-            self._before = np.array(before, dtype=np.float32)
-            self._stood = self._drawn(self._before)
+        """Go on from `state_dict`.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
+        parts = state.keys("looks", "left", "boundary", "crossed", "before")
+        looks, left = parts["looks"].whole(), parts["left"].number(least=0.0, most=1.0)
+        boundary = parts["boundary"].number(least=0.0, most=HIGHEST)
+        crossed = parts["crossed"].wholes(most=len(self._crossed) - 1)
+        parts["crossed"].check(bool((np.diff(crossed) > 0).all()), "draws in rising order")
+        before = None if parts["before"].value is None else _unit_vector(parts["before"])
+        parts["before"].check(
+            looks > 0 if before is not None else not len(crossed),
+            "the contributions of the last look, and none before there was one",
+        )
+
+        def restore() -> None:
+            self._looks, self._left, self._boundary = looks, left, boundary
+            self._crossed = np.zeros(2 * MULTIPLIERS, dtype=bool)
+            self._crossed[crossed] = True
+            self._before, self._stood = before, np.zeros(2 * MULTIPLIERS, np.float32)
+            if before is not None:
+                self._stood = self._drawn(before)
+
+        return restore
+
+
+def _unit_vector(state: Part) -> Contributions:
+    """What a state says of the contributions of a look, which have a norm of 1."""
+    before = state.numbers(-1, least=-1.0, most=1.0).astype(np.float32)
+    is_whole = len(before) <= MOST_GROUPS and abs(float(np.linalg.norm(before)) - 1.0) < 1e-4
+    state.check(is_whole, f"contributions of at most {MOST_GROUPS} groups, of norm 1")
+    return before
 
 
 def _crossed_by(

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_json, write_atomically
 from collapse_guard.errors import bad_argument
 from collapse_guard.examples.recursive_finetune.base_model import load_model
 from collapse_guard.examples.recursive_finetune.folders import new_folder
 from collapse_guard.examples.recursive_finetune.human_text import Rows
 from collapse_guard.examples.recursive_finetune.results import GenerationResult
+from collapse_guard.statistics.json_forms import Part
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,26 @@ class Checkpoints:
         if not generations or generations[-1] > until:
             return None
         folder = self._path(chain, generations[-1])
-        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        try:
+            history = Part(
+                f"{folder / 'history.json'}: history", read_json(folder / "history.json")
+            )
+            # A monitor's state has NaN where there is nothing to tell.
+            monitors = read_json(folder / "monitors.json", or_nan=True)
+            written = np.load(folder / "written.npy", allow_pickle=False)
+            results = [GenerationResult.from_part(each) for each in history.items()]
+        except (EOFError, ValueError) as error:
+            raise bad_argument(
+                "output_dir",
+                expected="whole checkpoints",
+                given=f"{folder} with {error}",
+                hint="delete that folder: the chain begins anew",
+            ) from error
         return ChainState(
-            [GenerationResult.from_dict(values) for values in history],
+            results,
             load_model(folder / "model", device),
-            list(np.load(folder / "written.npy")),
-            json.loads((folder / "monitors.json").read_text(encoding="utf-8")),
+            list(written),
+            monitors,
             [load_model(path, device) for path in sorted(folder.glob("other_*"))],
         )
 

@@ -2,20 +2,33 @@
 
 import json
 import math
+import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from collapse_guard import __version__
 from collapse_guard.alerts.rules import Alert
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_json, write_atomically
+from collapse_guard.errors import bad_argument
 from collapse_guard.readings.reading import Reading
+from collapse_guard.statistics.json_forms import Part
 from collapse_guard.statistics.json_values import without_nan
 
 FORMAT = 2
+_NEEDED = (
+    "generation",
+    "distinct_2",
+    "human_share",
+    "standard_errors",
+    "alerts",
+    "texts",
+    "looks",
+)
+_LATER = ("own_entropy", "decoding", "sight", "trained_tokens", "human_tokens")
 _PACKAGES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
 
 
@@ -100,28 +113,40 @@ class GenerationResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "GenerationResult":
-        """The inverse of `to_dict`."""
-        errors = {name: _number(value) for name, value in values["standard_errors"].items()}
+        """The inverse of `to_dict`.
+
+        Raises:
+            ArgumentError: They are no such values.
+        """
+        return cls.from_part(Part("values", values))
+
+    @classmethod
+    def from_part(cls, state: Part) -> "GenerationResult":
+        """As `from_dict`, of a part of a file."""
+        there = state.entries()
+        errors = there["standard_errors"].entries() if "standard_errors" in there else {}
+        # Readings stand on the top level; results of earlier versions have fewer of the others.
+        parts = state.keys(*_NEEDED, *errors, optional=_LATER)
+        looks = [each.keys("step", "loss", "tail_retention") for each in parts["looks"].items()]
         return cls(
-            generation=values["generation"],
-            readings={name: _number(values[name]) for name in errors},
-            standard_errors=errors,
-            distinct_2=_number(values["distinct_2"]),
-            alerts=[
-                Alert(**{**alert, "standard_error": _number(alert["standard_error"])})
-                for alert in values["alerts"]
-            ],
-            human_share=_number(values["human_share"]),
-            texts=values["texts"],
+            generation=parts["generation"].whole(),
+            readings={name: _number(parts[name]) for name in errors},
+            standard_errors={name: _number(each) for name, each in errors.items()},
+            distinct_2=_number(parts["distinct_2"]),
+            alerts=[Alert.from_part(_with_nan(each)) for each in parts["alerts"].items()],
+            human_share=_number(parts["human_share"]),
+            texts=[each.text() for each in parts["texts"].items()],
             looks=[
-                LookResult(look["step"], _number(look["loss"]), _number(look["tail_retention"]))
-                for look in values["looks"]
+                LookResult(
+                    look["step"].whole(), _number(look["loss"]), _number(look["tail_retention"])
+                )
+                for look in looks
             ],
-            own_entropy=_number(values.get("own_entropy")),
-            decoding=values.get("decoding"),
-            sight=values.get("sight", ()),
-            trained_tokens=values.get("trained_tokens", 0),
-            human_tokens=values.get("human_tokens", 0),
+            own_entropy=_number(parts["own_entropy"]) if "own_entropy" in parts else math.nan,
+            decoding=parts["decoding"].plain() if "decoding" in parts else None,
+            sight=[each.text() for each in parts["sight"].items()] if "sight" in parts else (),
+            trained_tokens=parts["trained_tokens"].whole() if "trained_tokens" in parts else 0,
+            human_tokens=parts["human_tokens"].whole() if "human_tokens" in parts else 0,
         )
 
     def as_reading(self) -> Reading:
@@ -166,15 +191,30 @@ class RunResults:
 
     @classmethod
     def load(cls, path: Path) -> "RunResults":
-        """The inverse of `save`."""
-        content = json.loads(path.read_text(encoding="utf-8"))
+        """The inverse of `save`.
+
+        Raises:
+            ArgumentError: The file holds no results, or is cut short or otherwise broken.
+            OSError: There is no such file, or none that may be read.
+        """
+        hint = "give a results.json that a run wrote, or run it again"
+        try:
+            whole = Part(f"{path}: results", read_json(path), hint)
+        except ValueError as error:
+            raise bad_argument(
+                "path", expected="the results of a run", given=os.fspath(path), hint=hint
+            ) from error
+        names = ("configuration", "versions", "corpus", "regimes")
+        parts = whole.keys(*names, optional=["format"])
+        if "format" in parts:
+            parts["format"].whole(least=1, most=FORMAT)
         return cls(
-            content["configuration"],
-            content["versions"],
-            content["corpus"],
+            {name: each.plain() for name, each in parts["configuration"].entries().items()},
+            {name: each.text() for name, each in parts["versions"].entries().items()},
+            {name: each.plain() for name, each in parts["corpus"].entries().items()},
             {
-                name: [GenerationResult.from_dict(values) for values in generations]
-                for name, generations in content["regimes"].items()
+                name: [GenerationResult.from_part(each) for each in generations.items()]
+                for name, generations in parts["regimes"].entries().items()
             },
         )
 
@@ -185,5 +225,13 @@ def versions() -> dict[str, str]:
     return ours | {package: version(package) for package in _PACKAGES}
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def _number(state: Part) -> float:
+    return math.nan if state.value is None else state.number()
+
+
+def _with_nan(alert: Part) -> Part:
+    """An alert as it was: in a file None stands for NaN."""
+    parts = alert.entries()
+    if "standard_error" in parts and parts["standard_error"].value is None:
+        return replace(alert, value={**alert.value, "standard_error": math.nan})
+    return alert

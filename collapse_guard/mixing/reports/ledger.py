@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from collapse_guard.atomic import write_atomically
+from collapse_guard.atomic import read_json, write_atomically
 from collapse_guard.errors import bad_argument
+from collapse_guard.statistics.json_forms import Part
 
 LEDGER_NAME = "mix_ledger.json"
 
 _FORMAT = "collapse_guard mix ledger"
 _VERSION = 1
+
+_PARTS = (
+    "format",
+    "version",
+    "step",
+    "passes_before",
+    "slots",
+    "slots_per_pass",
+    "filled_up",
+    "total",
+    "pass",
+    "whole_pass",
+)
 
 
 class Report(Protocol):
@@ -189,7 +203,7 @@ def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     file = file / LEDGER_NAME if file.is_dir() else file
     try:
-        ledger = json.loads(file.read_text(encoding="utf-8"))
+        ledger = read_json(file)
     except ValueError:
         ledger = None
     found = ledger if isinstance(ledger, dict) else {}
@@ -200,4 +214,51 @@ def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
             given=str(file),
             hint="give a file that a MixLedgerCallback of this version, or an earlier one, wrote",
         )
+    _check(Part(f"{file}: ledger", found, hint="delete the file, which a run writes anew"))
     return found
+
+
+def _check(ledger: Part) -> None:
+    """Refuse a ledger that does not add up."""
+    parts = ledger.keys(*_PARTS)
+    counts = ("step", "passes_before", "slots", "filled_up")
+    _, passes, slots, _ = (parts[name].whole() for name in counts)
+    if parts["slots_per_pass"].value is not None:
+        slots_per_pass = parts["slots_per_pass"].whole()
+        parts["slots"].check(slots <= slots_per_pass, f"at most {slots_per_pass} slots of a pass")
+    parts["pass"].plain()
+    _check_report(parts["pass"], slots)
+    if passes:
+        _check_report(parts["whole_pass"], None)
+    else:
+        parts["whole_pass"].check(parts["whole_pass"].value is None, "none before a first pass")
+    total = parts["total"].keys("slots", "human_share", "sources")
+    shown = human = 0
+    for source in total["sources"].entries().values():
+        told = source.keys("kind", "generation", "decoding", "shown", "unique", "repeated")
+        told["decoding"].plain()
+        for name in ("unique", "repeated"):
+            if told[name].value is not None:
+                told[name].whole(most=told["shown"].whole())
+        shown += told["shown"].whole()
+        is_human = told["kind"].text() == "human"
+        human += told["shown"].whole() if is_human else 0
+        told["generation"].check(
+            told["generation"].value is None or told["generation"].whole() >= 0, "a generation"
+        )
+    total["slots"].check(total["slots"].whole() == shown, f"{shown}, as its sources have")
+    share = human / max(shown, 1)
+    total["human_share"].check(total["human_share"].number() == share, f"{share}")
+
+
+def _check_report(report: Part, slots: int | None) -> None:
+    parts = report.entries()
+    report.check({"slots", "human_share", "sources"} <= set(parts), "a report with its sources")
+    told, shown = parts["slots"].whole(), 0
+    parts["slots"].check(slots in (None, told), f"{slots}, as the ledger has")
+    parts["human_share"].number(least=0.0, most=1.0)
+    for source in parts["sources"].items():
+        count = source.entries().get("shown")
+        source.check(count is not None, "a source with what was shown of it")
+        shown += 0 if count is None else count.whole()
+    parts["sources"].check(shown == told, f"sources that have shown {told} in all")

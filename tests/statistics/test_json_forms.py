@@ -1,0 +1,80 @@
+"""Checks of states name what is wrong by its path, and hand on plain values."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from collapse_guard.errors import ArgumentError
+from collapse_guard.statistics.json_forms import DEEPEST, Part
+
+STATE = {"step": 3, "costs": [0.5, 2], "rows": [[1.0, 2.0], [3, 4.0]], "name": "a", "on": True}
+
+
+def part(name: str) -> Part:
+    return Part("state", STATE).entries()[name]
+
+
+def test_what_is_whole_is_handed_on() -> None:
+    parts = Part("state", STATE).keys("step", "costs", "rows", "name", optional=["on", "off"])
+    assert set(parts) == set(STATE)
+    assert (parts["step"].whole(), parts["name"].text(), parts["on"].flag()) == (3, "a", True)
+    assert parts["costs"].numbers(2, least=0.0).tolist() == [0.5, 2.0]
+    assert parts["rows"].numbers(-1, 2).shape == (2, 2)
+    assert parts["name"].text(among=["a", "b"]) == "a"
+    assert Part("s", [1, np.int64(2)]).wholes().tolist() == [1, 2]
+    assert Part("s", (np.float32(0.5), 2)).numbers(2).tolist() == [0.5, 2.0]
+    assert math.isnan(Part("s", math.nan).number(or_none="nan"))
+    assert Part("s", -math.inf).number(or_none="nan, inf") == -math.inf
+    assert Part("s", {"a": [None, {"b": math.inf}]}).plain() == {"a": [None, {"b": math.inf}]}
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (lambda: Part("state", [1]).keys("a"), "`state` expected a mapping, but got 'a list of 1'"),
+        (lambda: Part("state", STATE).keys("step", "gone"), "`state` .* 'one without gone'"),
+        (lambda: Part("state", STATE).keys("step"), "one with costs, rows, name, on"),
+        (lambda: Part("state", {1: 2}).entries(), "a mapping whose keys are text"),
+        (lambda: part("costs").items(3), r'`state\["costs"\]` expected a list of 3'),
+        (lambda: part("costs").items(most=1), "a list of at most 1"),
+        (lambda: part("name").items(), "a list, but got 'a'"),
+        (lambda: part("costs").numbers(2, most=1.0), r'`state\["costs"\]\[1\]` .* at most 1, .* 2'),
+        (lambda: part("rows").numbers(2, 3), r'`state\["rows"\]\[0\]` expected a list of 3'),
+        (lambda: part("on").number(), "a finite number, but got True"),
+        (lambda: Part("s", math.nan).number(), "a finite number, but got nan"),
+        (lambda: Part("s", math.inf).number(or_none="nan"), "a finite number or NaN, but got inf"),
+        (lambda: Part("s", 2**4000).number(), "a finite number, but got 1"),
+        (lambda: Part("s", [1.0, math.nan]).numbers(-1), r"`s\[1\]` .* but got nan"),
+        (lambda: Part("s", [1.0, "2"]).numbers(-1), r"`s\[1\]` .* but got '2'"),
+        (lambda: Part("s", [10**400]).numbers(-1), r"`s\[0\]` expected a finite number"),
+        (lambda: Part("s", 3.0).whole(), "a whole number from 0 to"),
+        (lambda: Part("s", True).whole(), "a whole number from 0 to"),
+        (lambda: Part("s", [1, 7]).wholes(most=6), r"`s\[1\]` expected .* from 0 to 6, but got 7"),
+        (lambda: Part("s", [2**80]).wholes(), r"`s\[0\]` expected a whole number"),
+        (lambda: Part("s", 1).flag(), "true or false, but got 1"),
+        (lambda: Part("s", b"a").text(), "text, but got b'a'"),
+        (lambda: Part("s", "c").text(among=["a", "b"]), r"one of \['a', 'b'\], but got 'c'"),
+        (lambda: Part("s", {"a": {1}}).plain(), r'`s\["a"\]` expected plain JSON types'),
+        (lambda: Part("s", 3).check(False, "4"), "`s` expected 4, but got 3: start the run anew"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(check: Callable[[], object], told: str) -> None:
+    with pytest.raises(ArgumentError, match=told):
+        check()
+
+
+def test_what_is_nested_too_deep_is_refused_and_not_shown() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for check in (Part("s", deep).plain, Part("s", deep).text, Part("s", [deep]).entries):
+        with pytest.raises(ArgumentError, match="a list of 1"):
+            check()
+    while deep:
+        (deep,) = deep  # type: ignore[assignment]
+    nested: list[object] = []
+    for _ in range(DEEPEST - 1):
+        nested = [nested]
+    assert Part("s", nested).plain() == nested
