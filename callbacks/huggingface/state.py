@@ -38,8 +38,11 @@ class CheckpointedState:
     def of(self, state: TrainerState) -> dict[str, Any]:
         """What was kept, as a session loads it; empty where nothing was."""
         kept = _states(state).get(self._key)
-        # What is no state at all is left to the session, which says so while training goes on.
-        return {**kept, "latest": {}} if isinstance(kept, Mapping) else kept or {}
+        if not isinstance(kept, Mapping):
+            # The session says that it is no state, while training goes on.
+            return kept or {}
+        # The release before kept a record that waited, too.
+        return {"latest": {}, **{part: kept[part] for part in kept if part != "unlogged"}}
 
     def keep(self, state: TrainerState, session: Mapping[str, Any]) -> None:
         """Keep all that a session tells, after a look, or after something was logged."""
