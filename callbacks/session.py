@@ -11,13 +11,13 @@ import torch
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.arguments import whole_number
-from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
+from collapse_guard.callbacks.actions import Actions, OnAlert, Save
 from collapse_guard.callbacks.arguments import check_monitor, check_name
 from collapse_guard.callbacks.starts import Starts
 from collapse_guard.callbacks.values import LoggedValues
+from collapse_guard.callbacks.watching import Watching
 from collapse_guard.distributed import is_first_process
-from collapse_guard.errors import bad_argument
-from collapse_guard.failures import FailureGuard, OnError
+from collapse_guard.failures import FailureGuard, OnError, Telling
 from collapse_guard.model.schedule_free import is_schedule_free
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
@@ -27,9 +27,6 @@ logger = logging.getLogger("collapse_guard")
 
 Log = Callable[[dict[str, float], int], object]
 """Takes a record, as `record_of` makes it, and the step that it is of."""
-
-Save = Callable[[int], object]
-"""Writes a checkpoint of this step."""
 
 Watch = Callable[[PrequentialReader], Callable[[], None]]
 """Lets a reader read along with the training passes, and returns what ends that."""
@@ -57,6 +54,11 @@ class WatchSession:
 
     What fails in here is reported to the logger `collapse_guard`, once for each kind of failure,
     and training goes on, exactly as without the session: same weights, random states and data.
+
+    Where it is the start that fails the run is not watched, as there is nothing to compare with.
+    The log says so at once, with the reason, and `<name>/watched` is 0 in what is logged, in
+    `values` and in `metrics`. The start is tried again where `look` is called and after 10, 20, 40
+    more steps and so on, unless what failed never passes (`collapse_guard.callbacks.watching`).
 
     What an alert that is more than "info" does beyond the sink, on all processes alike:
 
@@ -130,14 +132,13 @@ class WatchSession:
                 "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
             )
         self.should_stop = False
-        self._on_alert = check_on_alert(on_alert)
-        if save is None and on_alert in ("save", "save_and_stop"):
-            raise _no_save()
         self._sink = sink
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
+        self._actions = Actions(on_alert, save, stop, self._failures)
+        self._watching = Watching(monitor)
         self._starts = Starts(monitor)
         self.values = LoggedValues(monitor, f"{prefix}{name}/")
-        self._log, self._save, self._stop, self._on_change = log, save, stop, on_change
+        self._log, self._on_change = log, on_change
         self._logs_next = True
         self._step = 0
         self._has_begun, self._is_resumed = False, False
@@ -165,6 +166,7 @@ class WatchSession:
         is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
         self._step, self.should_stop = step, False
+        self._watching.begin(step)
         if self._is_resumed:
             self._is_resumed = False
             self._tell_change()
@@ -192,8 +194,7 @@ class WatchSession:
                 "the model at step %d, where it joined.",
                 step,
             )
-        self._ask(self.monitor.start, model, step, optimizer)
-        self._starts.took()
+        self._take_start(model, step, optimizer)
 
     def step(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
         """Look at what the pace allows after an optimizer step; a step told twice is one.
@@ -207,13 +208,16 @@ class WatchSession:
             Whether training should stop.
         """
         before = self._step
-        # A start that failed was told. One that was never asked for is yet to be missed.
-        if step != before and (self.monitor.started or not self._has_begun):
-            self._step = step
+        if step == before:
+            return self.should_stop
+        self._step = step
+        if self._watching.is_watched:
             every = self.log_every_n_steps
             if every and step // every > before // every:
                 self.log_next()
             self._ask(self.monitor.observe, model, step, optimizer)
+        elif self._watching.is_due(step):
+            self._take_start(model, step, optimizer)
         return self.should_stop
 
     def look(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
@@ -227,7 +231,11 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        if self.monitor.started and not self.values.has_full(step):
+        if self._watching.is_off or self.values.has_full(step):
+            return self.should_stop
+        if self._watching.lacks_start:
+            self._take_start(model, step, optimizer)
+        elif self.monitor.started:
             self._ask(self.monitor.look, model, step, optimizer)
         return self.should_stop
 
@@ -246,7 +254,8 @@ class WatchSession:
         """
         if model is None:
             self.values.forget_full()
-        else:
+        elif self._watching.is_watched:
+            # A start that is taken here would be compared with nothing.
             self.look(model, step, optimizer=optimizer)
         with self.contained("telling of rules that waited"):
             self._starts.tell_end()
@@ -308,13 +317,20 @@ class WatchSession:
             self._logs_next = bool(state.get("logs_next", True))
             self._is_resumed = True
 
-    def contained(self, task: str) -> AbstractContextManager[None]:
+    def contained(
+        self, task: str, *, telling: Telling | None = None
+    ) -> AbstractContextManager[None]:
         """Run a block so that an error in it ends the block, not the training.
 
         Args:
             task: What the block does, as in "plotting the readings".
+            telling: As `FailureGuard.contained` has it.
         """
-        return self._failures.contained(task)
+        return self._failures.contained(task, telling=telling)
+
+    def _take_start(self, model: torch.nn.Module, step: int, optimizer: object | None) -> None:
+        self._ask(self.monitor.start, model, step, optimizer)
+        self._starts.took()
 
     def _ask(
         self,
@@ -327,24 +343,37 @@ class WatchSession:
         if is_schedule_free(optimizer):
             ask = partial(ask, optimizer=optimizer)
         look: Look | None = None
-        with self.contained("taking a reading"), self._starts.followed():
+        failed = partial(self._watching.failed, step=step)
+        with self.contained("taking a reading", telling=failed), self._starts.followed():
             look = ask(model, step)
             if not look:
                 return
-        if look is None:
-            self.values.lose()
-        alerts: tuple[Alert, ...] = ()
-        if look is not None:
-            alerts = look.alerts
-            with self.contained("logging a reading"):
-                self._take_in(look)
+            self._watching.looked(step)
+        with self.contained("logging a reading"):
+            self._miss(step) if look is None else self._take_in(look)
+        alerts: tuple[Alert, ...] = () if look is None else look.alerts
         self._tell_change()
         if is_first_process():
             for alert in alerts:
                 with self.contained("passing on an alert"):
                     self._sink(alert)
         # Whatever went wrong above: a process that did not ask would hold up the others.
-        self._act(alerts, step)
+        decision = self._actions.decide(alerts)
+        if decision.save:
+            self._actions.save(step)
+        if decision.stop:
+            self.should_stop = True
+            self._actions.stop(step)
+
+    def _miss(self, step: int) -> None:
+        """Take note of a look that failed."""
+        if self._watching.is_watched:
+            self.values.lose()
+            return
+        was_told = not self.values.is_watched
+        record = self.values.unwatch()
+        if self._log is not None and not was_told:
+            self._log(record, step)
 
     def _take_in(self, look: Look) -> None:
         record = self.values.take_in(look)
@@ -358,28 +387,3 @@ class WatchSession:
         if self._on_change is not None:
             with self.contained("keeping a reading"):
                 self._on_change()
-
-    def _act(self, alerts: tuple[Alert, ...], step: int) -> None:
-        decision = Decision(save=False, stop=False)
-        with self.contained("acting on an alert"):
-            decision = decide(self._on_alert, alerts)
-        if decision.save:
-            with self.contained("saving a checkpoint on an alert"):
-                if self._save is None:
-                    raise _no_save()
-                self._save(step)
-        if decision.stop:
-            logger.warning("training stops at step %d because of an alert.", step)
-            self.should_stop = True
-            if self._stop is not None:
-                with self.contained("stopping on an alert"):
-                    self._stop()
-
-
-def _no_save() -> Exception:
-    return bad_argument(
-        "save",
-        expected="a function that writes a checkpoint, since on_alert asks for one",
-        given=None,
-        hint="give save=lambda step: ..., or another on_alert",
-    )

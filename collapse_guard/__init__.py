@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         PeerError as PeerError,
         ScoringError as ScoringError,
         TokenizerMismatchError as TokenizerMismatchError,
+        UnwatchableError as UnwatchableError,
     )
     from collapse_guard.failures import FailureGuard as FailureGuard
     from collapse_guard.finder.find import find_decoding as find_decoding
@@ -120,6 +121,7 @@ _HOME = {
     "Threshold": "alerts.rules",
     "TokenizerMismatchError": "errors",
     "Track": "monitor.track",
+    "UnwatchableError": "errors",
     "check_reading": "readings.check_reading",
     "collapse_profile": "readings.profile",
     "continuation_pairs": "human_text.continuations",
@@ -178,6 +180,7 @@ __all__ = [
     "Threshold",
     "TokenizerMismatchError",
     "Track",
+    "UnwatchableError",
     "check_reading",
     "collapse_profile",
     "continuation_pairs",

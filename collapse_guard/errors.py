@@ -6,6 +6,7 @@ CollapseGuardError
 ├── TokenizerMismatchError (ValueError)  token ids of one vocabulary read with another
 ├── PanelError (ValueError)              held-out text that cannot be measured on
 ├── ScoringError (RuntimeError)          a model whose output cannot be read
+│   └── UnwatchableError                 one that cannot be looked at, and never will be as it is
 ├── MixOrderError (RuntimeError)         a sampler that breaks the human floor
 ├── PeerError (RuntimeError)             another process of a distributed run failed
 ├── ConformityError                      a reading or detector that breaks its rules
@@ -36,6 +37,10 @@ class PanelError(CollapseGuardError, ValueError):
 
 class ScoringError(CollapseGuardError, RuntimeError):
     """A model whose output cannot be read as next-token logits."""
+
+
+class UnwatchableError(ScoringError):
+    """A model that cannot be looked at as it is, nor ever will be: trying again is of no use."""
 
 
 class MixOrderError(CollapseGuardError, RuntimeError):

@@ -212,8 +212,7 @@ class CollapseGuardCallback(TrainerCallback):
     def on_evaluate(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Put the readings into the metrics, from which the best model is chosen."""
         event = self._at(args, state, control, kwargs)
-        # One that could not start must not make a start of a model that is trained already. Another
-        # state is another run's, or none's: its model is not compared with that of this one.
+        # Another state is another run's, or none's: its model is not compared with this one's.
         look = self.session.look if state is self._run else self.session.start
         self._run = state
         look(event.model, event.step, optimizer=event.optimizer)
