@@ -88,11 +88,14 @@ class Actions:
             raise _no_save()
         self._save, self._stop, self._failures = save, stop, failures
 
+    @property
+    def setting(self) -> str:
+        """What is done on alerts, in words that are the same on all processes."""
+        return "a function" if callable(self._on_alert) else self._on_alert
+
     def decide(self, alerts: Sequence[Alert]) -> Decision:
-        """As `decide`; nothing is to be done where that fails."""
-        with self._failures.contained("acting on an alert"):
-            return decide(self._on_alert, alerts)
-        return Decision(save=False, stop=False)
+        """As `decide`."""
+        return decide(self._on_alert, alerts)
 
     def save(self, step: int) -> None:
         """Write a checkpoint of this step."""

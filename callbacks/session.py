@@ -1,6 +1,5 @@
 """What watching a run comes to, in every framework and in none: look, log, tell, act, resume."""
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -8,11 +7,10 @@ from typing import Any
 
 import torch
 
-from collapse_guard.alerts.rules import Alert
 from collapse_guard.alerts.sinks import AlertSink, log_alert
-from collapse_guard.arguments import whole_number
-from collapse_guard.callbacks.actions import Actions, OnAlert, Save
-from collapse_guard.callbacks.arguments import check_monitor, check_name
+from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save
+from collapse_guard.callbacks.arguments import check_every, check_monitor, check_name, check_seconds
+from collapse_guard.callbacks.settings import settings_of
 from collapse_guard.callbacks.starts import Starts
 from collapse_guard.callbacks.values import LoggedValues
 from collapse_guard.callbacks.watching import Watching
@@ -22,8 +20,6 @@ from collapse_guard.model.schedule_free import is_schedule_free
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.prequential import PrequentialReader
-
-logger = logging.getLogger("collapse_guard")
 
 Log = Callable[[dict[str, float], int], object]
 """Takes a record, as `record_of` makes it, and the step that it is of."""
@@ -37,7 +33,9 @@ class WatchSession:
 
     A loop of your own calls `start` before its first step, `step` after every optimizer step, and
     `end` after the last; each framework's callback makes the same calls. In a distributed run every
-    process makes them, and all take the same decisions.
+    process makes them, and all take the same decisions. What fails on one is given up on all, and
+    the log of each says why. Where one does not come within `agree_within` seconds, or has died,
+    nobody looks any more in this run, which goes on (`collapse_guard.callbacks.peers`).
 
     The monitor looks at the whole panel at the start, at the end and when `look` is called, and in
     between at as much as its pace allows. What is logged is logged when the look is taken, at its
@@ -86,6 +84,7 @@ class WatchSession:
         prefix: What logged keys begin with, before the name.
         stop: Called when an alert stops the run, on every process.
         on_change: Called whenever `values` or `state_dict` have changed.
+        agree_within: Seconds that the processes of a distributed run wait for each other at a look.
 
     Attributes:
         monitor: As given.
@@ -123,19 +122,16 @@ class WatchSession:
         prefix: str = "",
         stop: Callable[[], object] | None = None,
         on_change: Callable[[], object] | None = None,
+        agree_within: float = 120.0,
     ) -> None:
         self.monitor = check_monitor(monitor)
         self.name = check_name(name)
-        self.log_every_n_steps = log_every_n_steps
-        if log_every_n_steps is not None:
-            self.log_every_n_steps = whole_number(
-                "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
-            )
+        self.log_every_n_steps = check_every(log_every_n_steps)
         self.should_stop = False
         self._sink = sink
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
         self._actions = Actions(on_alert, save, stop, self._failures)
-        self._watching = Watching(monitor)
+        self._watching = Watching(monitor, name, check_seconds(agree_within))
         self._starts = Starts(monitor)
         self.values = LoggedValues(monitor, f"{prefix}{name}/")
         self._log, self._on_change = log, on_change
@@ -167,20 +163,23 @@ class WatchSession:
         had_begun, self._has_begun = self._has_begun, True
         self._step, self.should_stop = step, False
         self._watching.begin(step)
-        if self._is_resumed:
-            self._is_resumed = False
+        if is_another:
+            self._failures.forget()
+        settings = {**settings_of(self.monitor, given, step), "on_alert": self._actions.setting}
+        resumes, self._is_resumed = self._is_resumed, False
+        failed = partial(self._watching.failed, step=step)
+        with self.contained("meeting the other processes", telling=failed):
+            resumes = self._watching.meet(settings, resumes)
+        if resumes and not self._watching.is_off:
             self._tell_change()
             return
         self.values.clear()
         self._logs_next = True
+        if self._watching.is_off:
+            self._miss(step)
+            return
         if is_another:
-            self._failures.forget()
-            logger.warning(
-                "another run begins at step %d and resumes none: it is compared with %s, and its "
-                "alerts, pace and history are its own.",
-                step,
-                "the model as it is now" if given is None else "the start that was given",
-            )
+            self._starts.tell_another(step)
         if given is not None:
             if had_begun or is_used:
                 with self.contained("beginning a run"):
@@ -189,11 +188,7 @@ class WatchSession:
             self._ask(self.monitor.look, model, step, optimizer)
             return
         if step and not is_another:
-            logger.warning(
-                "the checkpoint holds no usable state of this monitor: the readings compare with "
-                "the model at step %d, where it joined.",
-                step,
-            )
+            self._starts.tell_late(step)
         self._take_start(model, step, optimizer)
 
     def step(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
@@ -207,10 +202,9 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        before = self._step
+        before, self._step = self._step, step
         if step == before:
             return self.should_stop
-        self._step = step
         if self._watching.is_watched:
             every = self.log_every_n_steps
             if every and step // every > before // every:
@@ -345,20 +339,26 @@ class WatchSession:
         look: Look | None = None
         failed = partial(self._watching.failed, step=step)
         with self.contained("taking a reading", telling=failed), self._starts.followed():
-            look = ask(model, step)
+            look = self._watching.agree(partial(ask, model, step))
             if not look:
                 return
             self._watching.looked(step)
+        if look is None:
+            self._miss(step)
+            return
         with self.contained("logging a reading"):
-            self._miss(step) if look is None else self._take_in(look)
-        alerts: tuple[Alert, ...] = () if look is None else look.alerts
+            self._take_in(look)
         self._tell_change()
         if is_first_process():
-            for alert in alerts:
+            for alert in look.alerts:
                 with self.contained("passing on an alert"):
                     self._sink(alert)
         # Whatever went wrong above: a process that did not ask would hold up the others.
-        decision = self._actions.decide(alerts)
+        decision = Decision(save=False, stop=False)
+        with self.contained("acting on an alert", telling=failed):
+            decision = self._watching.agree(partial(self._actions.decide, look.alerts))
+        if not self._watching.is_watched:
+            self._miss(step)
         if decision.save:
             self._actions.save(step)
         if decision.stop:
@@ -366,14 +366,15 @@ class WatchSession:
             self._actions.stop(step)
 
     def _miss(self, step: int) -> None:
-        """Take note of a look that failed."""
+        """Take note of a look that failed on all processes."""
         if self._watching.is_watched:
             self.values.lose()
-            return
-        was_told = not self.values.is_watched
-        record = self.values.unwatch()
-        if self._log is not None and not was_told:
-            self._log(record, step)
+        else:
+            is_news, record = self.values.is_watched, self.values.unwatch()
+            if self._log is not None and is_news:
+                with self.contained("logging a reading"):
+                    self._log(record, step)
+        self._tell_change()
 
     def _take_in(self, look: Look) -> None:
         record = self.values.take_in(look)

@@ -1,10 +1,17 @@
 """Whether a run is watched, and where it is not: why, and whether to try again."""
 
 import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from collapse_guard.callbacks.peers import Peers, gather
+from collapse_guard.callbacks.settings import check_same
+from collapse_guard.distributed import any_process
 from collapse_guard.errors import (
     ArgumentError,
+    LostPeerError,
     PanelError,
+    PeerError,
     TokenizerMismatchError,
     UnwatchableError,
 )
@@ -12,6 +19,8 @@ from collapse_guard.failures import GOES_ON
 from collapse_guard.monitor.monitor import CollapseMonitor
 
 logger = logging.getLogger("collapse_guard")
+
+T = TypeVar("T")
 
 FIRST_WAIT = 10
 """Steps after which a start that failed is tried again; each further try waits twice as long."""
@@ -25,18 +34,22 @@ class Watching:
 
     A run whose start failed is not watched, since there is nothing to compare with. It is tried
     again where that may help: memory may be free by then. What never passes is not tried again, and
-    a model that a look would change is left alone from then on, whenever that is found.
+    a model that a look would change is left alone from then on, whenever that is found. So is a run
+    of which a process was lost. All processes know the same.
 
     Args:
         monitor: What looks.
+        name: What tells two sessions apart.
+        within: Seconds that processes wait for each other.
 
     Attributes:
         lacks_start: Whether the start was asked for in vain, so far.
         is_off: Whether nobody looks any more in this run.
     """
 
-    def __init__(self, monitor: CollapseMonitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: CollapseMonitor, name: str, within: float) -> None:
+        self._monitor, self._name, self._within = monitor, name, within
+        self._peers: Peers | None = None
         self.begin(0)
 
     def begin(self, step: int) -> None:
@@ -45,6 +58,35 @@ class Watching:
         self._began, self._wait = step, FIRST_WAIT
         self._due = step + self._wait
         self._has_looked = False
+
+    def meet(self, settings: Mapping[str, str], resumes: bool) -> bool:
+        """Meet the other processes, when a run begins.
+
+        Args:
+            settings: What has to be the same on all.
+            resumes: Whether this process could load the state of the run that is resumed.
+
+        Returns:
+            Whether all of them could.
+
+        Raises:
+            ArgumentError: Settings differ, on all processes.
+            LostPeerError: Some processes do not come.
+        """
+        self._peers = None
+        self._peers = gather(self._name, self._within)
+        return all(self.agree(lambda: _compared(settings, resumes)))
+
+    def agree(self, work: Callable[[], T]) -> T:
+        """Do some work on all processes so that it succeeds on all, or raises on all.
+
+        Args:
+            work: As in `Peers.agree`.
+
+        Raises:
+            PeerError: It failed on another process.
+        """
+        return work() if self._peers is None else self._peers.agree(work, self._never_passes)
 
     @property
     def is_watched(self) -> bool:
@@ -73,8 +115,7 @@ class Watching:
         Returns:
             What that comes to, as `FailureGuard.contained` tells it.
         """
-        never = isinstance(error, UnwatchableError)
-        never |= not self._has_looked and isinstance(error, _NEVER_PASSES)
+        never = self._never_passes(error)
         self.is_off |= never
         self.lacks_start = not self._monitor.started
         if self.is_watched:
@@ -95,3 +136,14 @@ class Watching:
             f"{self._due - step} more steps at the latest; a smaller batch_size of the monitor "
             f'takes less memory. on_error="raise" ends such a run here.'
         )
+
+    def _never_passes(self, error: Exception) -> bool:
+        if isinstance(error, PeerError):
+            return error.never_passes or isinstance(error, LostPeerError)
+        at_start = not self._has_looked and isinstance(error, _NEVER_PASSES)
+        return at_start or isinstance(error, UnwatchableError)
+
+
+def _compared(settings: Mapping[str, str], resumes: bool) -> tuple[bool]:
+    check_same(settings)
+    return (not any_process(not resumes),)

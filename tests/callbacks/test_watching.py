@@ -11,7 +11,9 @@ from collapse_guard.callbacks import WatchSession
 from collapse_guard.callbacks.watching import FIRST_WAIT, Watching
 from collapse_guard.errors import (
     ArgumentError,
+    LostPeerError,
     PanelError,
+    PeerError,
     ScoringError,
     TokenizerMismatchError,
     UnwatchableError,
@@ -21,6 +23,10 @@ from tests.callbacks.loops import ALWAYS_BROKEN, Log, session_of
 from tests.tiny import tiny_gpt2, tiny_panel
 
 KEY = "collapse/watched"
+
+
+def watching_of(monitor: CollapseMonitor) -> Watching:
+    return Watching(monitor, "collapse", 1.0)
 
 
 def fresh() -> CollapseMonitor:
@@ -37,10 +43,13 @@ def fresh() -> CollapseMonitor:
         (TokenizerMismatchError("others"), True),
         (PanelError("short"), True),
         (ArgumentError("long"), True),
+        (PeerError("elsewhere"), False),
+        (PeerError("elsewhere", never_passes=True), True),
+        (LostPeerError("process 1"), True),
     ],
 )
 def test_what_never_passes_is_not_tried_again(error: Exception, is_off: bool) -> None:
-    watching = Watching(fresh())
+    watching = watching_of(fresh())
     told = watching.failed(error, 0)
     assert f"not watched ({type(error).__name__}: {error})" in told
     assert ("tried again" in told) != is_off
@@ -57,20 +66,25 @@ def test_a_look_that_fails_in_a_run_with_a_start_ends_nothing_but_where_it_would
     monitor = fresh()
     monitor.start(tiny_gpt2())
     for error in (ValueError("broken"), ArgumentError("of a reading")):
-        watching = Watching(monitor)
+        watching = watching_of(monitor)
         watching.looked(0)
         assert "not told again" in watching.failed(error, 3)
         assert watching.is_watched
     assert "not watched" in watching.failed(UnwatchableError("a trace"), 4)
     assert watching.is_off
+    alone = watching_of(monitor)
+    alone.looked(0)
+    alone.failed(LostPeerError("process 1"), 4)
+    assert alone.is_off
+    assert not alone.lacks_start
     # The first look of a run that was given its start.
-    given = Watching(monitor)
+    given = watching_of(monitor)
     given.failed(ArgumentError("too long"), 0)
     assert given.is_off
 
 
 def test_each_further_try_waits_twice_as_long() -> None:
-    watching = Watching(fresh())
+    watching = watching_of(fresh())
     watching.begin(100)
     tries = []
     for step in range(100, 300):
@@ -78,6 +92,18 @@ def test_each_further_try_waits_twice_as_long() -> None:
             tries.append(step - 100)
             watching.failed(ValueError("broken"), step)
     assert tries == [0, 10, 30, 70, 150]
+
+
+def test_one_process_meets_nobody_and_agrees_with_itself() -> None:
+    watching = watching_of(fresh())
+    assert [watching.meet({"panel": "a"}, resumes) for resumes in (True, False)] == [True, False]
+    assert watching.agree(lambda: "done") == "done"
+    with pytest.raises(ValueError, match="broken"):
+        watching.agree(broken)
+
+
+def broken() -> None:
+    raise ValueError("broken")
 
 
 def run(session: WatchSession, steps: int, model: torch.nn.Module | None = None) -> None:
