@@ -1,5 +1,8 @@
 """Checks of what a session is given."""
 
+import math
+
+from collapse_guard.arguments import whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.monitor import CollapseMonitor
 
@@ -18,6 +21,36 @@ def check_monitor(monitor: CollapseMonitor) -> CollapseMonitor:
             hint="give CollapseMonitor(panel)",
         )
     return monitor
+
+
+def check_seconds(agree_within: float) -> float:
+    """The argument as it is.
+
+    Raises:
+        ArgumentError: It is no number of seconds that one can wait.
+    """
+    is_number = isinstance(agree_within, int | float) and not isinstance(agree_within, bool)
+    if not is_number or not 0.0 < agree_within < math.inf:
+        raise bad_argument(
+            "agree_within",
+            expected="a number of seconds above 0",
+            given=agree_within,
+            hint="120 is the default",
+        )
+    return float(agree_within)
+
+
+def check_every(log_every_n_steps: int | None) -> int | None:
+    """The argument as it is.
+
+    Raises:
+        ArgumentError: It is neither None nor a number of steps.
+    """
+    if log_every_n_steps is None:
+        return None
+    return whole_number(
+        "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
+    )
 
 
 def check_name(name: str) -> str:

@@ -8,6 +8,7 @@ With `name="collapse"`:
 | `collapse/<reading>_se` | standard error of tail_retention, head_retention, tail_gap |
 | `collapse/alerts` | number of alerts so far |
 | `collapse/overhead` | share of the training time that all looks so far have taken |
+| `collapse/watched` | 1 at each look at the whole panel; 0 where the run cannot be looked at |
 
 The Hugging Face Trainer's callback puts `eval_` before each: `eval_collapse/tail_retention`.
 """
@@ -16,6 +17,9 @@ import math
 
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.reading import Reading
+
+WATCHED = "watched"
+"""The key that says whether anybody looks."""
 
 
 def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
@@ -36,10 +40,12 @@ def record_of(reading: Reading, monitor: CollapseMonitor) -> dict[str, float]:
             values[f"{kind.name}_se"] = error
     values["alerts"] = len(monitor.alerts)
     values["overhead"] = monitor.overhead_spent
+    if reading.is_full:
+        values[WATCHED] = 1.0
     return {name: float(value) for name, value in values.items() if not math.isnan(value)}
 
 
 def record_keys(monitor: CollapseMonitor) -> tuple[str, ...]:
     """Every key that the record of a look at the whole panel can have."""
     errors = (f"{kind.name}_se" for kind in monitor.readings if kind.logs_error)
-    return (*monitor.reading_names, *errors, "alerts", "overhead")
+    return (*monitor.reading_names, *errors, "alerts", "overhead", WATCHED)

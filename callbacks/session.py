@@ -1,6 +1,5 @@
 """What watching a run comes to, in every framework and in none: look, log, tell, act, resume."""
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -8,29 +7,23 @@ from typing import Any
 
 import torch
 
-from collapse_guard.alerts.rules import Alert
 from collapse_guard.alerts.sinks import AlertSink, log_alert
-from collapse_guard.arguments import whole_number
-from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
-from collapse_guard.callbacks.arguments import check_monitor, check_name
+from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save
+from collapse_guard.callbacks.arguments import check_every, check_monitor, check_name, check_seconds
+from collapse_guard.callbacks.settings import settings_of
 from collapse_guard.callbacks.starts import Starts
 from collapse_guard.callbacks.values import LoggedValues
+from collapse_guard.callbacks.watching import Watching
 from collapse_guard.distributed import is_first_process
-from collapse_guard.errors import bad_argument
-from collapse_guard.failures import FailureGuard, OnError
+from collapse_guard.failures import FailureGuard, OnError, Telling
 from collapse_guard.model.schedule_free import is_schedule_free
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.statistics.json_forms import Part
 
-logger = logging.getLogger("collapse_guard")
-
 Log = Callable[[dict[str, float], int], object]
 """Takes a record, as `record_of` makes it, and the step that it is of."""
-
-Save = Callable[[int], object]
-"""Writes a checkpoint of this step."""
 
 Watch = Callable[[PrequentialReader], Callable[[], None]]
 """Lets a reader read along with the training passes, and returns what ends that."""
@@ -41,7 +34,9 @@ class WatchSession:
 
     A loop of your own calls `start` before its first step, `step` after every optimizer step, and
     `end` after the last; each framework's callback makes the same calls. In a distributed run every
-    process makes them, and all take the same decisions.
+    process makes them, and all take the same decisions. What fails on one is given up on all, and
+    the log of each says why. Where one does not come within `agree_within` seconds, or has died,
+    nobody looks any more in this run, which goes on (`collapse_guard.callbacks.peers`).
 
     The monitor looks at the whole panel at the start, at the end and when `look` is called, and in
     between at as much as its pace allows. What is logged is logged when the look is taken, at its
@@ -58,6 +53,11 @@ class WatchSession:
 
     What fails in here is reported to the logger `collapse_guard`, once for each kind of failure,
     and training goes on, exactly as without the session: same weights, random states and data.
+
+    Where it is the start that fails the run is not watched, as there is nothing to compare with.
+    The log says so at once, with the reason, and `<name>/watched` is 0 in what is logged, in
+    `values` and in `metrics`. The start is tried again where `look` is called and after 10, 20, 40
+    more steps and so on, unless what failed never passes (`collapse_guard.callbacks.watching`).
 
     What an alert that is more than "info" does beyond the sink, on all processes alike:
 
@@ -85,6 +85,7 @@ class WatchSession:
         prefix: What logged keys begin with, before the name.
         stop: Called when an alert stops the run, on every process.
         on_change: Called whenever `values` or `state_dict` have changed.
+        agree_within: Seconds that the processes of a distributed run wait for each other at a look.
 
     Attributes:
         monitor: As given.
@@ -122,23 +123,19 @@ class WatchSession:
         prefix: str = "",
         stop: Callable[[], object] | None = None,
         on_change: Callable[[], object] | None = None,
+        agree_within: float = 120.0,
     ) -> None:
         self.monitor = check_monitor(monitor)
         self.name = check_name(name)
-        self.log_every_n_steps = log_every_n_steps
-        if log_every_n_steps is not None:
-            self.log_every_n_steps = whole_number(
-                "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
-            )
+        self.log_every_n_steps = check_every(log_every_n_steps)
         self.should_stop = False
-        self._on_alert = check_on_alert(on_alert)
-        if save is None and on_alert in ("save", "save_and_stop"):
-            raise _no_save()
         self._sink = sink
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
+        self._actions = Actions(on_alert, save, stop, self._failures)
+        self._watching = Watching(monitor, name, check_seconds(agree_within))
         self._starts = Starts(monitor)
         self.values = LoggedValues(monitor, f"{prefix}{name}/")
-        self._log, self._save, self._stop, self._on_change = log, save, stop, on_change
+        self._log, self._on_change = log, on_change
         self._logs_next = True
         self._step = 0
         self._has_begun, self._is_resumed = False, False
@@ -166,20 +163,24 @@ class WatchSession:
         is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
         self._step, self.should_stop = step, False
-        if self._is_resumed:
-            self._is_resumed = False
+        self._watching.begin(step)
+        if is_another:
+            self._failures.forget()
+        settings = {**settings_of(self.monitor, given, step), "on_alert": self._actions.setting}
+        resumes, self._is_resumed = self._is_resumed, False
+        failed = partial(self._watching.failed, step=step)
+        with self.contained("meeting the other processes", telling=failed):
+            resumes = self._watching.meet(settings, resumes)
+        if resumes and not self._watching.is_off:
             self._tell_change()
             return
         self.values.clear()
         self._logs_next = True
+        if self._watching.is_off:
+            self._miss(step)
+            return
         if is_another:
-            self._failures.forget()
-            logger.warning(
-                "another run begins at step %d and resumes none: it is compared with %s, and its "
-                "alerts, pace and history are its own.",
-                step,
-                "the model as it is now" if given is None else "the start that was given",
-            )
+            self._starts.tell_another(step)
         if given is not None:
             if had_begun or is_used:
                 with self.contained("beginning a run"):
@@ -188,13 +189,8 @@ class WatchSession:
             self._ask(self.monitor.look, model, step, optimizer)
             return
         if step and not is_another:
-            logger.warning(
-                "the checkpoint holds no usable state of this monitor: the readings compare with "
-                "the model at step %d, where it joined.",
-                step,
-            )
-        self._ask(self.monitor.start, model, step, optimizer)
-        self._starts.took()
+            self._starts.tell_late(step)
+        self._take_start(model, step, optimizer)
 
     def step(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
         """Look at what the pace allows after an optimizer step; a step told twice is one.
@@ -207,14 +203,16 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        before = self._step
-        # A start that failed was told. One that was never asked for is yet to be missed.
-        if step != before and (self.monitor.started or not self._has_begun):
-            self._step = step
+        before, self._step = self._step, step
+        if step == before:
+            return self.should_stop
+        if self._watching.is_watched:
             every = self.log_every_n_steps
             if every and step // every > before // every:
                 self.log_next()
             self._ask(self.monitor.observe, model, step, optimizer)
+        elif self._watching.is_due(step):
+            self._take_start(model, step, optimizer)
         return self.should_stop
 
     def look(self, model: torch.nn.Module, step: int, *, optimizer: object | None = None) -> bool:
@@ -228,7 +226,11 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        if self.monitor.started and not self.values.has_full(step):
+        if self._watching.is_off or self.values.has_full(step):
+            return self.should_stop
+        if self._watching.lacks_start:
+            self._take_start(model, step, optimizer)
+        elif self.monitor.started:
             self._ask(self.monitor.look, model, step, optimizer)
         return self.should_stop
 
@@ -247,7 +249,8 @@ class WatchSession:
         """
         if model is None:
             self.values.forget_full()
-        else:
+        elif self._watching.is_watched:
+            # A start that is taken here would be compared with nothing.
             self.look(model, step, optimizer=optimizer)
         with self.contained("telling of rules that waited"):
             self._starts.tell_end()
@@ -310,13 +313,20 @@ class WatchSession:
             self._starts.took()
             self._logs_next, self._is_resumed = logs_next, True
 
-    def contained(self, task: str) -> AbstractContextManager[None]:
+    def contained(
+        self, task: str, *, telling: Telling | None = None
+    ) -> AbstractContextManager[None]:
         """Run a block so that an error in it ends the block, not the training.
 
         Args:
             task: What the block does, as in "plotting the readings".
+            telling: As `FailureGuard.contained` has it.
         """
-        return self._failures.contained(task)
+        return self._failures.contained(task, telling=telling)
+
+    def _take_start(self, model: torch.nn.Module, step: int, optimizer: object | None) -> None:
+        self._ask(self.monitor.start, model, step, optimizer)
+        self._starts.took()
 
     def _ask(
         self,
@@ -329,24 +339,44 @@ class WatchSession:
         if is_schedule_free(optimizer):
             ask = partial(ask, optimizer=optimizer)
         look: Look | None = None
-        with self.contained("taking a reading"), self._starts.followed():
-            look = ask(model, step)
+        failed = partial(self._watching.failed, step=step)
+        with self.contained("taking a reading", telling=failed), self._starts.followed():
+            look = self._watching.agree(partial(ask, model, step))
             if not look:
                 return
+            self._watching.looked(step)
         if look is None:
-            self.values.lose()
-        alerts: tuple[Alert, ...] = ()
-        if look is not None:
-            alerts = look.alerts
-            with self.contained("logging a reading"):
-                self._take_in(look)
+            self._miss(step)
+            return
+        with self.contained("logging a reading"):
+            self._take_in(look)
         self._tell_change()
         if is_first_process():
-            for alert in alerts:
+            for alert in look.alerts:
                 with self.contained("passing on an alert"):
                     self._sink(alert)
         # Whatever went wrong above: a process that did not ask would hold up the others.
-        self._act(alerts, step)
+        decision = Decision(save=False, stop=False)
+        with self.contained("acting on an alert", telling=failed):
+            decision = self._watching.agree(partial(self._actions.decide, look.alerts))
+        if not self._watching.is_watched:
+            self._miss(step)
+        if decision.save:
+            self._actions.save(step)
+        if decision.stop:
+            self.should_stop = True
+            self._actions.stop(step)
+
+    def _miss(self, step: int) -> None:
+        """Take note of a look that failed on all processes."""
+        if self._watching.is_watched:
+            self.values.lose()
+        else:
+            is_news, record = self.values.is_watched, self.values.unwatch()
+            if self._log is not None and is_news:
+                with self.contained("logging a reading"):
+                    self._log(record, step)
+        self._tell_change()
 
     def _take_in(self, look: Look) -> None:
         record = self.values.take_in(look)
@@ -360,28 +390,3 @@ class WatchSession:
         if self._on_change is not None:
             with self.contained("keeping a reading"):
                 self._on_change()
-
-    def _act(self, alerts: tuple[Alert, ...], step: int) -> None:
-        decision = Decision(save=False, stop=False)
-        with self.contained("acting on an alert"):
-            decision = decide(self._on_alert, alerts)
-        if decision.save:
-            with self.contained("saving a checkpoint on an alert"):
-                if self._save is None:
-                    raise _no_save()
-                self._save(step)
-        if decision.stop:
-            logger.warning("training stops at step %d because of an alert.", step)
-            self.should_stop = True
-            if self._stop is not None:
-                with self.contained("stopping on an alert"):
-                    self._stop()
-
-
-def _no_save() -> Exception:
-    return bad_argument(
-        "save",
-        expected="a function that writes a checkpoint, since on_alert asks for one",
-        given=None,
-        hint="give save=lambda step: ..., or another on_alert",
-    )

@@ -43,6 +43,23 @@ class Starts:
         """
         self._taken = self._monitor.baseline
 
+    def tell_another(self, step: int) -> None:
+        """Have the log tell that a run begins where another has been."""
+        logger.warning(
+            "another run begins at step %d and resumes none: it is compared with %s, and its "
+            "alerts, pace and history are its own.",
+            step,
+            "the model as it is now" if self.given is None else "the start that was given",
+        )
+
+    def tell_late(self, step: int) -> None:
+        """Have the log tell that a run that is resumed has no state."""
+        logger.warning(
+            "the checkpoint holds no usable state of this monitor: the readings compare with "
+            "the model at step %d, where it joined.",
+            step,
+        )
+
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Let the monitor look in a block, and follow where it takes its start anew there.

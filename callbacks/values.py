@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from collapse_guard.callbacks.records import record_keys, record_of
+from collapse_guard.callbacks.records import WATCHED, record_keys, record_of
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.statistics.json_forms import Part
@@ -28,6 +28,7 @@ class LoggedValues:
 
     def __init__(self, monitor: CollapseMonitor, prefix: str) -> None:
         self._monitor, self._prefix = monitor, prefix
+        self._watched = f"{prefix}{WATCHED}"
         self._full: dict[str, float]
         self._full_step: int | None
         self.clear()
@@ -58,6 +59,13 @@ class LoggedValues:
         """Take note of a look that failed."""
         self.missing = self.keys
 
+    def unwatch(self) -> dict[str, float]:
+        """The record of a run that is not watched, which is all that is known of it now."""
+        record = {self._watched: 0.0}
+        self.latest = {**self.latest, **record}
+        self.missing = self.keys - record.keys()
+        return record
+
     def forget_full(self) -> None:
         """Take the last look at the whole panel for one at another model."""
         self._full, self._full_step = {}, None
@@ -67,8 +75,18 @@ class LoggedValues:
         return self._full_step == step
 
     def full(self, step: int) -> dict[str, float]:
-        """What the look at the whole panel after this step read; empty where there was none."""
-        return dict(self._full) if self.has_full(step) else {}
+        """What the look at the whole panel after this step read.
+
+        Where there was none it is empty, or says that the run is not watched.
+        """
+        if self.has_full(step):
+            return dict(self._full)
+        return {} if self.is_watched else {self._watched: 0.0}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether nothing says that the run is not watched."""
+        return self.latest.get(self._watched) != 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, in plain JSON types."""
@@ -99,7 +117,10 @@ class LoggedValues:
         def restore() -> None:
             self.clear()
             self.latest = latest
-            self.missing -= latest.keys()
+            if not self.is_watched:
+                # Who resumes tries again.
+                del self.latest[self._watched]
+            self.missing -= self.latest.keys()
             self._full, self._full_step = full, step
 
         return restore

@@ -2,12 +2,16 @@
 
 Every process must call each of these, at the same point of the run and equally often, but for those
 that only say how many processes there are. On a single process they are free.
+
+They talk over the training's own process group, but inside of `reduced_by`, which is how a session
+sees to it that a process that fails or hangs does not hold up the others.
 """
 
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +19,15 @@ import numpy.typing as npt
 import torch
 import torch.distributed as dist
 
-from collapse_guard.errors import PeerError
+from collapse_guard.errors import CalledOffError, PeerError
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
+
+Reduce = Callable[[Floats, "dist.ReduceOp.RedOpType"], Floats]
+"""Reduces float64 of any shape over all processes: a sum, or the largest of each."""
+
+_REDUCE: ContextVar[Reduce | None] = ContextVar("reduce", default=None)
 
 
 def num_processes() -> int:
@@ -77,6 +86,20 @@ def summed(values: Floats) -> Floats:
     return values if num_processes() == 1 else _reduced(values, dist.ReduceOp.SUM)
 
 
+@contextmanager
+def reduced_by(reduce: Reduce | None) -> Iterator[None]:
+    """Let all that is done together in a block go another way than the training's process group.
+
+    Args:
+        reduce: That way; None for the training's own group.
+    """
+    token = _REDUCE.set(reduce)
+    try:
+        yield
+    finally:
+        _REDUCE.reset(token)
+
+
 def work_through(
     items: Sequence[T], work: Callable[[T, bool], None], *, across_processes: bool
 ) -> None:
@@ -105,6 +128,8 @@ def work_through(
         for item, counts in _dealt(items):
             try:
                 work(item, counts)
+            except CalledOffError:
+                raise
             except Exception as error:
                 # What the failed piece holds is memory that the next may want.
                 traceback.clear_frames(error.__traceback__)
@@ -125,6 +150,9 @@ def all_or_none() -> Iterator[None]:
     failure: Exception | None = None
     try:
         yield
+    except CalledOffError:
+        # There is nobody left to ask.
+        raise
     except Exception as error:
         failure = error
     failed_somewhere = any_process(failure is not None)
@@ -146,6 +174,12 @@ def _dealt(items: Sequence[T]) -> Iterator[tuple[T, bool]]:
 
 
 def _reduced(values: Floats, how: "dist.ReduceOp.RedOpType") -> Floats:
+    reduce = _REDUCE.get() or reduce_in_training_group
+    return reduce(values, how)
+
+
+def reduce_in_training_group(values: Floats, how: "dist.ReduceOp.RedOpType") -> Floats:
+    """As `Reduce`, in the process group that the training itself uses."""
     shared = torch.from_numpy(values.astype(np.float64)).to(_device())
     dist.all_reduce(shared, op=how)
     reduced: Floats = shared.cpu().numpy()

@@ -6,8 +6,11 @@ CollapseGuardError
 ├── TokenizerMismatchError (ValueError)  token ids of one vocabulary read with another
 ├── PanelError (ValueError)              held-out text that cannot be measured on
 ├── ScoringError (RuntimeError)          a model whose output cannot be read
+│   └── UnwatchableError                 one that cannot be looked at, and never will be as it is
 ├── MixOrderError (RuntimeError)         a sampler that breaks the human floor
 ├── PeerError (RuntimeError)             another process of a distributed run failed
+│   └── CalledOffError                   and does not take part in what is going on any more
+│       └── LostPeerError                nor in anything else: it has died, or hangs
 ├── ConformityError                      a reading or detector that breaks its rules
 └── MissingExtraError (ImportError)      an optional package that is not installed
 ```
@@ -38,12 +41,33 @@ class ScoringError(CollapseGuardError, RuntimeError):
     """A model whose output cannot be read as next-token logits."""
 
 
+class UnwatchableError(ScoringError):
+    """A model that cannot be looked at as it is, nor ever will be: trying again is of no use."""
+
+
 class MixOrderError(CollapseGuardError, RuntimeError):
     """A sampler that reads a mixed stream out of order, which would break its human floor."""
 
 
 class PeerError(CollapseGuardError, RuntimeError):
-    """Another process of a distributed run failed at what all of them do together."""
+    """Another process of a distributed run failed at what all of them do together.
+
+    Args:
+        message: What happened.
+        never_passes: Whether trying again is of no use, as that process has found.
+    """
+
+    def __init__(self, message: str, *, never_passes: bool = False) -> None:
+        super().__init__(message)
+        self.never_passes = never_passes
+
+
+class CalledOffError(PeerError):
+    """Another process has left what all of them do together, which ends at once on all."""
+
+
+class LostPeerError(CalledOffError):
+    """Another process has died, or did not come in time: nothing is done together any more."""
 
 
 class ConformityError(CollapseGuardError):

@@ -1,7 +1,7 @@
 """What fails inside a guard is reported, and does not end the run that it guards."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -10,6 +10,13 @@ from collapse_guard.errors import bad_argument
 logger = logging.getLogger("collapse_guard")
 
 OnError = Literal["report", "raise"]
+
+Telling = Callable[[Exception], str]
+"""What a failure comes to, in words that go on from "... failed; "."""
+
+
+GOES_ON = "training goes on, and this kind of failure is not told again."
+"""What most failures come to."""
 
 
 class FailureGuard:
@@ -36,21 +43,22 @@ class FailureGuard:
         self._told.clear()
 
     @contextmanager
-    def contained(self, task: str) -> Iterator[None]:
+    def contained(self, task: str, *, telling: Telling | None = None) -> Iterator[None]:
         """Run a block so that an error in it ends the block, not the training.
 
         Args:
             task: What the block does, as in "taking a reading".
+            telling: Asked at each failure, also where that is raised, or was told before; where
+                left out, that is `GOES_ON`.
         """
         try:
             yield
         # Every exception, out-of-memory included: raised here it would end the training, or, with
         # `auto_find_batch_size`, restart it from weights that are already trained.
         except Exception as error:
+            outcome = GOES_ON if telling is None else telling(error)
             if self.on_error == "raise":
                 raise
             if (task, type(error)) not in self._told:
                 self._told.add((task, type(error)))
-                logger.exception(
-                    "%s failed; training goes on, and this kind of failure is not told again.", task
-                )
+                logger.exception("%s failed; %s", task, outcome)

@@ -1,12 +1,13 @@
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch.distributed as dist
 
 from collapse_guard import distributed
-from collapse_guard.errors import PeerError
+from collapse_guard.errors import CalledOffError, PeerError
 from tests.processes import on_processes
 
 
@@ -27,6 +28,12 @@ def all_or_none(failing_rank: int) -> None:
     with distributed.all_or_none():
         if fails_on(failing_rank):
             raise ValueError
+
+
+def called_off() -> str:
+    """A process that has left is not asked any more."""
+    with distributed.all_or_none():
+        raise CalledOffError("left")
 
 
 def working(num_pieces: int, *, failing_rank: int = -1, across: bool = True) -> list[Any]:
@@ -81,6 +88,25 @@ def test_one_process_agrees_with_itself() -> None:
         "each_by_itself": [[0, 1], [0, 1], "done"],
         "failing_work": [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], "done"],
     }
+
+
+def test_what_is_done_together_can_go_another_way() -> None:
+    asked: list[str] = []
+
+    def reduce(values: Any, how: Any) -> Any:
+        asked.append(str(how))
+        return values + 1.0
+
+    with (
+        mock.patch.object(distributed, "num_processes", return_value=2),
+        distributed.reduced_by(reduce),
+    ):
+        assert distributed.largest([1.0]) == [2.0]
+        assert distributed.summed(np.zeros(2)).tolist() == [1.0, 1.0]
+        with pytest.raises(CalledOffError):
+            called_off()
+    assert len(asked) == 2
+    assert distributed.largest([1.0]) == [1.0]
 
 
 def test_an_error_ends_the_work_of_a_single_process() -> None:

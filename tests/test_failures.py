@@ -20,6 +20,26 @@ def test_each_kind_of_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.records[0].exc_info is not None
 
 
+def test_what_a_failure_comes_to_can_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    def telling(error: Exception) -> str:
+        asked.append(str(error))
+        return f"it was {error}"
+
+    asked: list[str] = []
+    failures = FailureGuard("report")
+    for name in ("a", "b"):
+        with failures.contained("looking", telling=telling):
+            raise ValueError(name)
+    assert [record.getMessage() for record in caplog.records] == ["looking failed; it was a"]
+    assert asked == ["a", "b"]
+    with (
+        pytest.raises(ValueError, match="c"),
+        FailureGuard("raise").contained("x", telling=telling),
+    ):
+        raise ValueError("c")
+    assert asked == ["a", "b", "c"]
+
+
 def test_another_run_is_told_anew(caplog: pytest.LogCaptureFixture) -> None:
     failures = FailureGuard("report")
     for _ in range(2):

@@ -90,6 +90,7 @@ class CollapseGuardCallback(TrainerCallback):
         sink: Called with each alert, on the main process.
         on_error: `"report"` logs what fails inside the callback, `"raise"` raises it.
         name: The part of the logged keys, and of the saved state, that tells two callbacks apart.
+        agree_within: Seconds that the processes of a distributed run wait for each other at a look.
 
     Attributes:
         session: What does all of this: the callback only translates.
@@ -115,6 +116,7 @@ class CollapseGuardCallback(TrainerCallback):
         sink: AlertSink = log_alert,
         on_error: OnError = "report",
         name: str = "collapse",
+        agree_within: float = 120.0,
     ) -> None:
         self._failures = TrainerFailures(on_error)
         self.session = WatchSession(
@@ -130,6 +132,7 @@ class CollapseGuardCallback(TrainerCallback):
             save=self._save,
             stop=self._stop,
             on_change=self._keep,
+            agree_within=agree_within,
         )
         self.monitor, self.name = monitor, name
         self._state = CheckpointedState(name)
@@ -189,8 +192,8 @@ class CollapseGuardCallback(TrainerCallback):
                 self._trainer.train_dataset.check_loader(kwargs["train_dataloader"])
         self._run, self._is_training = state, True
         self._saving.forget()
-        if state.global_step:
-            self.session.load_state_dict(self._state.of(state))
+        # Empty where nothing is resumed.
+        self.session.load_state_dict(self._state.of(state))
         self.session.start(event.model, event.step, optimizer=event.optimizer)
         self.session.read_along(partial(watch_passes, trainer=self._trainer, event=event))
 
@@ -198,8 +201,7 @@ class CollapseGuardCallback(TrainerCallback):
         """Look as the pace allows; after the last step at all, before a best model is loaded."""
         event = self._at(args, state, control, kwargs)
         self._saving.remind(event)
-        is_last = event.step >= state.max_steps
-        look = self.session.look if is_last else self.session.step
+        look = self.session.look if event.step >= state.max_steps else self.session.step
         look(event.model, event.step, optimizer=event.optimizer)
         self._state.keep_timing(state, self.monitor)
 
@@ -212,8 +214,7 @@ class CollapseGuardCallback(TrainerCallback):
     def on_evaluate(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Put the readings into the metrics, from which the best model is chosen."""
         event = self._at(args, state, control, kwargs)
-        # One that could not start must not make a start of a model that is trained already. Another
-        # state is another run's, or none's: its model is not compared with that of this one.
+        # Another state is another run's, or none's: its model is not compared with this one's.
         look = self.session.look if state is self._run else self.session.start
         self._run = state
         look(event.model, event.step, optimizer=event.optimizer)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from collapse_guard.errors import CollapseGuardError
-from collapse_guard.failures import FailureGuard, OnError
+from collapse_guard.failures import FailureGuard, OnError, Telling
 
 
 class TrainerFailures(FailureGuard):
@@ -25,17 +25,18 @@ class TrainerFailures(FailureGuard):
         self.finds_batch_size = False
 
     @contextmanager
-    def contained(self, task: str) -> Iterator[None]:
+    def contained(self, task: str, *, telling: Telling | None = None) -> Iterator[None]:
         """As `FailureGuard` has it; what passes is a `CollapseGuardError` where that matters.
 
         Args:
             task: What the block does, as in "taking a reading".
+            telling: As `FailureGuard` has it.
 
         Raises:
             CollapseGuardError: In place of a RuntimeError, where the Trainer finds its batch size.
         """
         try:
-            with super().contained(task):
+            with super().contained(task, telling=telling):
                 yield
         except RuntimeError as error:
             if not self.finds_batch_size:

@@ -20,6 +20,7 @@ from collapse_guard.callbacks.lightning.model import (
     refuse_part_of_sharded,
     watch_passes,
 )
+from collapse_guard.callbacks.lightning.saving import save_on_all
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
@@ -93,6 +94,7 @@ class CollapseGuard(Callback):
         sink: Called with each alert, on the main process.
         on_error: `"report"` logs what fails inside the callback, `"raise"` raises it.
         name: The part of the logged keys, and of the saved state, that tells two callbacks apart.
+        agree_within: Seconds that the processes of a distributed run wait for each other at a look.
 
     Attributes:
         session: What does all of this: the callback only translates.
@@ -122,6 +124,7 @@ class CollapseGuard(Callback):
         sink: AlertSink = log_alert,
         on_error: OnError = "report",
         name: str = "collapse",
+        agree_within: float = 120.0,
     ) -> None:
         self._get_model = model_getter(model, forward)
         self.session = WatchSession(
@@ -134,6 +137,7 @@ class CollapseGuard(Callback):
             save=self._save,
             stop=self._stop,
             on_change=self._offer,
+            agree_within=agree_within,
         )
         self.monitor, self.name = monitor, name
         self._model: AsInTraining | None = None
@@ -241,7 +245,7 @@ class CollapseGuard(Callback):
         folder = getattr(self._trainer.checkpoint_callback, "dirpath", None)
         folder = folder or os.path.join(self._trainer.default_root_dir, "checkpoints")
         path = os.path.join(folder, f"{self.name}-alert-{step}.ckpt")
-        self._trainer.save_checkpoint(path)
+        save_on_all(self._trainer, path)
         logger.warning("saved %s because of an alert.", path)
 
     def _stop(self) -> None:

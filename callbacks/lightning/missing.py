@@ -53,6 +53,9 @@ def spare_stoppers(session: WatchSession, trainer: Trainer) -> Callable[[], None
 def _check(
     session: WatchSession, stopper: EarlyStopping, hook: Callable[..., None], *given: Any
 ) -> None:
+    # All processes know whether anybody looks, but for those that have no such callback.
+    if not session.values.is_watched:
+        return
     # The check takes a decision of all processes: either all of them make it, or none.
     if not any_process(stopper.monitor in session.values.missing):
         hook(*given)

@@ -5,7 +5,7 @@ from weakref import WeakSet
 
 import torch
 
-from collapse_guard.errors import ScoringError
+from collapse_guard.errors import UnwatchableError
 from collapse_guard.model.forward import logits_at
 
 LARGEST_MOVE = 1e-3
@@ -59,8 +59,8 @@ def check_causal(
         encoder: As in `logits_at`; its first row is used.
 
     Raises:
-        ScoringError: An earlier log-probability moves by more than rounding and noise explain; or
-            as in `logits_at`.
+        UnwatchableError: An earlier log-probability moves by more than rounding and noise explain.
+        ScoringError: As in `logits_at`.
 
     Example:
         >>> class Bidirectional(torch.nn.Module):
@@ -70,7 +70,7 @@ def check_causal(
         >>> check_causal(Bidirectional(), torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]))
         Traceback (most recent call last):
         ...
-        collapse_guard.errors.ScoringError: the model is not causal: ...
+        collapse_guard.errors.UnwatchableError: the model is not causal: ...
     """
     text, other = _text_and_other(input_ids)
     if torch.equal(text, other):
@@ -100,7 +100,7 @@ def check_causal(
         _STEPS * _rounding_step(model, logits),
         _TIMES_NOISE * noise,
     ):
-        raise ScoringError(
+        raise UnwatchableError(
             f"the model is not causal: where later tokens of a text are changed, the log-"
             f"probability of an earlier one moves by up to {moved:.3g} nats, so the model "
             f"sees what it is to predict. Load it as a decoder (`is_decoder=True` in the config of "

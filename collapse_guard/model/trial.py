@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch.nn.parameter import is_lazy
 
-from collapse_guard.errors import ScoringError
+from collapse_guard.errors import UnwatchableError
 from collapse_guard.model.forward import device_of, logits_at
 
 _ROUNDING = 1e-5
@@ -30,9 +30,9 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
         input_ids: int64 of shape (1, tokens), each with an embedding.
 
     Raises:
-        ScoringError: Its first forward pass is still to make some of its parameters, TorchScript
-            has compiled it, or a look changes what the model computes, also where it is random by
-            itself: its random numbers come from nowhere that could be put back.
+        UnwatchableError: Its first forward pass is still to make some of its parameters,
+            TorchScript has compiled it, or a look changes what the model computes, also where it is
+            random by itself: its random numbers come from nowhere that could be put back.
 
     Example:
         >>> calls = []
@@ -42,7 +42,7 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
         >>> check_leaves_no_trace(model, torch.tensor([[0, 1, 2]]))
         Traceback (most recent call last):
         ...
-        collapse_guard.errors.ScoringError: a look would change the training: ...
+        collapse_guard.errors.UnwatchableError: a look would change the training: ...
     """
     positions = torch.ones_like(input_ids, dtype=torch.bool)
     positions[:, 0] = False
@@ -60,12 +60,12 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
             return None
 
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        raise ScoringError(
+        raise UnwatchableError(
             "the model was compiled by TorchScript, which hides what its modules keep: a look "
             "could not put that back. Train the model itself, or what `torch.compile` makes of it."
         )
     if any(is_lazy(parameter) for parameter in model.parameters()):
-        raise ScoringError(
+        raise UnwatchableError(
             "the model has lazy parameters, which its first forward pass makes, and draws random "
             "numbers for: a look would take the training's place there. Run one batch through it "
             "before it is watched."
@@ -77,7 +77,7 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
         again = train()
         differs = again is None or _differ(model, trained, again)
     if differs:
-        raise ScoringError(
+        raise UnwatchableError(
             "a look would change the training: the model gives something else when it is called "
             "again with the same text and the same random numbers, so it keeps count of calls, or "
             "draws random numbers, where that cannot be put back (a closure of a hook, an object "

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from collapse_guard.distributed import all_or_none, is_first_process
+from collapse_guard.errors import CalledOffError
 from collapse_guard.model.forward import rows_at_once
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.run import Run
@@ -53,6 +54,8 @@ def writing(probe: Probe, run: Run, model: torch.nn.Module) -> dict[str, Any]:
     try:
         with all_or_none():
             write()
+    except CalledOffError:
+        raise
     # Models of the user's own making raise anything.
     except Exception as error:
         run.leave_out_written()

@@ -27,7 +27,8 @@ def check_model(
     Raises:
         ArgumentError: The windows are longer than the model's positions, or it is an
             encoder-decoder.
-        ScoringError: As of `check_leaves_no_trace` and `check_causal`.
+        UnwatchableError: As of `check_leaves_no_trace` and `check_causal`.
+        ScoringError: As of `check_causal`.
         PeerError: It was another process that failed.
     """
     check_fits("panel", model, panel.input_ids.shape[1])

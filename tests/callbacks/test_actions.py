@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from collapse_guard import Alert, ArgumentError
-from collapse_guard.callbacks.actions import Decision, check_on_alert, decide
+from collapse_guard import Alert, ArgumentError, FailureGuard
+from collapse_guard.callbacks.actions import Actions, Decision, check_on_alert, decide
 
 
 def alert(severity: Any = "warn", reading: str = "perplexity") -> Alert:
@@ -54,3 +54,11 @@ def test_other_answers_are_refused(answer: Any) -> None:
 def test_other_words_are_refused(on_alert: Any) -> None:
     with pytest.raises(ArgumentError, match="`on_alert` expected one of"):
         check_on_alert(on_alert)
+
+
+def test_settings_are_words_that_processes_can_compare() -> None:
+    failures = FailureGuard()
+    assert Actions("stop", None, None, failures).setting == "stop"
+    assert Actions(lambda alert: None, None, None, failures).setting == "a function"
+    with pytest.raises(ArgumentError, match="`save` expected a function"):
+        Actions("save", None, None, failures)

@@ -120,8 +120,8 @@ def test_a_run_that_cannot_start_is_not_compared_with_the_last(
         assert train(session, model=bad) == STEPS
         assert not monitor.started
         assert monitor.history == monitor.alerts == []
-        assert session.latest == {}
-        assert session.metrics(STEPS) == {}
+        assert session.latest == {"collapse/watched": 0.0}
+        assert session.metrics(STEPS) == session.latest
         # Told for each run that it befalls.
         assert caplog.text.count("taking a reading failed") == times
     train(session)

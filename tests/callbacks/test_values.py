@@ -58,6 +58,24 @@ def test_a_look_that_fails_loses_all_and_forgets_nothing() -> None:
     assert "c/tail_gap" not in mine.missing
 
 
+def test_a_run_that_is_not_watched_says_so_until_it_is_resumed() -> None:
+    mine = values()
+    mine.take_in(full(1, perplexity=3.0))
+    assert mine.is_watched
+    assert mine.full(1)["c/watched"] == 1.0
+    assert mine.unwatch() == {"c/watched": 0.0}
+    assert not mine.is_watched
+    assert mine.full(2) == {"c/watched": 0.0}
+    assert mine.missing == mine.keys - {"c/watched"}
+    assert mine.latest["c/perplexity"] == 3.0
+    later = values()
+    later.load(json.loads(json.dumps(mine.state_dict())))
+    assert later.is_watched
+    assert later.full(2) == {}
+    mine.take_in(full(3, perplexity=3.0))
+    assert mine.is_watched
+
+
 def test_a_run_begins_with_nothing_or_with_what_it_resumes() -> None:
     mine = values()
     mine.take_in(full(1, perplexity=3.0))

@@ -61,6 +61,7 @@ def keys_table() -> str:
     meanings = {
         "alerts": "alerts so far",
         "overhead": "share of the training time that all looks so far have taken",
+        "watched": "1 at each look at the whole panel; 0 where the run cannot be looked at",
     }
     return table(
         ("key", "what it is"),

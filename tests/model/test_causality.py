@@ -5,7 +5,7 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 
-from collapse_guard import CollapseMonitor, ScoringError, token_logprobs
+from collapse_guard import CollapseMonitor, UnwatchableError, token_logprobs
 from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
@@ -59,7 +59,9 @@ def test_a_model_that_sees_later_tokens_is_refused(name: str, scale: float) -> N
         lambda: panel_logprobs(model, panel),
         lambda: token_logprobs(model, panel.input_ids, panel.positions),
     ):
-        with pytest.raises(ScoringError, match=r"is not causal: .* is_decoder=True|is not causal"):
+        with pytest.raises(
+            UnwatchableError, match=r"is not causal: .* is_decoder=True|is not causal"
+        ):
             look()
     assert not is_found_causal(model)
 
@@ -74,7 +76,7 @@ def test_lora_on_it_changes_nothing() -> None:
     adapted = get_peft_model(
         made(NOT_CAUSAL["bert"], scale=5), LoraConfig(r=2, target_modules=["query"])
     )
-    with pytest.raises(ScoringError, match="not causal"):
+    with pytest.raises(UnwatchableError, match="not causal"):
         CollapseMonitor(tiny_panel(), against_base=True).start(adapted)
 
 
@@ -124,7 +126,7 @@ class Counting(Wrapped):
 
 
 def test_one_token_ahead_is_enough() -> None:
-    with pytest.raises(ScoringError, match="not causal"):
+    with pytest.raises(UnwatchableError, match="not causal"):
         score_panel(OneTokenAhead(tiny_gpt2()), tiny_panel())
 
 
@@ -140,7 +142,7 @@ def test_rounding_is_no_sight_of_the_future(dtype: torch.dtype) -> None:
 
 def test_half_precision_hides_nothing() -> None:
     model = made(NOT_CAUSAL["bert"], scale=8).to(torch.bfloat16)
-    with pytest.raises(ScoringError, match="not causal"):
+    with pytest.raises(UnwatchableError, match="not causal"):
         check_causal(model, tiny_panel().input_ids)
 
 
@@ -180,7 +182,7 @@ def test_it_leaves_no_trace() -> None:
 def test_short_and_monotonous_text(ids: list[list[int]]) -> None:
     check_causal(tiny_gpt2(), torch.tensor(ids))
     if len(set(ids[0])) > 1:
-        with pytest.raises(ScoringError, match="not causal"):
+        with pytest.raises(UnwatchableError, match="not causal"):
             check_causal(OneTokenAhead(tiny_gpt2()), torch.tensor(ids))
 
 
@@ -194,7 +196,7 @@ def test_a_prefix_model_is_refused_until_it_is_told_how_it_was_trained() -> None
             ones = torch.ones_like(input_ids)
             return self.model(input_ids=input_ids, token_type_ids=ones).logits
 
-    with pytest.raises(ScoringError, match="`token_type_ids` of PaliGemma"):
+    with pytest.raises(UnwatchableError, match="`token_type_ids` of PaliGemma"):
         CollapseMonitor(panel).start(model)
     scored = token_logprobs(AsTrained(model), panel.input_ids, panel.positions)
     # By its prefixes alone, where there is nothing behind to be seen.

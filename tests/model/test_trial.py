@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from collapse_guard import CollapseMonitor, EveryNSteps
-from collapse_guard.errors import ScoringError
+from collapse_guard.errors import UnwatchableError
 from collapse_guard.model.trial import check_leaves_no_trace
 from tests.model.test_kept_state import KINDS
 from tests.tiny import tiny_gpt2, tiny_panel
@@ -38,7 +38,7 @@ class Memory:
 def test_a_hook_that_counts_in_a_closure_is_found_out() -> None:
     model = tiny_gpt2()
     model.transformer.ln_f.register_forward_hook(Memory())
-    with pytest.raises(ScoringError, match="a look would change the training"):
+    with pytest.raises(UnwatchableError, match="a look would change the training"):
         check_leaves_no_trace(model, IDS)
 
 
@@ -53,7 +53,7 @@ def test_what_only_training_sees_is_found_out() -> None:
         return output
 
     model.train().transformer.ln_f.register_forward_hook(hook)
-    with pytest.raises(ScoringError, match="a look would change the training"):
+    with pytest.raises(UnwatchableError, match="a look would change the training"):
         check_leaves_no_trace(model, IDS)
 
 
@@ -64,7 +64,7 @@ def test_random_numbers_from_nowhere_are_found_out() -> None:
         return output + torch.randn(output.shape, generator=hidden)
 
     model.transformer.ln_f.register_forward_hook(hook)
-    with pytest.raises(ScoringError, match="draws random numbers"):
+    with pytest.raises(UnwatchableError, match="draws random numbers"):
         check_leaves_no_trace(model, IDS)
 
 
@@ -94,7 +94,7 @@ def test_a_monitor_does_not_start_on_such_a_model() -> None:
     model = tiny_gpt2()
     model.transformer.ln_f.register_forward_hook(Memory())
     monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), sampling=None)
-    with pytest.raises(ScoringError, match="a look would change the training"):
+    with pytest.raises(UnwatchableError, match="a look would change the training"):
         monitor.start(model)
     assert not monitor.started
 
@@ -110,7 +110,7 @@ def test_a_model_that_is_not_made_yet_is_left_to_its_training() -> None:
             return self.layer(self.embeddings(input_ids))
 
     model = Lazy()
-    with pytest.raises(ScoringError, match=r"lazy parameters.*Run one batch through it"):
+    with pytest.raises(UnwatchableError, match=r"lazy parameters.*Run one batch through it"):
         check_leaves_no_trace(model, IDS)
     assert torch.nn.parameter.is_lazy(model.layer.weight)
     model(IDS)
@@ -121,5 +121,5 @@ def test_a_model_that_is_not_made_yet_is_left_to_its_training() -> None:
 def test_a_model_whose_state_torchscript_hides_is_refused() -> None:
     table = torch.nn.Embedding(16, 16)
     traced = torch.jit.trace(table, IDS, check_trace=False)
-    with pytest.raises(ScoringError, match="TorchScript"):
+    with pytest.raises(UnwatchableError, match="TorchScript"):
         check_leaves_no_trace(torch.nn.Sequential(traced), IDS)

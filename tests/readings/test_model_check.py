@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
-from collapse_guard.errors import ArgumentError, ScoringError
+from collapse_guard.errors import ArgumentError, UnwatchableError
 from collapse_guard.readings.model_check import check_model
 from tests.model.test_causality import Counting
 from tests.model.test_trial import Memory
@@ -29,7 +29,7 @@ def test_it_is_tried_once() -> None:
 def test_a_trace_is_told_before_anything_else() -> None:
     model = tiny_gpt2()
     model.transformer.ln_f.register_forward_hook(Memory())
-    with pytest.raises(ScoringError, match="a look would change the training"):
+    with pytest.raises(UnwatchableError, match="a look would change the training"):
         check(model)
 
 

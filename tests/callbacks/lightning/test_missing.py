@@ -84,7 +84,7 @@ class OnPlateau(LanguageModule):
 
 @pytest.mark.parametrize(
     ("steps", "how", "lowered"),
-    [((4,), "gives NaN", 1), ((0,), "raises", 4)],
+    [((4,), "gives NaN", 1), (tuple(range(9)), "raises", 4)],
     ids=["one", "the start, and so all"],
 )
 def test_a_scheduler_counts_a_look_that_failed_as_no_improvement(
