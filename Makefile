@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
+HOSTILE_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -31,7 +32,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check hostile-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +115,10 @@ gpu-check: ## Check what only a GPU can show, in 8 minutes; GPU_CHECK_ARGS=--sma
 kill-check: $(INSTALLED) ## Kill 50 runs of each framework at any moment, and compare what they come to
 	@echo "==> Killing 200 runs: 15 minutes on two quiet cores."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.kills $(KILL_CHECK_ARGS)
+
+hostile-check: $(INSTALLED) ## Call everything public with 20,000 hostile arguments, and count what comes of it
+	@echo "==> Trying 20,000 hostile arguments: 10 minutes on one quiet core."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE_CHECK_ARGS)
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

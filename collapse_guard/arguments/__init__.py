@@ -4,7 +4,7 @@
   returns what the function is to work with, or raises an `ArgumentError` that says what to give;
 * `checked` puts checks before a function, and `check_fields` into a dataclass;
 * `understood` stands around the few lines that read an object of the caller's, which may fail in
-  whatever way it likes.
+  whatever way it likes, and `members` goes through one.
 """
 
 from collapse_guard.arguments.checked import Check, check_fields, checked
@@ -13,9 +13,11 @@ from collapse_guard.arguments.kinds import (
     flag,
     function,
     many,
+    module,
     one_of,
     optional,
     real,
+    tensor,
     text,
     whole,
 )
@@ -26,7 +28,7 @@ from collapse_guard.arguments.numbers import (
     slots_of_a_block,
     whole_number,
 )
-from collapse_guard.arguments.understood import understood
+from collapse_guard.arguments.understood import members, understood
 
 __all__ = [
     "MOST",
@@ -37,12 +39,15 @@ __all__ = [
     "flag",
     "function",
     "many",
+    "members",
+    "module",
     "number",
     "one_of",
     "optional",
     "real",
     "share",
     "slots_of_a_block",
+    "tensor",
     "text",
     "understood",
     "whole",

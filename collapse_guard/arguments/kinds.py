@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
+
+import torch
 
 from collapse_guard.arguments.checked import Check
 from collapse_guard.arguments.numbers import MOST, number, whole_number
@@ -30,6 +32,26 @@ def real(
 def a(*classes: type[Any], expected: str, hint: str) -> Check:
     """An object of one of these classes, or of what counts as one."""
     return _that(lambda value: isinstance(value, classes), expected, hint)
+
+
+def module(*, expected: str = "a model", hint: str) -> Check:
+    """A module of torch."""
+    return a(torch.nn.Module, expected=expected, hint=hint)
+
+
+def tensor(*, of: Literal["numbers", "whole numbers"], expected: str, hint: str) -> Check:
+    """A tensor that holds something, densely."""
+
+    def fits(value: Any) -> bool:
+        return (
+            isinstance(value, torch.Tensor)
+            and value.layout == torch.strided
+            and value.device.type != "meta"
+            and not value.is_complex()
+            and (of == "numbers" or not value.is_floating_point())
+        )
+
+    return _that(fits, expected, hint)
 
 
 def flag(*, hint: str) -> Check:

@@ -1,11 +1,14 @@
 """Reading objects of the caller's, which may be of another kind than they seem."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
 from collapse_guard.errors import CollapseGuardError, bad_argument
+
+T = TypeVar("T")
 
 _PASS = (
     CollapseGuardError,
@@ -47,3 +50,14 @@ def understood(name: str, given: object, *, expected: str, hint: str) -> Iterato
         ValueError,
     ) as error:
         raise bad_argument(name, expected=expected, given=given, hint=hint) from error
+
+
+def members(name: str, given: Iterable[T], *, expected: str, hint: str) -> Iterator[T]:
+    """What stands in an iterable of the caller's, one by one; arguments as of `understood`.
+
+    Raises:
+        ArgumentError: It cannot be gone through; what is done with its members may fail as it does.
+    """
+    # What fails between two members is raised outside of this generator.
+    with understood(name, given, expected=expected, hint=hint):
+        yield from given

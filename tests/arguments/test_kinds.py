@@ -5,7 +5,19 @@ import pytest
 import torch
 
 from collapse_guard import ArgumentError
-from collapse_guard.arguments import a, flag, function, many, one_of, optional, real, text, whole
+from collapse_guard.arguments import (
+    a,
+    flag,
+    function,
+    many,
+    module,
+    one_of,
+    optional,
+    real,
+    tensor,
+    text,
+    whole,
+)
 
 
 class Liar:
@@ -17,7 +29,11 @@ class Liar:
         raise RuntimeError("iter")
 
 
+IDS = tensor(of="whole numbers", expected="token ids", hint="h")
+
 PASS = [
+    (IDS, torch.tensor(True)),
+    (tensor(of="numbers", expected="logits", hint="h"), torch.tensor(0.5)),
     (whole(least=1, hint="h"), torch.tensor(3)),
     (real(above=0, hint="h"), np.float32(0.5)),
     (a(str, bytes, expected="e", hint="h"), b"x"),
@@ -29,6 +45,11 @@ PASS = [
     (many(flag(hint="h"), expected="flags", hint="h"), (True,)),
 ]
 REFUSE = [
+    (IDS, torch.zeros(2)),
+    (IDS, torch.zeros(2, dtype=torch.long, device="meta")),
+    (IDS, torch.eye(2, dtype=torch.long).to_sparse()),
+    (IDS, [1]),
+    (module(hint="h"), torch.nn.Module),
     (whole(least=1, hint="h"), torch.tensor(0.3)),
     (whole(least=1, hint="h"), torch.zeros((), device="meta")),
     (real(above=0, hint="h"), 0),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapse_guard import ArgumentError
-from collapse_guard.arguments import understood
+from collapse_guard.arguments import members, understood
 from collapse_guard.errors import PanelError
 
 
@@ -37,3 +37,18 @@ def test_what_no_argument_can_help_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         failing(error)
     assert caught.value is error
+
+
+def test_members_fail_as_the_argument_and_their_reader_as_itself() -> None:
+    def breaks():
+        yield 1
+        raise KeyError("k")
+
+    wanted = {"expected": "a list of rows", "hint": "give rows"}
+    assert list(members("rows", (1, 2), **wanted)) == [1, 2]
+    for given in (breaks(), 3):
+        with pytest.raises(ArgumentError, match="`rows` expected a list of rows"):
+            list(members("rows", given, **wanted))
+    with pytest.raises(IndexError):
+        for _ in members("rows", [1], **wanted):
+            raise IndexError
