@@ -12,7 +12,12 @@ from collapse_guard.alerts.rules import Alert
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.arguments import whole_number
 from collapse_guard.callbacks.actions import Decision, OnAlert, check_on_alert, decide
-from collapse_guard.callbacks.arguments import check_monitor, check_name
+from collapse_guard.callbacks.arguments import (
+    check_monitor,
+    check_name,
+    check_others,
+    check_step,
+)
 from collapse_guard.callbacks.starts import Starts
 from collapse_guard.callbacks.values import LoggedValues
 from collapse_guard.distributed import is_first_process
@@ -129,6 +134,7 @@ class WatchSession:
             self.log_every_n_steps = whole_number(
                 "log_every_n_steps", log_every_n_steps, least=1, hint="give 1 for every small look"
             )
+        check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
         self._on_alert = check_on_alert(on_alert)
         if save is None and on_alert in ("save", "save_and_stop"):
@@ -164,7 +170,7 @@ class WatchSession:
         is_used = given is not None and len(self.monitor.history) > 1
         is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
-        self._step, self.should_stop = step, False
+        self._step, self.should_stop = check_step(step), False
         if self._is_resumed:
             self._is_resumed = False
             self._tell_change()
@@ -206,7 +212,7 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        before = self._step
+        before, step = self._step, check_step(step)
         # A start that failed was told. One that was never asked for is yet to be missed.
         if step != before and (self.monitor.started or not self._has_begun):
             self._step = step

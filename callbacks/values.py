@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from collapse_guard.callbacks.arguments import check_step
 from collapse_guard.callbacks.records import record_keys, record_of
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
@@ -62,7 +63,7 @@ class LoggedValues:
 
     def has_full(self, step: int) -> bool:
         """Whether the whole panel was looked at after this step."""
-        return self._full_step == step
+        return self._full_step == check_step(step)
 
     def full(self, step: int) -> dict[str, float]:
         """What the look at the whole panel after this step read; empty where there was none."""

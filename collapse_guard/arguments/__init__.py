@@ -23,21 +23,25 @@ from collapse_guard.arguments.kinds import (
 )
 from collapse_guard.arguments.numbers import (
     MOST,
+    amount,
     number,
     share,
     slots_of_a_block,
     whole_number,
 )
-from collapse_guard.arguments.understood import members, understood
+from collapse_guard.arguments.understood import as_array, listed, members, understood
 
 __all__ = [
     "MOST",
     "Check",
     "a",
+    "amount",
+    "as_array",
     "check_fields",
     "checked",
     "flag",
     "function",
+    "listed",
     "many",
     "members",
     "module",

@@ -1,17 +1,17 @@
 """Checks by what an argument may be: each takes a name and a value, as `checked` wants them."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 
 from collapse_guard.arguments.checked import Check
-from collapse_guard.arguments.numbers import MOST, number, whole_number
+from collapse_guard.arguments.numbers import UNLIMITED, number, whole_number
+from collapse_guard.arguments.understood import listed
 from collapse_guard.errors import bad_argument
 
 
-def whole(*, least: int, most: int = MOST, hint: str) -> Check:
+def whole(*, least: int, most: int = UNLIMITED, hint: str) -> Check:
     """A whole number, as an int."""
     return lambda name, value: whole_number(name, value, least=least, most=most, hint=hint)
 
@@ -22,11 +22,12 @@ def real(
     most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    what: str = "a number",
     hint: str,
 ) -> Check:
     """A finite number."""
     limits = {"least": least, "most": most, "above": above, "below": below}
-    return lambda name, value: number(name, value, **limits, hint=hint)
+    return lambda name, value: number(name, value, **limits, what=what, hint=hint)
 
 
 def a(*classes: type[Any], expected: str, hint: str) -> Check:
@@ -77,7 +78,7 @@ def one_of(*choices: str, hint: str) -> Check:
     """One of some texts."""
     return _that(
         lambda value: isinstance(value, str) and value in choices,
-        " or ".join(f'"{choice}"' for choice in choices),
+        f"one of {list(choices)}" if len(choices) > 2 else " or ".join(f'"{c}"' for c in choices),
         hint,
     )
 
@@ -88,18 +89,19 @@ def optional(check: Check) -> Check:
 
 
 def many(check: Check, *, expected: str, hint: str) -> Check:
-    """A sequence of what the check lets pass, as a list; a tuple stays one."""
+    """A list, an array or the like of what the check lets pass, as a list; a tuple stays one.
+
+    No text, and nothing without a length, which may be endless, or spent once it was looked at.
+    """
 
     def check_each(name: str, value: Any) -> Any:
-        error = bad_argument(name, expected=expected, given=value, hint=hint)
         try:
-            # No other iterables: one may be endless, and is spent where it was looked at.
-            fits = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-            members = list(value) if fits else []
-        except Exception as cause:
-            raise error from cause
+            fits = hasattr(value, "__len__") and not isinstance(value, str | bytes | type)
+        except Exception:
+            fits = False
         if not fits:
-            raise error
+            raise bad_argument(name, expected=expected, given=value, hint=hint)
+        members = listed(name, value, expected=expected, hint=hint)
         found = [check(name, member) for member in members]
         return tuple(found) if isinstance(value, tuple) else found
 

@@ -15,6 +15,9 @@ from collapse_guard.errors import bad_argument
 # Rows, slots of an epoch, epochs: with each of them below this, no product of two leaves int64.
 MOST = 2**31 - 1
 
+UNLIMITED = 2**63 - 1
+"""What a count can be without any limit of its own: it fits into int64."""
+
 _LARGEST = sys.float_info.max
 
 
@@ -35,9 +38,12 @@ def whole_number(name: str, value: Any, *, least: int, most: int = MOST, hint: s
         >>> whole_number("epochs", 3, least=1, hint="give 1 for one pass")
         3
     """
-    error = bad_argument(
-        name, expected=f"a whole number from {least} to {most}", given=value, hint=hint
-    )
+    if type(value) is int and least <= value <= most:
+        return value
+    expected = f"a whole number from {least} to {most}"
+    if most == UNLIMITED:
+        expected = f"at least {least}, as a whole number"
+    error = bad_argument(name, expected=expected, given=value, hint=hint)
     try:
         found = operator.index(value)
     except Exception:
@@ -56,6 +62,7 @@ def number(
     most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    what: str = "a number",
     hint: str,
 ) -> float:
     """The argument as a finite number; an int stays one.
@@ -67,6 +74,7 @@ def number(
         most: The largest value allowed.
         above: What it must lie above.
         below: What it must lie below.
+        what: What it is, as a noun phrase.
         hint: What to do when it is something else.
 
     Raises:
@@ -89,12 +97,20 @@ def number(
         found = math.nan
     # An int may be past what a float holds; NaN compares with nothing.
     if not (least <= found <= most and above < found < below and abs(found) <= _LARGEST):
-        limits = ((f"from {least}", least), (f"above {above}", above))
-        upper = ((f"to {most}", most), (f"below {below}", below))
-        told = [words for words, limit in (*limits, *upper) if math.isfinite(limit)]
-        expected = " ".join(["a number", " and ".join(told)]) if told else "a finite number"
+        limits = (("of at least", least), ("above", above), ("at most", most), ("below", below))
+        told = [f"{words} {limit}" for words, limit in limits if math.isfinite(limit)]
+        expected = f"{what} {' and '.join(told)}" if told else "a finite number"
         raise bad_argument(name, expected=expected, given=value, hint=hint)
     return found
+
+
+def amount(name: str, value: Any, *, least: int, hint: str) -> int:
+    """The argument as an int that only int64 limits, such as a number of tokens.
+
+    Raises:
+        ArgumentError: It is no whole number, or below `least`.
+    """
+    return whole_number(name, value, least=least, most=UNLIMITED, hint=hint)
 
 
 def slots_of_a_block(block_size: Any) -> int:

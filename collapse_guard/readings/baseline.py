@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments import a
 from collapse_guard.readings.reading import Reading
 
 
@@ -76,3 +77,9 @@ class Baseline:
             kept=state.get("kept", {}),
             sampling=state.get("sampling"),
         )
+
+
+A_BASELINE = a(
+    Baseline, expected="a Baseline", hint="give the `baseline` of a monitor that has started"
+)
+"""Checks an argument that is to be one."""

@@ -49,6 +49,10 @@ def test_members_fail_as_the_argument_and_their_reader_as_itself() -> None:
     for given in (breaks(), 3):
         with pytest.raises(ArgumentError, match="`rows` expected a list of rows"):
             list(members("rows", given, **wanted))
-    with pytest.raises(IndexError):
+
+    def read() -> None:
         for _ in members("rows", [1], **wanted):
             raise IndexError
+
+    with pytest.raises(IndexError):
+        read()
