@@ -12,6 +12,7 @@ TEST_PROCESSES ?= 2
 GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
 MUTATE_CHECK_ARGS ?= 300
+HOSTILE_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -32,7 +33,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check hostile-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +120,10 @@ kill-check: $(INSTALLED) ## Kill 50 runs of each framework at any moment, and co
 mutate-check: $(INSTALLED) ## Break each state and file 300 times, and see that none is taken in by half
 	@echo "==> Breaking states and files: 5 minutes on two quiet cores."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutated $(MUTATE_CHECK_ARGS)
+
+hostile-check: $(INSTALLED) ## Call everything public with 20,000 hostile arguments, and count what comes of it
+	@echo "==> Trying 20,000 hostile arguments: 10 minutes on one quiet core."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE_CHECK_ARGS)
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

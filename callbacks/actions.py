@@ -128,7 +128,7 @@ def _wanted(on_alert: OnAlert, alert: Alert) -> Action:
 
 
 def _check_action(action: Action, where: str) -> Action:
-    if action not in get_args(Action):
+    if not isinstance(action, str) or action not in get_args(Action):
         raise bad_argument(
             where,
             expected=f"one of {list(get_args(Action))}, or a function of an alert",

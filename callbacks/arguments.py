@@ -2,7 +2,7 @@
 
 import math
 
-from collapse_guard.arguments import whole_number
+from collapse_guard.arguments import amount, function, optional, text, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.monitor import CollapseMonitor
 
@@ -59,7 +59,7 @@ def check_name(name: str) -> str:
     Raises:
         ArgumentError: It cannot be part of a logged key.
     """
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise bad_argument(
             "name",
             expected="letters, digits and underscores",
@@ -67,3 +67,30 @@ def check_name(name: str) -> str:
             hint='"collapse" is the default',
         )
     return name
+
+
+def check_others(prefix: object, *, sink: object, **functions: object) -> None:
+    """Refuse a prefix that is no text, and what cannot be called.
+
+    Args:
+        prefix: Of logged keys.
+        sink: Of alerts.
+        functions: By the names of their arguments; None where one is left out.
+
+    Raises:
+        ArgumentError: One is something else.
+    """
+    text(hint="leave it out")("prefix", prefix)
+    check = function(hint="give a function, or leave it out")
+    check("sink", sink)
+    for name, given in functions.items():
+        optional(check)(name, given)
+
+
+def check_step(step: int) -> int:
+    """The argument as an int.
+
+    Raises:
+        ArgumentError: It is no whole number of at least 0.
+    """
+    return amount("step", step, least=0, hint="count optimizer steps from 0")

@@ -9,7 +9,14 @@ import torch
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save
-from collapse_guard.callbacks.arguments import check_every, check_monitor, check_name, check_seconds
+from collapse_guard.callbacks.arguments import (
+    check_every,
+    check_monitor,
+    check_name,
+    check_others,
+    check_seconds,
+    check_step,
+)
 from collapse_guard.callbacks.settings import settings_of
 from collapse_guard.callbacks.starts import Starts
 from collapse_guard.callbacks.values import LoggedValues
@@ -128,6 +135,7 @@ class WatchSession:
         self.monitor = check_monitor(monitor)
         self.name = check_name(name)
         self.log_every_n_steps = check_every(log_every_n_steps)
+        check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
         self._sink = sink
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
@@ -162,7 +170,7 @@ class WatchSession:
         is_used = given is not None and len(self.monitor.history) > 1
         is_another = is_used or (self._has_begun and self._step > 0)
         had_begun, self._has_begun = self._has_begun, True
-        self._step, self.should_stop = step, False
+        self._step, self.should_stop = (step := check_step(step)), False
         self._watching.begin(step)
         if is_another:
             self._failures.forget()
@@ -203,7 +211,7 @@ class WatchSession:
         Returns:
             Whether training should stop.
         """
-        before, self._step = self._step, step
+        before, self._step = self._step, (step := check_step(step))
         if step == before:
             return self.should_stop
         if self._watching.is_watched:

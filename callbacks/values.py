@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from collapse_guard.callbacks.arguments import check_step
 from collapse_guard.callbacks.records import WATCHED, record_keys, record_of
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
@@ -72,7 +73,7 @@ class LoggedValues:
 
     def has_full(self, step: int) -> bool:
         """Whether the whole panel was looked at after this step."""
-        return self._full_step == step
+        return self._full_step == check_step(step)
 
     def full(self, step: int) -> dict[str, float]:
         """What the look at the whole panel after this step read.

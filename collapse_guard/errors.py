@@ -18,7 +18,10 @@ CollapseGuardError
 Each message names what was given, what is allowed, and what to do.
 """
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Set as AbstractSet
+from itertools import islice
+from typing import Any
 
 
 class CollapseGuardError(Exception):
@@ -101,14 +104,73 @@ def bad_argument(argument: str, *, expected: str, given: object, hint: str) -> A
     Args:
         argument: The argument's name, as the caller wrote it.
         expected: What is allowed, as a noun phrase.
-        given: The value that came; its `repr` is shown, shortened to 120 characters.
+        given: The value that came; its `repr` is shown, shortened to 120 characters. An object
+            whose `repr` fails is named by its class.
         hint: What to do about it, as an imperative clause without a full stop.
 
     Example:
         >>> print(bad_argument("seed", expected="a whole number", given=0.5, hint="give 0 or 1"))
         argument `seed` expected a whole number, but got 0.5: give 0 or 1.
     """
-    shown = repr(given)
-    if len(shown) > 120:
-        shown = shown[:117] + "..."
-    return ArgumentError(f"argument `{argument}` expected {expected}, but got {shown}: {hint}.")
+    return ArgumentError(
+        f"argument `{argument}` expected {expected}, but got {shown(given)}: {hint}."
+    )
+
+
+def shown(given: object) -> str:
+    """What an error says of a value: its `repr` in at most 120 characters, whatever it is.
+
+    Example:
+        >>> shown([0] * 10**6)[-12:]
+        ' 0, 0, 0,...'
+    """
+    try:
+        text = _Bounded().repr(given)
+    except Exception:
+        # A class may lie about its name as well; whatever it does, the error must come through.
+        return "something that cannot be shown"
+    # An object's own `repr` may hold what no file and no terminal takes.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+_LONGEST = 120
+
+
+class _Bounded(reprlib.Repr):
+    """As `repr`, in few steps however large, deep or broken the value is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # More than are ever shown, so that whatever is short reads as its plain `repr`.
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = _LONGEST
+        self.maxstring = self.maxother = 10 * _LONGEST
+        self.maxlevel = 20
+        self._left = 3 * _LONGEST
+
+    def repr1(self, x: Any, level: int) -> str:
+        self._left -= 1
+        # Lists of lists of lists would take for ever, though each of them is short.
+        return super().repr1(x, level) if self._left >= 0 else "..."
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out what has more digits than a few thousand.
+        bits = int.bit_length(x)
+        return int.__repr__(x) if bits < 4 * _LONGEST else f"a whole number of {bits} bits"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        parts = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return "{" + ", ".join([*parts, *(["..."] if len(x) > len(parts) else [])]) + "}"
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return self._members(x, level) if x else "set()"
+
+    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+        return f"frozenset({self._members(x, level) if x else ''})"
+
+    def _members(self, x: AbstractSet[Any], level: int) -> str:
+        parts = [self.repr1(member, level - 1) for member in islice(x, self.maxset)]
+        return "{" + ", ".join([*parts, *(["..."] if len(x) > len(parts) else [])]) + "}"

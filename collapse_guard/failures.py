@@ -31,7 +31,7 @@ class FailureGuard:
     """
 
     def __init__(self, on_error: OnError = "report") -> None:
-        if on_error not in ("report", "raise"):
+        if not isinstance(on_error, str) or on_error not in ("report", "raise"):
             raise bad_argument(
                 "on_error", expected='"report" or "raise"', given=on_error, hint="choose"
             )

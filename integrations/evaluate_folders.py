@@ -23,7 +23,7 @@ def evaluate_path(name: str) -> str:
     """
     scripts = Path(__file__).absolute().parent.glob("*/*.py")
     folders = {path.stem: path.parent for path in scripts if path.stem == path.parent.name}
-    if name not in folders:
+    if not isinstance(name, str) or name not in folders:
         raise bad_argument(
             "name", expected=f"one of {sorted(folders)}", given=name, hint="choose one"
         )

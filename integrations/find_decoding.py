@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from collapse_guard.arguments import function, optional
 from collapse_guard.errors import bad_argument
 from collapse_guard.finder.find import find_decoding
 from collapse_guard.finder.search import DecodingSearch
@@ -55,6 +56,7 @@ def find_decoding_for(
         mix = MixGuard(human_rows, Source(rows, "web", "synthetic", decoding=search.decoding))
         ```
     """
+    optional(function(hint="leave it out"))("model", model)
     if hasattr(target, "create_optimizer") and hasattr(target, "accelerator"):
         if model is not None:
             raise bad_argument(

@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
+from collapse_guard.arguments import a, checked
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
@@ -125,6 +126,7 @@ def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
     return remade
 
 
+@checked(guard=a(MixGuard, expected="a MixGuard", hint="a MixStream cannot be asked by number"))
 def as_hf_dataset(guard: MixGuard) -> MixedDataset:
     """A mixed stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
 

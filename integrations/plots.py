@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from collapse_guard.alerts.rules import Threshold
+from collapse_guard.arguments import a, listed, many, optional, text, understood, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.finder.search import DecodingSearch
@@ -85,6 +86,13 @@ def plot_readings(
         >>> kept = [Reading(step, {"tail_retention": 0.9**step}, {}) for step in range(5)]
         >>> png = figure_png(plot_readings({"replace": kept}))
     """
+    asked = {"expected": "readings by the name of a run", "hint": "give {'run': monitor.history}"}
+    with understood("runs", runs, **asked):
+        is_one = isinstance(runs, Mapping) and all(
+            isinstance(each, Reading) for readings in runs.values() for each in readings
+        )
+    if not is_one:
+        raise bad_argument("runs", given=runs, **asked)
     if not runs or not all(runs.values()):
         raise bad_argument(
             "runs",
@@ -92,8 +100,17 @@ def plot_readings(
             given={name: len(readings) for name, readings in runs.items()},
             hint="give monitor.history",
         )
-    if columns < 1:
-        raise bad_argument("columns", expected="at least 1", given=columns, hint="3 is usual")
+    columns = whole_number("columns", columns, least=1, most=100, hint="3 is usual")
+    hint = "leave it out"
+    if names is not None:
+        names = listed("names", names, expected="names of readings", hint=hint)
+        many(text(hint=hint), expected="names of readings", hint=hint)("names", names)
+    rule = a(Threshold, expected="a Threshold", hint=hint)
+    rules = listed("rules", rules, expected="rules", hint=hint)
+    many(rule, expected="rules", hint=hint)("rules", rules)
+    for argument, by_name in (("titles", titles), ("colors", colors)):
+        optional(a(Mapping, expected="texts by name", hint=hint))(argument, by_name)
+    text(hint=hint)("step", step)
     first = next(iter(runs.values()))[0]
     wanted = list(first) if names is None else list(names)
     _check_names(runs, wanted)

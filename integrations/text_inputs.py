@@ -38,7 +38,8 @@ def as_reference(given: HumanReference | str | os.PathLike[str] | None) -> Human
 def as_tokenizer(given: Any) -> Any:
     """The tokenizer itself, or the one that `transformers` finds under a name or path."""
     if isinstance(given, str | os.PathLike):
-        return require("transformers", "huggingface").AutoTokenizer.from_pretrained(given)
+        auto = require("transformers", "huggingface").AutoTokenizer
+        return _loaded("tokenizer", auto.from_pretrained, given)
     return given
 
 
@@ -50,7 +51,7 @@ def as_model(argument: str, given: Any) -> torch.nn.Module:
     """
     if isinstance(given, str | os.PathLike):
         auto = require("transformers", "huggingface").AutoModelForCausalLM
-        given = auto.from_pretrained(given)
+        given = _loaded(argument, auto.from_pretrained, given)
     if not isinstance(given, torch.nn.Module):
         raise bad_argument(
             argument,
@@ -59,6 +60,18 @@ def as_model(argument: str, given: Any) -> torch.nn.Module:
             hint="give the model that is looked at",
         )
     return given
+
+
+def _loaded(argument: str, load: Callable[[Any], Any], name: Any) -> Any:
+    try:
+        return load(name)
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise bad_argument(
+            argument,
+            expected=f"a {argument}, or a name or path that transformers finds one under",
+            given=name,
+            hint="look at the error above, or give the object itself",
+        ) from error
 
 
 def check_tokenizer(tokenizer: Any, reference: HumanReference) -> Tokenizer:

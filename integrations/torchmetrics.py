@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import torch
 
+from collapse_guard.arguments import tensor
 from collapse_guard.errors import TokenizerMismatchError, bad_argument
 from collapse_guard.extras import require
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.model.inputs import IDS, IGNORED_LABEL
 from collapse_guard.model.logprobs import check_finite, picked_logprobs
 
 require("torchmetrics", "lightning")
@@ -58,6 +60,7 @@ class _BandMetric(Metric):
 
     def __init__(self, reference: HumanReference, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        A_REFERENCE("reference", reference)
         types = {"tail": reference.tail_types, "head": reference.head_types}[self.band]
         # A buffer follows the module to its device; the reference is kept by the user, not by
         # every checkpoint.
@@ -194,6 +197,7 @@ class TailRetention(_BandMetric):
             TokenizerMismatchError: Targets past the reference, or a model smaller than it.
             ScoringError: A log-probability that is not finite.
         """
+        _LOGITS("start_logprobs", start_logprobs)
         band = self._in_band(logits, targets)
         if start_logprobs.shape != targets.shape:
             raise bad_argument(
@@ -233,7 +237,12 @@ def _scored(logits: torch.Tensor, targets: torch.Tensor, positions: torch.Tensor
     return logprobs
 
 
+_LOGITS = tensor(of="numbers", expected="a tensor", hint="give the model's output.logits")
+
+
 def _check(logits: torch.Tensor, targets: torch.Tensor) -> None:
+    _LOGITS("logits", logits)
+    IDS("targets", targets)
     if logits.ndim != 3 or targets.shape != logits.shape[:2] or not logits.is_floating_point():
         raise bad_argument(
             "logits",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from collapse_guard.arguments import whole_number
+from collapse_guard.arguments import listed, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.integrations.prompts import Ids, Prompts, as_prompts
@@ -172,7 +172,9 @@ def _stop_ids(model: nn.Module, given: int | Sequence[int] | None) -> list[int]:
         configs = (getattr(inside, name, None) for name in ("generation_config", "config"))
         named = [getattr(config, "eos_token_id", None) for config in configs]
         given = next((ids for ids in named if ids is not None), ())
-    ids = [given] if isinstance(given, int | np.integer) else list(given)
+    hint = "give () for rows of full length"
+    many: Any = [given] if isinstance(given, int | np.integer) else given
+    ids = listed("stop_ids", many, expected="token ids", hint=hint)
     if not all(isinstance(stop, int | np.integer) for stop in ids):
         raise bad_argument(
             "stop_ids",

@@ -1,12 +1,14 @@
 """The rules of a monitor that is given none."""
 
 from collapse_guard.alerts.rules import Threshold
+from collapse_guard.arguments import checked, flag
 
 _LOST = Threshold("tail_retention", below=0.85)
 _LESS_VARIED = Threshold("free_distinct_2_vs_human", below=1.0)
 _REPETITIVE = Threshold("free_rep_n_diversity_vs_human", below=1.0)
 
 
+@checked(sampling=flag(hint="say whether the model writes"))
 def default_rules(*, sampling: bool = False) -> tuple[Threshold, ...]:
     """Rules that need no tuning: each sees another way of collapsing.
 

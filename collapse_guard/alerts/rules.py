@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from collapse_guard.errors import bad_argument
-from collapse_guard.readings.kind import ReadingKind
-from collapse_guard.readings.reading import Reading
+from collapse_guard.arguments import (
+    a,
+    check_fields,
+    flag,
+    number,
+    one_of,
+    optional,
+    understood,
+    whole,
+)
+from collapse_guard.errors import bad_argument, shown
+from collapse_guard.readings.kind import A_KIND, ReadingKind
+from collapse_guard.readings.reading import A_READING, Reading
 from collapse_guard.readings.registry import READINGS
 from collapse_guard.statistics.confidence_sequence import check_alpha, half_width
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm, scaled
@@ -130,30 +140,21 @@ class Threshold:
             raise bad_argument(
                 "below",
                 expected="exactly one limit, `below` or `above`",
-                given=f"below={self.below}, above={self.above}",
+                given=f"below={shown(self.below)}, above={shown(self.above)}",
                 hint="write two rules to fence a reading in",
             )
         bound = self.below if self.below is not None else self.above
-        if not isinstance(bound, int | float) or not math.isfinite(bound):
-            raise bad_argument(
-                "below" if self.below is not None else "above",
-                expected="a finite number",
-                given=bound,
-                hint="nothing is ever past NaN",
-            )
+        limit = "below" if self.below is not None else "above"
+        number(limit, bound, hint="nothing is ever past NaN")
+        check_fields(
+            self,
+            relative_to_start=flag(hint="leave it out"),
+            patience=whole(least=1, hint="1 is the default"),
+            severity=one_of(*get_args(Severity), hint="choose"),
+            beside=optional(a(Threshold, expected="a Threshold", hint="give another rule")),
+        )
         if self.reading in READINGS:
             self.check_kind(READINGS[self.reading])
-        if self.patience < 1:
-            raise bad_argument(
-                "patience", expected="at least 1 look", given=self.patience, hint="1 is the default"
-            )
-        if self.severity not in get_args(Severity):
-            raise bad_argument(
-                "severity",
-                expected=f"one of {list(get_args(Severity))}",
-                given=self.severity,
-                hint="choose",
-            )
         if self.alpha is not None:
             check_alpha(self.alpha)
 
@@ -236,14 +237,26 @@ class Threshold:
                 are chance at this look; where left out, those of a first look.
             kind: Of the reading; where left out, the package's of that name.
         """
+        for name, given in (("reading", reading), ("start", start)):
+            if not isinstance(given, Reading):
+                A_READING(name, given)
+        if kind is not None and not isinstance(kind, ReadingKind):
+            A_KIND("kind", kind)
         past = self.past(reading, start, kind=kind)
         if self.alpha is None or math.isinf(past.value):
             # A model that has diverged: no interval, and no doubt either.
             return past.value > 0
+        if reach is not None and not callable(reach):
+            raise bad_argument(
+                "reach", expected="a function of an Estimate", given=reach, hint="leave it out"
+            )
         if reach is None:
             chance = half_width(1.0, past.units, alpha=self.alpha, look=1)
         else:
-            chance = reach(past)
+            with understood(
+                "reach", reach, expected="a function that gives a number", hint="leave it out"
+            ):
+                chance = float(reach(past))
         return past.value > (chance * past.standard_error if past.standard_error else 0.0)
 
     def past(
@@ -290,6 +303,17 @@ class Threshold:
         self, reading: Reading, start: Mapping[str, float], *, kind: ReadingKind | None = None
     ) -> Alert:
         """The alert for a reading that broke this rule; `kind` as in `is_broken`."""
+        if not isinstance(reading, Reading):
+            A_READING("reading", reading)
+        if kind is not None and not isinstance(kind, ReadingKind):
+            A_KIND("kind", kind)
+        if not isinstance(start, Mapping):
+            raise bad_argument(
+                "start",
+                expected="the readings at the run's start",
+                given=start,
+                hint="give monitor.baseline.readings",
+            )
         value, limit = reading[self.reading], self.limit(start)
         error = reading.standard_errors[self.reading]
         side = "below" if self.below is not None else "above"

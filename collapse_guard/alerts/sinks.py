@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from collapse_guard.alerts.rules import Alert
+from collapse_guard.arguments import a, checked
 
 logger = logging.getLogger("collapse_guard")
 
@@ -13,6 +14,7 @@ AlertSink = Callable[[Alert], None]
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "critical": logging.ERROR}
 
 
+@checked(alert=a(Alert, expected="an Alert", hint="give one of monitor.alerts"))
 def log_alert(alert: Alert) -> None:
     """The default sink: one line to the logger `collapse_guard`, at the alert's severity."""
     told = " ".join(part for part in (alert.message, alert.explanation) if part)

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 
 from collapse_guard.alerts.rules import Severity, Threshold
+from collapse_guard.arguments import a, listed, many
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.statistics.confidence_sequence import check_alpha
+
+_HINT = "give what strata_readings(panel, labels) returned"
 
 
 def strata_rules(
@@ -41,15 +44,17 @@ def strata_rules(
         ('contextual_tail_retention below 0.9', 0.01)
     """
     check_alpha(alpha)
-    listed = tuple(kinds)
-    if not listed:
+    each = listed("kinds", kinds, expected="readings", hint=_HINT)
+    is_one = a(ReadingKind, expected="a ReadingKind", hint=_HINT)
+    many(is_one, expected="readings", hint=_HINT)("kinds", each)
+    if not each:
         raise bad_argument(
             "kinds",
             expected="at least one reading",
-            given=listed,
+            given=each,
             hint="give what strata_readings(panel, labels) returned",
         )
     return tuple(
-        Threshold(kind.name, below=below, alpha=alpha / len(listed), severity=severity)
-        for kind in listed
+        Threshold(kind.name, below=below, alpha=alpha / len(each), severity=severity)
+        for kind in each
     )

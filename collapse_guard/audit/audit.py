@@ -1,8 +1,9 @@
 """A look at the rows themselves, before a model is trained on them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from collapse_guard.arguments import listed, optional, understood
 from collapse_guard.audit.leaks import LeakedRows, find_leaks
 from collapse_guard.audit.near_duplicates import Bands
 from collapse_guard.audit.report import AuditReport, EmptyRows
@@ -10,7 +11,7 @@ from collapse_guard.audit.retokenized import RetokenizedRows, find_retokenized
 from collapse_guard.audit.scan import scan
 from collapse_guard.audit.shared_rows import find_shared
 from collapse_guard.errors import bad_argument
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.rows.column import Column, encoder
 from collapse_guard.rows.marks import MAY_DIFFER
@@ -89,7 +90,17 @@ def audit_rows(
         not looked for: held-out text, since no panel was given
     """
     bands = None if near is None else Bands.of(near)
-    names = [source.name for source in sources]
+    hint = "give a list of Source, or of others with a name, a kind and rows"
+    with understood("sources", sources, expected="a list of sources", hint=hint):
+        is_list = not isinstance(sources, str | bytes | Mapping)
+        sources = (
+            listed("sources", sources, expected="a list of sources", hint=hint) if is_list else []
+        )
+        names = [source.name for source in sources]
+        kinds = [source.kind for source in sources]
+    if not all(isinstance(each, str) for each in (*names, *kinds)):
+        raise bad_argument("sources", expected="a list of sources", given=sources, hint=hint)
+    optional(A_PANEL)("panel", panel)
     if not names or len(set(names)) < len(names):
         raise bad_argument(
             "sources",

@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.arguments import whole_number
+from collapse_guard.arguments import checked, flag, many, optional, whole, whole_number
 from collapse_guard.audit.cuts_read_off import read_cuts
 from collapse_guard.audit.drawn_tokens import find_drawn_tokens
 from collapse_guard.audit.tempered_likelihood import Peak, Sums, find_peak, sum_up
 from collapse_guard.errors import ScoringError, bad_argument
+from collapse_guard.human_text.groups import listed_labels
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN
 from collapse_guard.model.forward import is_encoder_decoder
+from collapse_guard.model.inputs import A_MODEL
 from collapse_guard.model.positions import position_limit
 from collapse_guard.rows.column import encoder
 from collapse_guard.rows.row_source import Rows, RowSource
@@ -120,6 +122,19 @@ class EffectiveTemperature:
         return "\n".join([*lines, self.verdict])
 
 
+_IDS = "give such as [tokenizer.bos_token_id]"
+
+
+def _listed_documents(name: str, given: Any) -> list[Hashable]:
+    return listed_labels(name, given, unlabelled="give it a document of its own")
+
+
+@checked(
+    model=A_MODEL,
+    documents=optional(_listed_documents),
+    prefix=many(whole(least=0, hint=_IDS), expected="token ids", hint=_IDS),
+    is_generator=flag(hint="say whether the model wrote the rows"),
+)
 def effective_temperature(
     rows: Rows | Source,
     model: torch.nn.Module,

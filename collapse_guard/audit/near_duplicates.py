@@ -56,7 +56,8 @@ class Bands(NamedTuple):
             >>> Bands.of(0.8)
             Bands(number=21, width=6)
         """
-        if not 0.5 <= threshold <= 1.0:
+        is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+        if not is_number or not 0.5 <= threshold <= 1.0:
             raise bad_argument(
                 "near",
                 expected="a Jaccard similarity from 0.5 to 1, or None",

@@ -71,7 +71,7 @@ class AuditReport:
         Raises:
             KeyError: There is no such source.
         """
-        if source not in self.num_rows:
+        if not isinstance(source, str) or source not in self.num_rows:
             raise KeyError(source)
         parts = [
             *(part.rows for part in self.shared if part.synthetic == source),

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import number
 from collapse_guard.diversity.corpus import Document, Ints, pack_texts
 from collapse_guard.diversity.ngrams import Ngrams, find_ngrams
 from collapse_guard.diversity.occurrences import find_occurrences
-from collapse_guard.errors import bad_argument
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,14 +53,14 @@ def self_bleu_scores(
     documents: Iterable[Document], *, num_texts: int, smoothing: float = 0.1
 ) -> Floats:
     """BLEU-4 of each of the texts whose mean is `self_bleu`: float64 of shape (num_texts,)."""
-    if smoothing <= 0:
-        raise bad_argument(
-            "smoothing",
-            expected="a number above 0",
-            given=smoothing,
-            hint="0.1 is what nltk takes; without any, one missing 4-gram reads 0",
-        )
+    smoothing = number(
+        "smoothing",
+        smoothing,
+        above=0,
+        hint="0.1 is what nltk takes; without any, one missing 4-gram reads 0",
+    )
     corpus = pack_texts(documents, num_texts)
+    num_texts = len(corpus.lengths)
     precisions = np.empty((ORDER, num_texts))
     shares_a_token = np.zeros(num_texts, dtype=bool)
     for n in range(1, ORDER + 1):

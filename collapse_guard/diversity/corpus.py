@@ -7,11 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import amount, members, understood
 from collapse_guard.diversity.padding import tell_of_padding
 from collapse_guard.errors import bad_argument
 
 Document = Sequence[int] | npt.NDArray[np.integer[Any]] | torch.Tensor
 Ints = npt.NDArray[np.int64]
+
+
+_MOST = int(np.iinfo(np.int64).max)
+_WANTED = {
+    "expected": "documents of whole-number token ids",
+    "hint": "tokenize the text, and put a single document into a list",
+}
 
 
 class Corpus(NamedTuple):
@@ -57,10 +65,7 @@ def pack_tokens(documents: Iterable[Document], budget: int) -> Corpus:
     Raises:
         ArgumentError: A budget below 1, fewer tokens than that, or not token ids.
     """
-    if budget < 1:
-        raise bad_argument(
-            "budget", expected="at least 1 token", given=budget, hint="10,000 is usual"
-        )
+    budget = amount("budget", budget, least=1, hint="10,000 is usual")
     taken: list[npt.NDArray[Any]] = []
     missing = budget
     for document in read_documents(documents):
@@ -86,13 +91,12 @@ def pack_texts(documents: Iterable[Document], num_texts: int, *, min_length: int
         ArgumentError: Fewer than two texts asked for, fewer given than asked for, one of them
             shorter than `min_length` tokens, or not token ids.
     """
-    if num_texts < 2:
-        raise bad_argument(
-            "num_texts",
-            expected="at least 2, because texts are compared with each other",
-            given=num_texts,
-            hint="100 to 1,000 are usual",
-        )
+    num_texts = amount(
+        "num_texts",
+        num_texts,
+        least=2,
+        hint="texts are compared with each other, of which 100 to 1,000 are usual",
+    )
     taken: list[npt.NDArray[Any]] = []
     for document in read_documents(documents):
         taken.append(document)
@@ -140,17 +144,29 @@ def read_documents(
         ArgumentError: A document is something other than token ids; or all are a tensor or array of
             padded rows.
     """
-    tell_of_padding(argument, documents, known)
-    for document in [documents] if isinstance(documents, str | bytes) else documents:
-        ids = np.asarray(document)
+    with understood(argument, documents, **_WANTED):
+        tell_of_padding(argument, documents, known)
+    each = [documents] if isinstance(documents, str | bytes) else documents
+    for document in members(argument, each, **_WANTED):
+        with understood(argument, document, **_WANTED):
+            ids = np.asarray(document)
         if ids.ndim != 1 or not (ids.dtype.kind in "iu" or ids.size == 0):
-            raise bad_argument(
-                argument,
-                expected="documents of whole-number token ids",
-                given=document,
-                hint="tokenize the text, and put a single document into a list",
-            )
+            raise bad_argument(argument, given=document, **_WANTED)
+        if ids.dtype == np.uint64:
+            # With other integers it would become floats.
+            ids = _signed(ids, argument)
         yield ids
+
+
+def _signed(ids: npt.NDArray[np.uint64], argument: str) -> Ints:
+    if ids.size and ids.max() > _MOST:
+        raise bad_argument(
+            argument,
+            expected=f"token ids of at most {_MOST}",
+            given=ids.max(),
+            hint=_WANTED["hint"],
+        )
+    return ids.astype(np.int64)
 
 
 def _join(arrays: list[npt.NDArray[Any]], argument: str = "documents") -> Corpus:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from collapse_guard.arguments import amount
 from collapse_guard.diversity.corpus import Document, pack_tokens
 from collapse_guard.diversity.ngrams import count_ngrams, find_ngrams
 from collapse_guard.errors import bad_argument
@@ -34,9 +35,8 @@ def distinct_n(documents: Iterable[Document], n: int, *, budget: int) -> float:
         >>> distinct_n([[1, 2, 1, 2], [1, 2]], 2, budget=6)
         0.5
     """
-    if n < 1:
-        raise bad_argument("n", expected="at least 1", given=n, hint="2 is usual")
-    if budget < n:
+    n = amount("n", n, least=1, hint="2 is usual")
+    if amount("budget", budget, least=1, hint="10,000 is usual") < n:
         raise bad_argument(
             "budget", expected=f"at least n = {n} tokens", given=budget, hint="10,000 is usual"
         )
@@ -76,6 +76,7 @@ def ead(documents: Iterable[Document], *, vocab_size: int, budget: int) -> float
         >>> ead([[0, 1], [2, 0]], vocab_size=4, budget=4)
         1.0971428571428572
     """
+    vocab_size = amount("vocab_size", vocab_size, least=1, hint="give len(tokenizer)")
     corpus = pack_tokens(documents, budget)
     if int(corpus.tokens.max()) >= vocab_size:
         raise bad_argument(

@@ -61,7 +61,9 @@ def find_ngrams(corpus: Corpus, n: int) -> Ngrams:
         raise bad_argument("n", expected="at least 1", given=n, hint="2 is usual")
     tokens = corpus.tokens
     base = int(tokens.max(initial=0)) + 1
-    if base**n > _LARGEST or (base**n > _LARGEST_SHORT and _fits_a_table(base, tokens)):
+    if not _fits(base, n, _LARGEST) or (
+        not _fits(base, n, _LARGEST_SHORT) and _fits_a_table(base, tokens)
+    ):
         tokens, base = renumber(tokens, base)
     return _number(Corpus(tokens, corpus.lengths), n, base)
 
@@ -76,7 +78,7 @@ def find_common_ngrams(corpora: Sequence[Corpus], n: int) -> list[Ngrams]:
         [[7, 8], [8]]
     """
     base = max(int(corpus.tokens.max(initial=0)) for corpus in corpora) + 1
-    if base**n <= _LARGEST:
+    if _fits(base, n, _LARGEST):
         return [_number(corpus, n, base) for corpus in corpora]
     together = find_ngrams(Corpus(*map(np.concatenate, zip(*corpora, strict=True))), n)
     sizes = [len(corpus.lengths) for corpus in corpora]
@@ -139,6 +141,11 @@ def run_starts(ordered: Ints) -> Ints:
 def run_lengths(starts: Ints, total: int) -> Ints:
     """Lengths of the runs that begin at `starts` and together have `total` members."""
     return np.diff(starts, append=total)
+
+
+def _fits(base: int, n: int, most: int) -> bool:
+    """Whether `base**n` is at most that, without the power of a large `n`."""
+    return base == 1 or (n < 64 and base**n <= most)
 
 
 def _fits_a_table(bound: int, codes: Ints) -> bool:

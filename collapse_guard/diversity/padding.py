@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import as_array, listed, members, understood
 from collapse_guard.errors import bad_argument
 
 logger = logging.getLogger("collapse_guard")
 
 Ints = npt.NDArray[np.int64]
+
+_TEXTS = {
+    "expected": "texts of whole-number token ids",
+    "hint": "give a tensor of shape (texts, tokens), or a list of texts",
+}
 
 
 def unpadded(
@@ -55,17 +61,19 @@ def unpadded(
             given=pad_token_id,
             hint="give tokenizer.pad_token_id, or what generate() padded with",
         )
-    texts = [_row(document) for document in documents]
+    texts = [_row(document) for document in members("documents", documents, **_TEXTS)]
     if attention_mask is None:
-        ids: Any = list(pad_token_id) if isinstance(pad_token_id, Collection) else [pad_token_id]
+        ids = _padding(pad_token_id)
         return [_cut(text, ~np.isin(text, ids)) for text in texts]
-    masks = [np.asarray(mask) != 0 for mask in attention_mask]
+    hint = "give what one call of the tokenizer made"
+    with understood("attention_mask", attention_mask, expected="a mask for each text", hint=hint):
+        masks = [np.asarray(mask) != 0 for mask in attention_mask]
     if [text.shape for text in texts] != [mask.shape for mask in masks]:
         raise bad_argument(
             "attention_mask",
             expected="a mask for each text, as long as it",
             given=f"{len(masks)} masks for {len(texts)} texts, or others in length",
-            hint="give what one call of the tokenizer made",
+            hint=hint,
         )
     return [text[mask] for text, mask in zip(texts, masks, strict=True)]
 
@@ -139,15 +147,22 @@ def _stands_at_ends_alone(rows: npt.NDArray[Any], token: int) -> bool:
 
 
 def _row(document: Any) -> Ints:
-    ids = np.asarray(document)
+    ids = as_array("documents", document, **_TEXTS)
     if ids.ndim == 1 and (ids.dtype.kind in "iu" or ids.size == 0):
         return ids.astype(np.int64)
-    raise bad_argument(
-        "documents",
-        expected="texts of whole-number token ids",
-        given=document,
-        hint="give a tensor of shape (texts, tokens), or a list of texts",
+    raise bad_argument("documents", given=document, **_TEXTS)
+
+
+def _padding(given: Any) -> Ints:
+    hint = "give tokenizer.pad_token_id, or what generate() padded with"
+    many = (
+        given if isinstance(given, Collection) and not isinstance(given, str | bytes) else [given]
     )
+    each = listed("pad_token_id", many, expected="an id, or several", hint=hint)
+    ids = as_array("pad_token_id", each, expected="an id, or several", hint=hint)
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+        raise bad_argument("pad_token_id", expected="an id, or several", given=given, hint=hint)
+    return ids
 
 
 def _cut(text: Ints, kept: npt.NDArray[np.bool_]) -> Ints:

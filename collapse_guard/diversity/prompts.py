@@ -11,10 +11,16 @@ from typing import TypeVar
 
 import numpy as np
 
+from collapse_guard.arguments import listed, understood, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.statistics.estimates import jackknife
 
 T = TypeVar("T")
+
+_WANTED = {
+    "expected": "a function of a list of documents that returns a number",
+    "hint": "give such as lambda texts: self_bleu(texts, num_texts=8)",
+}
 
 
 def per_input(
@@ -39,7 +45,8 @@ def per_input(
         (0.75, 0.25)
     """
     _check_samples(samples, at_least=2)
-    values = np.array([statistic(list(texts)) for texts in samples])
+    with understood("statistic", statistic, **_WANTED):
+        values = np.array([float(statistic(list(texts))) for texts in samples])
     if len(values) < 2:
         return float(values.mean()), math.nan
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
@@ -80,13 +87,23 @@ def cross_input(
         )
 
     def average(prompts: Sequence[Sequence[T]]) -> float:
-        return float(np.mean([statistic(texts) for texts in zip(*prompts, strict=True)]))
+        with understood("statistic", statistic, **_WANTED):
+            return float(np.mean([float(statistic(texts)) for texts in zip(*prompts, strict=True)]))
 
+    groups = whole_number("groups", groups, least=2, hint="20 is usual")
     return jackknife(average, samples, groups=groups)
 
 
 def _check_samples(samples: Sequence[Sequence[T]], *, at_least: int) -> None:
-    sizes = sorted({len(texts) for texts in samples})
+    hint = "give a list for each prompt, of as many samples"
+    wanted = {"expected": "the samples of each prompt", "hint": hint}
+    with understood("samples", samples, **wanted):
+        count = len(samples)
+        each = listed("samples", samples, **wanted)
+        sizes = sorted({len(texts) for texts in each})
+        is_list = count == len(each)
+    if not is_list:
+        raise bad_argument("samples", given=samples, **wanted)
     if len(sizes) != 1 or sizes[0] < at_least:
         raise bad_argument(
             "samples",

@@ -5,7 +5,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from collapse_guard.diversity.corpus import Corpus, Document, pack, pack_prefixes, pack_texts
+from collapse_guard.arguments import amount, listed, understood
+from collapse_guard.diversity.corpus import (
+    Corpus,
+    Document,
+    pack,
+    pack_prefixes,
+    pack_texts,
+)
 from collapse_guard.diversity.ngrams import find_ngrams
 from collapse_guard.diversity.occurrences import find_occurrences
 from collapse_guard.diversity.padding import tell_of_padding
@@ -36,10 +43,7 @@ def rep_n_diversity(documents: Iterable[Document], *, length: int) -> float:
         >>> rep_n_diversity([[1, 2, 1, 2, 1], [1, 2, 3, 4, 5]], length=5)
         0.625
     """
-    if length < 4:
-        raise bad_argument(
-            "length", expected="at least 4 tokens", given=length, hint="100 is usual"
-        )
+    length = amount("length", length, least=4, hint="100 is usual")
     cut = pack_prefixes(documents, length)
     diversity = 1.0
     for n in (2, 3, 4):
@@ -71,9 +75,11 @@ def self_repetition(documents: Iterable[Document], *, num_texts: int, n: int = 4
         >>> round(self_repetition([[1, 2, 3, 4, 5], [0, 1, 2, 3, 4], [6, 7]], num_texts=3), 4)
         0.4621
     """
-    found = find_occurrences(find_ngrams(pack_texts(documents, num_texts), n))
+    n = amount("n", n, least=1, hint="4 is usual")
+    texts = pack_texts(documents, num_texts)
+    found = find_occurrences(find_ngrams(texts, n))
     elsewhere = found.document_counts[found.types] - 1
-    per_text = np.bincount(found.documents, weights=elsewhere, minlength=num_texts)
+    per_text = np.bincount(found.documents, weights=elsewhere, minlength=len(texts.lengths))
     return float(np.log1p(per_text).mean())
 
 
@@ -100,12 +106,13 @@ def compression_ratio(documents: Iterable[str] | Iterable[Document], *, budget: 
         >>> compression_ratio(["again and " * 40], budget=400) > 10
         True
     """
-    if budget < 1:
-        raise bad_argument(
-            "budget", expected="at least 1 byte", given=budget, hint="100,000 is usual"
+    budget = amount("budget", budget, least=1, hint="100,000 is usual")
+    wanted = {"expected": "texts or token ids", "hint": "give a list, a document at a time"}
+    with understood("documents", documents, **wanted):
+        tell_of_padding("documents", documents)
+        given = (
+            [documents] if isinstance(documents, str) else listed("documents", documents, **wanted)
         )
-    tell_of_padding("documents", documents)
-    given = [documents] if isinstance(documents, str) else list(documents)
     texts = [text for text in given if isinstance(text, str)]
     if 0 < len(texts) < len(given):
         raise bad_argument(
@@ -114,7 +121,8 @@ def compression_ratio(documents: Iterable[str] | Iterable[Document], *, budget: 
             given=f"{len(texts)} strings among {len(given)} documents",
             hint="decode all of them or none",
         )
-    data = "\n".join(texts).encode() if texts else _serialise(pack(given))  # type: ignore[arg-type]
+    # A lone surrogate, which no file holds, is as good a byte as another.
+    data = "\n".join(texts).encode("utf-8", "surrogatepass") if texts else _serialise(pack(given))  # type: ignore[arg-type]
     if len(data) < budget:
         raise bad_argument(
             "documents",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from collapse_guard.arguments import amount
 from collapse_guard.diversity.abundance import absence, chao_shen, good_turing, plug_in
 from collapse_guard.diversity.corpus import Corpus, Document, Ints, pack, pack_tokens
 from collapse_guard.diversity.ngrams import count_ngrams, find_ngrams, run_lengths, run_starts
@@ -46,7 +47,7 @@ def rarefied_types(documents: Iterable[Document], *, budget: int) -> float:
     """
     corpus = pack(documents)
     total = len(corpus.tokens)
-    _check_budget(budget, total, "which is what the text allows")
+    budget = _checked_budget(budget, total, "which is what the text allows")
     pieces, _ = _pieces(corpus, budget)
     number = len(pieces.lengths)
     found = find_occurrences(find_ngrams(pieces, 1))
@@ -87,11 +88,11 @@ def rarefied_coverage(documents: Iterable[Document], *, budget: int) -> float:
             given=held,
             hint="give more text: the tokens of one are looked up in others",
         )
-    _check_budget(budget, total, "which is what the text allows")
+    budget = _checked_budget(budget, total, "which is what the text allows")
     pieces, owners = _pieces(corpus, budget)
     number, sizes = len(pieces.lengths), np.bincount(owners)
     left = number - int(sizes.max())
-    _check_budget(
+    budget = _checked_budget(
         budget, total * left // number, "on average what there is without the longest document"
     )
     found = find_occurrences(find_ngrams(pieces, 1))
@@ -198,14 +199,17 @@ def _pieces(corpus: Corpus, budget: int) -> tuple[Corpus, Ints]:
     return Corpus(corpus.tokens, sizes), owners
 
 
-def _check_budget(budget: int, most: int, why: str) -> None:
-    if not 1 <= budget <= most:
+def _checked_budget(budget: int, most: int, why: str) -> int:
+    hint = "give more text, or lower the budget of everything that you compare"
+    budget = amount("budget", budget, least=1, hint=hint)
+    if budget > most:
         raise bad_argument(
             "budget",
             expected=f"from 1 to {most} tokens, {why}",
             given=budget,
-            hint="give more text, or lower the budget of everything that you compare",
+            hint=hint,
         )
+    return budget
 
 
 def _counts(corpus: Corpus) -> Ints:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import amount
 from collapse_guard.diversity.abundance import absence
 from collapse_guard.diversity.corpus import Corpus, Document, Ints, pack
 from collapse_guard.diversity.ngrams import (
@@ -67,10 +68,9 @@ def rare_ngram_survival(
         >>> rare_ngram_survival([[1, 2, 1, 2]], human, reference, n=2, max_count=1, budget=4)
         0.0
     """
-    if n < 1:
-        raise bad_argument("n", expected="at least 1", given=n, hint="2 is usual")
-    if max_count < 1:
-        raise bad_argument("max_count", expected="at least 1", given=max_count, hint="5 is usual")
+    n = amount("n", n, least=1, hint="2 is usual")
+    max_count = amount("max_count", max_count, least=1, hint="5 is usual")
+    budget = amount("budget", budget, least=1, hint="give what both texts have")
     given = {"samples": samples, "human": human, "reference": reference}
     parts = [pack(part, argument) for argument, part in given.items()]
     _check_budget(budget, samples=parts[0], human=parts[1])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import amount, as_array
 from collapse_guard.diversity.corpus import Corpus, Document, pack_texts
 from collapse_guard.diversity.ngrams import find_ngrams
 from collapse_guard.diversity.occurrences import find_occurrences
@@ -37,7 +38,7 @@ def vendi_score(kernel: npt.ArrayLike) -> float:
         >>> round(vendi_score([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), 4)
         1.8899
     """
-    similarities = np.asarray(kernel, dtype=np.float64)
+    similarities = _numbers("kernel", kernel)
     _check_kernel(similarities)
     eigenvalues = np.linalg.eigvalsh(similarities / len(similarities))
     if eigenvalues[0] < -_TOLERANCE:
@@ -72,8 +73,7 @@ def ngram_kernel(documents: Iterable[Document], *, num_texts: int, max_n: int = 
         >>> ngram_kernel([[1, 2], [1, 2], [3, 4]], num_texts=3, max_n=2).round(6).tolist()
         [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    if max_n < 1:
-        raise bad_argument("max_n", expected="at least 1", given=max_n, hint="4 is usual")
+    max_n = amount("max_n", max_n, least=1, hint="4 is usual")
     corpus = pack_texts(documents, num_texts, min_length=max_n)
     kernel = sum((_cosines(corpus, n) for n in range(1, max_n + 1)), np.zeros((1, 1))) / max_n
     # Exactly 1 rather than 1 up to rounding.
@@ -97,7 +97,7 @@ def embedding_kernel(embeddings: npt.ArrayLike) -> Floats:
         >>> embedding_kernel([[1, 0], [0, 2]]).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    vectors = np.asarray(embeddings, dtype=np.float64)
+    vectors = _numbers("embeddings", embeddings)
     if vectors.ndim != 2 or len(vectors) < 2:
         raise bad_argument(
             "embeddings",
@@ -119,6 +119,11 @@ def embedding_kernel(embeddings: npt.ArrayLike) -> Floats:
     kernel: Floats = directions @ directions.T
     np.fill_diagonal(kernel, 1.0)
     return kernel
+
+
+def _numbers(name: str, given: npt.ArrayLike) -> Floats:
+    hint = "give an array of two dimensions"
+    return as_array(name, given, expected="a matrix of numbers", hint=hint, dtype=np.float64)
 
 
 def _cosines(corpus: Corpus, n: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from collapse_guard.arguments import listed
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import PLAIN, Decoding, check_matchable
 
@@ -43,7 +44,9 @@ def checked_candidates(given: Sequence[Decoding] | None) -> list[Decoding]:
         >>> [str(each) for each in checked_candidates([Decoding(0.8), Decoding(top_p=1.0)])]
         ['T 1', 'T 0.8']
     """
-    decodings = list(USUAL if given is None else given)
+    tried = USUAL if given is None else given
+    wanted = {"expected": "decodings", "hint": "give [Decoding(temperature=0.9)], for example"}
+    decodings = listed("candidates", tried, **wanted)
     if not decodings or not all(isinstance(each, Decoding) for each in decodings):
         raise bad_argument(
             "candidates",

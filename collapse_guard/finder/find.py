@@ -5,7 +5,7 @@ from time import perf_counter
 
 import torch
 
-from collapse_guard.arguments import whole_number
+from collapse_guard.arguments import checked, function, optional, real, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.finder.candidates import checked_candidates
 from collapse_guard.finder.halving import halve
@@ -17,14 +17,25 @@ from collapse_guard.finder.search import DecodingSearch, trials_of
 from collapse_guard.finder.temperature import refine
 from collapse_guard.finder.trial import MEMORY, MakeOptimizer, Setting, Trials
 from collapse_guard.human_text.documents import Document
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.forward import is_encoder_decoder
-from collapse_guard.model.inputs import check_ids
+from collapse_guard.model.inputs import A_MODEL, check_ids
 from collapse_guard.model.positions import check_fits
 from collapse_guard.rows.row_source import Rows
 
 
+@checked(
+    model=A_MODEL,
+    optimizer=function(
+        expected="a function that makes an optimizer of parameters",
+        hint="give lambda parameters: torch.optim.AdamW(parameters, lr=1e-3)",
+    ),
+    max_grad_norm=optional(real(above=0, hint="leave it out")),
+    max_seconds=optional(real(above=0, hint="leave it out")),
+    judge=optional(A_PANEL),
+    progress=optional(function(hint="give print, or leave it out")),
+)
 def find_decoding(
     model: torch.nn.Module,
     rows: Rows,
@@ -135,13 +146,15 @@ def find_decoding(
             given=type(model).__name__,
             hint="an encoder-decoder's decoding cannot be found so",
         )
-    whole_number("steps", steps, least=1, hint="24 is the default")
-    whole_number("batch_size", batch_size, least=1, hint="give that of the run")
+    steps = whole_number("steps", steps, least=1, hint="24 is the default")
+    batch_size = whole_number("batch_size", batch_size, least=1, hint="give that of the run")
     at_once = batch_size if micro_batch_size is None else micro_batch_size
-    whole_number("micro_batch_size", at_once, least=1, hint="leave it out for the whole batch")
+    at_once = whole_number(
+        "micro_batch_size", at_once, least=1, hint="leave it out for the whole batch"
+    )
     if max_windows is not None:
-        whole_number("max_windows", max_windows, least=2, hint="leave it out")
-    whole_number("seed", seed, least=0, hint="0 is fine")
+        max_windows = whole_number("max_windows", max_windows, least=2, hint="leave it out")
+    seed = whole_number("seed", seed, least=0, hint="0 is fine")
     tried = checked_candidates(candidates)
     lesson = make_lesson(rows, steps=steps, batch_size=batch_size, seed=seed)
     scored = hold_out(held_out, window=_check_rows(model, lesson), max_windows=max_windows)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import number
 from collapse_guard.errors import bad_argument
+
+_SHARE = "a share of tokens"
 
 BANDS = ("head", "torso", "tail")
 
@@ -47,20 +50,10 @@ def band_cutoffs(
         >>> band_cutoffs(np.array([60, 25, 9, 3, 3, 0]))
         BandCutoffs(tail=3, head=60)
     """
-    if not 0.0 < tail_mass < 0.5:
-        raise bad_argument(
-            "tail_mass",
-            expected="a share of tokens above 0 and below 0.5",
-            given=tail_mass,
-            hint="0.10 is the default; a tail of half the text would meet the head",
-        )
-    if not 0.0 < head_mass <= 0.5:
-        raise bad_argument(
-            "head_mass",
-            expected="a share of tokens above 0 and at most 0.5",
-            given=head_mass,
-            hint="0.5 is the default",
-        )
+    hint = "0.10 is the default; a tail of half the text would meet the head"
+    number("tail_mass", tail_mass, above=0, below=0.5, what=_SHARE, hint=hint)
+    hint = "0.5 is the default"
+    number("head_mass", head_mass, above=0, most=0.5, what=_SHARE, hint=hint)
     total = int(counts.sum())
     if total == 0:
         raise bad_argument(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.errors import bad_argument
+from collapse_guard.arguments import MOST, as_array, listed, understood
+from collapse_guard.errors import bad_argument, shown
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded, num_ids
 
 TokenIds = Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -83,22 +84,23 @@ def continuation_pairs(
         >>> pairs.positions.sum(1).tolist()
         [1, 2, 1, 2]
     """
-    if isinstance(prompts, str) or len(prompts) == 0:
-        raise bad_argument(
-            "prompts",
-            expected="at least one prompt",
-            given=prompts,
-            hint='give a list, such as ["My favourite animal is the"]',
-        )
+    asked = {
+        "expected": "at least one prompt",
+        "hint": 'give a list, such as ["My favourite animal is the"]',
+    }
+    is_list = not isinstance(prompts, str | bytes | Mapping)
+    each_prompt: list[Any] = listed("prompts", prompts, **asked) if is_list else []
+    if not each_prompt:
+        raise bad_argument("prompts", given=prompts, **asked)
     if tokenizer is not None:
         # Refused here where it is none, or where it was told to cut or to pad.
         num_ids(tokenizer)
     before = _ids("prefix", prefix, None)
     ways = {"continuation": continuation, "alternative": alternative}
-    each = {name: _one_each(name, given, len(prompts)) for name, given in ways.items()}
+    each = {name: _one_each(name, given, len(each_prompt)) for name, given in ways.items()}
     rows: list[list[int]] = []
     lengths: list[int] = []
-    for number, prompt in enumerate(prompts):
+    for number, prompt in enumerate(each_prompt):
         both = [_split(tokenizer, prompt, name, each[name][number]) for name in ways]
         if both[0][1] == both[1][1]:
             raise bad_argument(
@@ -121,7 +123,7 @@ def continuation_pairs(
     ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
     column, ends = torch.arange(width), torch.tensor([[len(row)] for row in rows])
     mask = column < ends
-    told = [f"{way!r}" if isinstance(way, str) else f"the {name}" for name, way in ways.items()]
+    told = [shown(way) if isinstance(way, str) else f"the {name}" for name, way in ways.items()]
     return ContinuationPairs(
         input_ids=ids,
         positions=mask & (column >= ends - torch.tensor(lengths)[:, None]),
@@ -132,10 +134,14 @@ def continuation_pairs(
 
 
 def _one_each(name: str, given: Any, count: int) -> Sequence[Any]:
-    is_one = isinstance(given, str) or (len(given) > 0 and isinstance(given[0], int | np.integer))
-    if is_one or getattr(given, "ndim", None) == 1:
-        return [given] * count
-    if len(given) != count:
+    with understood(name, given, expected=f"one for each of {count} prompts", hint=_HOW_TO_GIVE):
+        is_one = isinstance(given, str) or (
+            len(given) > 0 and isinstance(given[0], int | np.integer)
+        )
+        if is_one or getattr(given, "ndim", None) == 1:
+            return [given] * count
+        is_fit = len(given) == count
+    if not is_fit:
         raise bad_argument(
             name,
             expected=f"one for each of {count} prompts, or one for all",
@@ -157,7 +163,7 @@ def _split(
             raise bad_argument(
                 name,
                 expected="a text that the tokenizer parts from its prompt",
-                given=f"{continuation!r} after {prompt!r}",
+                given=f"{shown(continuation)} after {shown(prompt)}",
                 hint="put the space between the two at the continuation's beginning, not at the "
                 "prompt's end; or give token ids, without a tokenizer",
             )
@@ -179,15 +185,15 @@ def _ids(name: str, given: Any, tokenizer: Tokenizer | None) -> list[int]:
         )
     if tokenizer is not None:
         return encoded(tokenizer, given)
-    ids = np.asarray(given)
+    wanted = {
+        "expected": "token ids, whole numbers of at least 0, a list for each",
+        "hint": "give what tokenizer(text)['input_ids'] returns",
+    }
+    ids = as_array(name, given, **wanted)
     if ids.ndim != 1 or (
-        len(ids) and not (np.issubdtype(ids.dtype, np.integer) and ids.min() >= 0)
+        len(ids)
+        and not (np.issubdtype(ids.dtype, np.integer) and ids.min() >= 0 and ids.max() < MOST)
     ):
-        raise bad_argument(
-            name,
-            expected="token ids, whole numbers of at least 0, a list for each",
-            given=given,
-            hint="give what tokenizer(text)['input_ids'] returns",
-        )
+        raise bad_argument(name, given=given, **wanted)
     found: list[int] = ids.tolist()
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import members, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.left_out import unmasked
 from collapse_guard.human_text.texts import check_documents
@@ -16,6 +17,7 @@ Documents = Iterable[Sequence[int] | npt.NDArray[np.integer[Any]] | int]
 """Token ids, a document at a time or as one flat stream."""
 
 _ROWS_AT_A_TIME = 10_000
+_WANTED = {"expected": "integer token ids", "hint": "tokenize the text first"}
 
 
 def count_types(documents: Documents, vocab_size: int) -> npt.NDArray[np.int64]:
@@ -58,8 +60,15 @@ def column_blocks(
     Raises:
         ArgumentError: The column holds something else, or a mask is not as long as its row.
     """
-    for table in dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME):
-        values = table.column(column)
+    wanted = {
+        "expected": "a Hugging Face data set",
+        "hint": "give a datasets.Dataset, or HumanReference.from_token_ids its column",
+    }
+    with understood("dataset", dataset, **wanted):
+        tables = dataset.with_format("arrow").iter(batch_size=_ROWS_AT_A_TIME)
+    for table in members("dataset", tables, **wanted):
+        with understood("dataset", dataset, **wanted):
+            values = table.column(column)
         if str(values.type).startswith(("list", "large_list", "fix")):
             yield unmasked(table, TokenRows.of_arrow(values), masked)
         else:
@@ -68,7 +77,7 @@ def column_blocks(
 
 def _joined(documents: Documents) -> Iterator[npt.NDArray[np.integer[Any]]]:
     """Integer arrays that are large enough for numpy to be worth calling."""
-    stream = iter(documents)
+    stream = members("documents", documents, **_WANTED)
     for first in stream:
         if isinstance(first, np.ndarray) and first.size >= _ROWS_AT_A_TIME:
             # Large enough by itself: joining thousands of such would hold a whole corpus in memory.
@@ -76,30 +85,25 @@ def _joined(documents: Documents) -> Iterator[npt.NDArray[np.integer[Any]]]:
             continue
         rows = [first, *islice(stream, _ROWS_AT_A_TIME - 1)]
         if isinstance(rows[0], str):
-            raise bad_argument(
-                "documents",
-                expected="integer token ids",
-                given=rows[0],
-                hint="tokenize the text first",
-            )
-        if isinstance(rows[0], int | np.integer):
-            yield np.asarray(rows)
-        elif isinstance(rows[0], np.ndarray):
-            yield np.concatenate(rows)
-        else:
-            yield np.fromiter(chain.from_iterable(rows), dtype=np.int64)  # type: ignore[arg-type]
+            raise bad_argument("documents", given=rows[0], **_WANTED)
+        with understood("documents", first, **_WANTED):
+            ids = _as_array(rows)
+        yield ids
+
+
+def _as_array(rows: list[Any]) -> npt.NDArray[np.integer[Any]]:
+    if isinstance(rows[0], int | np.integer):
+        return np.asarray(rows)
+    if isinstance(rows[0], np.ndarray):
+        return np.concatenate(rows)
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
 
 def _add_counts(counts: npt.NDArray[np.int64], ids: npt.NDArray[np.integer[Any]]) -> None:
     if ids.size == 0:
         return
     if not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="integer token ids",
-            given=ids.dtype,
-            hint="tokenize the text first",
-        )
+        raise bad_argument("documents", given=ids.dtype, **_WANTED)
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= len(counts):
         raise bad_argument(

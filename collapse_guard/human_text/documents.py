@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import members, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.token_rows import TokenRows
 
@@ -13,6 +14,10 @@ Document = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 _TOKENS_AT_A_TIME = 1 << 20
 _DOCUMENTS_AT_A_TIME = 10_000
+_WANTED = {
+    "expected": "a sequence of integer token ids per document",
+    "hint": "tokenize the text first; give one document as [ids]",
+}
 
 
 def document_blocks(documents: Iterable[Document]) -> Iterator[TokenRows]:
@@ -30,7 +35,7 @@ def document_blocks(documents: Iterable[Document]) -> Iterator[TokenRows]:
     """
     block: list[npt.NDArray[np.integer[Any]]] = []
     size = 0
-    for document in documents:
+    for document in members("documents", documents, **_WANTED):
         ids = _checked(document)
         block.append(ids)
         size += len(ids)
@@ -42,15 +47,11 @@ def document_blocks(documents: Iterable[Document]) -> Iterator[TokenRows]:
 
 
 def _checked(document: Document) -> npt.NDArray[np.integer[Any]]:
-    ids = np.asarray(document)
+    with understood("documents", document, **_WANTED):
+        ids = np.asarray(document)
     if ids.shape == (0,):
         # Nothing says what an empty list would hold.
         return ids.astype(np.int64)
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="a sequence of integer token ids per document",
-            given=ids.tolist(),
-            hint="tokenize the text first; give one document as [ids]",
-        )
+        raise bad_argument("documents", given=document, **_WANTED)
     return ids

@@ -1,14 +1,20 @@
 """Documents that belong together, as whoever gives them says: those of one article or author."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import bad_argument
+from collapse_guard.arguments import listed, understood
+from collapse_guard.errors import bad_argument, shown
 
 Ids = npt.NDArray[np.int64]
+
+_ONE_EACH = {
+    "expected": "one label for each document, in their order",
+    "hint": 'give a list, or the column that says so: dataset["title"]',
+}
 
 
 def group_numbers(labels: Iterable[Hashable] | None, num_documents: int) -> Ids:
@@ -31,19 +37,19 @@ def group_numbers(labels: Iterable[Hashable] | None, num_documents: int) -> Ids:
     """
     if labels is None:
         return np.arange(num_documents)
-    listed = listed_labels(
+    each = listed_labels(
         "groups", labels, unlabelled="give a document that belongs to no other one one of its own"
     )
-    if len(listed) != num_documents:
-        given = f"{len(listed)} labels for {num_documents} documents"
+    if len(each) != num_documents:
+        given = f"{len(each)} labels for {num_documents} documents"
         raise _not_one_each("groups", given)
     numbers: dict[Hashable, int] = {}
-    found = np.array([numbers.setdefault(label, len(numbers)) for label in listed], np.int64)
+    found = np.array([numbers.setdefault(label, len(numbers)) for label in each], np.int64)
     if num_documents > 1 and len(numbers) < 2:
         raise bad_argument(
             "groups",
             expected="at least two different labels: standard errors come from how groups differ",
-            given=f"{listed[0]!r} for all {num_documents} documents",
+            given=f"{shown(each[0])} for all {num_documents} documents",
             hint="label documents by article or author, or give held-out documents of more of them",
         )
     return found
@@ -66,35 +72,31 @@ def listed_labels(argument: str, labels: Iterable[Hashable], *, unlabelled: str)
         [7, 9]
     """
     # Elements of a tensor are hashed by where they lie, and would be a group each.
-    given: Any = labels.tolist() if hasattr(labels, "tolist") else labels
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+    with understood(argument, labels, **_ONE_EACH):
+        given: Any = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise _not_one_each(argument, given)
-    listed = list(given)
-    for place, label in enumerate(listed):
-        if not isinstance(label, Hashable) or _is_missing(label):
+    found = listed(argument, given, **_ONE_EACH)
+    for place, label in enumerate(found):
+        if _is_missing(label):
             raise bad_argument(
                 argument,
                 expected="a label that is a text, a number or another hashable value, for each "
                 "document",
-                given=f"{label!r} for document {place}",
+                given=f"{shown(label)} for document {place}",
                 hint=unlabelled,
             )
-    return listed
+    return found
 
 
 def _is_missing(label: Any) -> bool:
     try:
         # What tables write where there is no value is not equal to itself.
-        return label is None or bool(label != label)
-    except (TypeError, ValueError):
-        # Nor can it always be said whether it is.
+        return label is None or bool(label != label) or hash(label) is None
+    except Exception:
+        # Nor can it always be said whether it is, or told from others.
         return True
 
 
 def _not_one_each(argument: str, given: object) -> Exception:
-    return bad_argument(
-        argument,
-        expected="one label for each document, in their order",
-        given=given,
-        hint='give a list, or the column that says so: dataset["title"]',
-    )
+    return bad_argument(argument, given=given, **_ONE_EACH)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import members, one_of, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.texts import check_documents
 from collapse_guard.human_text.token_rows import TokenRows
@@ -41,15 +42,15 @@ def special_token_ids(
         >>> special_token_ids(tokenizer)
         {2: 'special tokens'}
     """
-    if special_tokens not in ("leave out", "count"):
-        raise bad_argument(
-            "special_tokens",
-            expected='"leave out" or "count"',
-            given=special_tokens,
-            hint="choose",
-        )
+    one_of("leave out", "count", hint="choose")("special_tokens", special_tokens)
     if tokenizer is None or special_tokens == "count":
         return {}
+    hint = "load it, as with AutoTokenizer.from_pretrained(name)"
+    with understood("tokenizer", tokenizer, expected="a tokenizer", hint=hint):
+        return _called_special(tokenizer)
+
+
+def _called_special(tokenizer: Tokenizer) -> dict[int, str]:
     given: Any = tokenizer
     if callable(added := getattr(given, "get_added_tokens_decoder", None)):
         decoder = added()
@@ -161,16 +162,27 @@ def _unmasked_documents(
 ) -> Iterator[Ids]:
     missing = object()
     pairs: Iterator[tuple[Any, Any]]
-    pairs = zip_longest(documents, attention_mask, fillvalue=missing)
+    wanted = {
+        "expected": "a mask for each document, as long as it",
+        "hint": "give what one call of the tokenizer made, rows and masks in one order",
+    }
+    pairs = zip_longest(
+        members("documents", documents, expected="documents of token ids", hint=wanted["hint"]),
+        members(MASK_COLUMN, attention_mask, **wanted),
+        fillvalue=missing,
+    )
     for number, (document, mask) in enumerate(pairs):
-        if document is missing or mask is missing or np.shape(document) != np.shape(mask):
+        with understood(MASK_COLUMN, mask, **wanted):
+            ids, is_text = np.asarray(document), np.asarray(mask) != 0
+        if document is missing or mask is missing or ids.shape != is_text.shape:
+            given = f"other numbers of them at document {number}"
+            raise bad_argument(MASK_COLUMN, given=given, **wanted)
+        if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
             raise bad_argument(
-                MASK_COLUMN,
-                expected="a mask for each document, as long as it",
-                given=f"other numbers of them at document {number}",
-                hint="give what one call of the tokenizer made, rows and masks in one order",
+                "documents", expected="integer token ids", given=document, hint="tokenize the text"
             )
-        ids, is_text = np.asarray(document), np.asarray(mask) != 0
+        if not ids.size:
+            ids = ids.astype(np.int64)
         for index, times in zip(*np.unique(ids[~is_text], return_counts=True), strict=True):
             masked[int(index)] = masked.get(int(index), 0) + int(times)
         yield ids[is_text]

@@ -10,6 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import (
+    a,
+    check_fields,
+    members,
+    one_of,
+    optional,
+    tensor,
+    whole,
+)
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.groups import group_numbers
@@ -25,6 +34,17 @@ from collapse_guard.human_text.texts import check_documents, checked_texts, same
 from collapse_guard.human_text.tokenizer import Tokenizer, encoded
 from collapse_guard.human_text.usable_documents import as_ids, usable_documents
 from collapse_guard.human_text.windows import Windows, cut_all
+
+_HOW_TO_BUILD = "build the panel with from_token_ids or from_texts"
+_TOKENIZE = "tokenize the text first, or use HeldOutPanel.from_texts"
+_WINDOWS = tensor(of="whole numbers", expected="a tensor of whole numbers", hint=_HOW_TO_BUILD)
+
+A_REFERENCE = a(
+    HumanReference,
+    expected="a HumanReference",
+    hint="count human text with HumanReference.from_token_ids",
+)
+"""Checks an argument that is to be one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +73,15 @@ class HeldOutPanel:
     source_ids: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
+        check_fields(
+            self,
+            reference=A_REFERENCE,
+            input_ids=_WINDOWS,
+            document_ids=_WINDOWS,
+            positions=_WINDOWS,
+            source_ids=optional(_WINDOWS),
+        )
+        self._check_shapes()
         if self.num_documents < 2:
             alike = " (as many as are no near copies, and not of one group)"
             raise PanelError(
@@ -73,6 +102,21 @@ class HeldOutPanel:
                 "text and the reference have next to nothing in common; check that both come from "
                 "the same language and tokenizer."
             )
+
+    def _check_shapes(self) -> None:
+        ids, owners = self.input_ids, self.document_ids
+        sources = owners if self.source_ids is None else self.source_ids
+        if ids.ndim != 2 or self.positions.shape != ids.shape or self.positions.dtype != torch.bool:
+            wrong = "positions", f"bool of shape {tuple(ids.shape)}, (windows, tokens)"
+        elif owners.shape != ids.shape[:1] or not (owners >= 0).all():
+            wrong = "document_ids", f"a number from 0 for each of {len(ids)} windows"
+        elif sources.shape != ids.shape[:1]:
+            wrong = "source_ids", f"a number for each of {len(ids)} windows, or None"
+        else:
+            self.reference.check_ids(ids.numpy())
+            return
+        name, expected = wrong
+        raise bad_argument(name, expected=expected, given=getattr(self, name), hint=_HOW_TO_BUILD)
 
     @classmethod
     def from_token_ids(
@@ -128,10 +172,11 @@ class HeldOutPanel:
             >>> panel.num_sources, panel.num_documents
             (4, 2)
         """
-        _check_settings(window, short, max_windows)
+        _check_settings(reference, window, short, max_windows)
         check_documents("documents", documents)
         documents = unmasked_documents(documents, attention_mask, {})
-        held_out = {i: as_ids(document, reference) for i, document in enumerate(documents)}
+        each = members("documents", documents, expected="documents of token ids", hint=_TOKENIZE)
+        held_out = {i: as_ids(document, reference) for i, document in enumerate(each)}
         numbers = group_numbers(groups, len(held_out))
         held_out = usable_documents(held_out, reference, window, drop_short=short == "drop")
         if training_documents is not None:
@@ -151,9 +196,10 @@ class HeldOutPanel:
         groups: npt.NDArray[np.int64],
     ) -> "HeldOutPanel":
         windows = cut_all(held_out, groups, window, max_windows)
-        before = np.broadcast_to(as_ids(list(prefix), reference), (len(windows.ids), len(prefix)))
-        positions = np.ones((len(windows.ids), len(prefix) + window), dtype=bool)
-        positions[:, : max(len(prefix), 1)] = False
+        first = as_ids(prefix, reference, "prefix")
+        before = np.broadcast_to(first, (len(windows.ids), len(first)))
+        positions = np.ones((len(windows.ids), len(first) + window), dtype=bool)
+        positions[:, : max(len(first), 1)] = False
         tokens = np.concatenate([before, windows.ids], axis=1)
         positions &= ~reference.special_types[tokens]
         # A window of markup alone has nothing to look at.
@@ -201,7 +247,7 @@ class HeldOutPanel:
             PanelError: As in `from_token_ids`.
             ArgumentError: As in `from_token_ids`.
         """
-        _check_settings(window, short, max_windows)
+        _check_settings(reference, window, short, max_windows)
         reference.check_tokenizer(tokenizer)
         given = dict(enumerate(checked_texts("texts", texts)))
         numbers = group_numbers(groups, len(given))
@@ -290,17 +336,18 @@ class HeldOutPanel:
         return digest.hexdigest()[:16]
 
 
-def _check_settings(window: int, short: str, max_windows: int | None) -> None:
-    if window < 2:
-        raise bad_argument(
-            "window", expected="at least 2 tokens", given=window, hint="128 is the default"
-        )
-    if short not in ("error", "drop"):
-        raise bad_argument("short", expected='"error" or "drop"', given=short, hint="choose")
-    if max_windows is not None and max_windows < 2:
-        raise bad_argument(
-            "max_windows",
-            expected="at least 2, or None",
-            given=max_windows,
-            hint="leave it out",
-        )
+def _check_settings(
+    reference: HumanReference, window: int, short: str, max_windows: int | None
+) -> None:
+    A_REFERENCE("reference", reference)
+    whole(least=2, hint="128 is the default")("window", window)
+    one_of("error", "drop", hint="choose")("short", short)
+    optional(whole(least=2, hint="leave it out"))("max_windows", max_windows)
+
+
+A_PANEL = a(
+    HeldOutPanel,
+    expected="a HeldOutPanel",
+    hint="cut held-out text with HeldOutPanel.from_token_ids",
+)
+"""Checks an argument that is to be one."""

@@ -16,6 +16,12 @@ from collapse_guard.atomic import read_arrays, write_atomically
 from collapse_guard.errors import ArgumentError, TokenizerMismatchError, bad_argument
 from collapse_guard.human_text.bands import BANDS, BandCutoffs, band_cutoffs
 from collapse_guard.human_text.counting import Documents, column_blocks, count_types
+from collapse_guard.human_text.given_counts import (
+    as_counts,
+    check_column,
+    check_described,
+    check_integers,
+)
 from collapse_guard.human_text.left_out import (
     SpecialTokens,
     leave_out,
@@ -71,14 +77,8 @@ class HumanReference:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.smoothing <= 0:
-            raise bad_argument(
-                "smoothing",
-                expected="a number above 0",
-                given=self.smoothing,
-                hint="1.0 is the default; without it unseen types would have infinite information",
-            )
-        counts = np.array(self.counts, dtype=np.int64)
+        counts = as_counts(self.counts)
+        check_described(self, num_types=len(counts))
         counts.setflags(write=False)
         object.__setattr__(self, "counts", counts)
         # Raises here, at construction, if nothing was counted or `tail_mass` is out of range.
@@ -169,14 +169,7 @@ class HumanReference:
             ArgumentError: The column is missing or does not hold token ids, or a mask is not as
                 long as its row.
         """
-        columns = getattr(dataset, "column_names", None)
-        if not columns or column not in columns:
-            raise bad_argument(
-                "column",
-                expected=f"one of the data set's columns {columns}",
-                given=column,
-                hint="tokenize the text first, and name the column that holds the token ids",
-            )
+        check_column(dataset, column)
         masked: dict[int, int] = {}
         blocks = column_blocks(dataset, column, masked)
         return cls._counted(
@@ -253,6 +246,10 @@ class HumanReference:
             ArgumentError: They differ in `tail_mass` or `smoothing`, or one counted what the other
                 left out as no human text.
         """
+        if not isinstance(other, HumanReference):
+            raise bad_argument(
+                "other", expected="a HumanReference", given=other, hint="count the other text first"
+            )
         self._check_vocabulary(other.vocab_size, other.fingerprint, "the other reference")
         if (self.tail_mass, self.smoothing) != (other.tail_mass, other.smoothing):
             raise bad_argument(
@@ -301,6 +298,7 @@ class HumanReference:
         Raises:
             TokenizerMismatchError: An id is negative or not below `vocab_size`.
         """
+        check_integers(ids)
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocab_size):
             wrong = int(ids.min() if ids.min() < 0 else ids.max())
             raise TokenizerMismatchError(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import members, understood
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.near_copies import join, near_copies
@@ -119,8 +120,12 @@ def refuse_leaks(
 
     def corpus() -> Iterator[Ids]:
         nonlocal count, longest
-        for document in training:
-            ids = np.asarray(document, dtype=np.int64)
+        wanted = {"expected": "documents of token ids", "hint": "tokenize the text first"}
+        for document in members(argument, training, **wanted):
+            with understood(argument, document, **wanted):
+                ids = np.asarray(document, dtype=np.int64)
+            if ids.ndim != 1:
+                raise bad_argument(argument, given=document, **wanted)
             count, longest = count + 1, max(longest, len(ids))
             yield ids
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from collapse_guard.arguments import members
 from collapse_guard.errors import ArgumentError, bad_argument
 
 
@@ -18,7 +19,9 @@ def check_documents(argument: str, given: Any) -> None:
     Raises:
         ArgumentError: It is no iterable of documents.
     """
-    if isinstance(given, str | bytes | os.PathLike | Mapping) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | os.PathLike | Mapping | type) or not isinstance(
+        given, Iterable
+    ):
         raise _no_documents(argument, given)
 
 
@@ -29,7 +32,8 @@ def checked_texts(argument: str, given: Iterable[str]) -> Iterator[str]:
         ArgumentError: One text, a path, paths, rows of a table, or anything else that is no text.
     """
     check_documents(argument, given)
-    for number, text in enumerate(given):
+    wanted = {"expected": "a list of texts", "hint": "write [text] for one document"}
+    for number, text in enumerate(members(argument, given, **wanted)):
         if not isinstance(text, str) or (number == 0 and _is_path(text)):
             raise _no_documents(argument, text)
         yield text

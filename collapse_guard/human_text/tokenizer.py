@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from collapse_guard.arguments import understood, whole_number
 from collapse_guard.errors import bad_argument
 
 # Letters of several scripts, digits, spaces, line breaks and punctuation: two tokenizers with one
@@ -28,8 +29,9 @@ class Tokenizer(Protocol):
 
 def encoded(tokenizer: Tokenizer, text: str) -> list[int]:
     """Token ids of a text, without special tokens."""
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    return list(getattr(ids, "ids", ids))
+    with understood("tokenizer", tokenizer, **_USABLE):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        return list(getattr(ids, "ids", ids))
 
 
 def num_ids(tokenizer: Tokenizer) -> int:
@@ -38,7 +40,8 @@ def num_ids(tokenizer: Tokenizer) -> int:
     Raises:
         ArgumentError: It is no tokenizer that can be used.
     """
-    return max(_checked(tokenizer).get_vocab().values(), default=-1) + 1
+    with understood("tokenizer", tokenizer, **_USABLE):
+        return max(_checked(tokenizer).get_vocab().values(), default=-1) + 1
 
 
 def num_types(vocab_size: int, tokenizer: Tokenizer | None) -> int:
@@ -51,13 +54,7 @@ def num_types(vocab_size: int, tokenizer: Tokenizer | None) -> int:
     Raises:
         ArgumentError: Fewer than 1 were asked for, or it is no tokenizer that can be used.
     """
-    if vocab_size < 1:
-        raise bad_argument(
-            "vocab_size",
-            expected="a whole number of at least 1",
-            given=vocab_size,
-            hint="give len(tokenizer)",
-        )
+    vocab_size = whole_number("vocab_size", vocab_size, least=1, hint="give len(tokenizer)")
     if tokenizer is None:
         return vocab_size
     ids = num_ids(tokenizer)
@@ -79,20 +76,22 @@ def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
         ArgumentError: It is no tokenizer that can be used.
     """
     _checked(tokenizer)
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
-    probe = encoded(tokenizer, _PROBE)
-    return hashlib.sha256(json.dumps([vocabulary, probe]).encode()).hexdigest()[:16]
+    with understood("tokenizer", tokenizer, **_USABLE):
+        vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
+        probe = encoded(tokenizer, _PROBE)
+        return hashlib.sha256(json.dumps([vocabulary, probe]).encode()).hexdigest()[:16]
+
+
+_USABLE = {
+    "expected": "a tokenizer of transformers or of tokenizers, or another object with "
+    "get_vocab() and encode(text, add_special_tokens=False)",
+    "hint": "load it, as with AutoTokenizer.from_pretrained(name)",
+}
 
 
 def _checked(tokenizer: Tokenizer) -> Tokenizer:
     if not isinstance(tokenizer, Tokenizer):
-        raise bad_argument(
-            "tokenizer",
-            expected="a tokenizer of transformers or of tokenizers, or another object with "
-            "get_vocab() and encode(text, add_special_tokens=False)",
-            given=tokenizer,
-            hint="load it, as with AutoTokenizer.from_pretrained(name)",
-        )
+        raise bad_argument("tokenizer", given=tokenizer, **_USABLE)
     # Those of `tokenizers` cut and pad in `encode` itself, where they were once told to.
     settings = {name: getattr(tokenizer, name, None) for name in ("truncation", "padding")}
     told = [name for name, setting in settings.items() if isinstance(setting, Mapping)]

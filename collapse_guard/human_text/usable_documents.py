@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.left_out import without_padding
@@ -15,8 +16,13 @@ from collapse_guard.human_text.windows import cut, long_enough
 Ids = npt.NDArray[np.int64]
 
 
-def as_ids(document: Document, reference: HumanReference) -> Ids:
+def as_ids(document: Document, reference: HumanReference, argument: str = "documents") -> Ids:
     """A document as int64 of shape (tokens,).
+
+    Args:
+        document: Token ids.
+        reference: Whose tokenizer made them.
+        argument: The argument's name, for errors.
 
     Raises:
         ArgumentError: It holds something else than whole numbers.
@@ -27,14 +33,14 @@ def as_ids(document: Document, reference: HumanReference) -> Ids:
         >>> as_ids([2, 0, 1], reference)
         array([2, 0, 1])
     """
-    ids = np.asarray(document)
-    if ids.size and not np.issubdtype(ids.dtype, np.integer):
-        raise bad_argument(
-            "documents",
-            expected="integer token ids",
-            given=ids.dtype,
-            hint="tokenize the text first, or use HeldOutPanel.from_texts",
-        )
+    wanted = {
+        "expected": "integer token ids",
+        "hint": "tokenize the text first, or use HeldOutPanel.from_texts",
+    }
+    with understood(argument, document, **wanted):
+        ids = np.asarray(document)
+    if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
+        raise bad_argument(argument, given=document, **wanted)
     reference.check_ids(ids)
     return ids.astype(np.int64, copy=False)
 

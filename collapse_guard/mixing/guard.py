@@ -1,5 +1,6 @@
 """The data set that users train on: a plan, its sources, and a check of the reading order."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -7,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
-from collapse_guard.arguments import whole_number
+from collapse_guard.arguments import as_array, understood, whole_number
 from collapse_guard.audit.audit import audit_rows
 from collapse_guard.audit.report import AuditReport
-from collapse_guard.errors import bad_argument
+from collapse_guard.errors import bad_argument, shown
 from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
@@ -28,6 +29,16 @@ from collapse_guard.rows.batch_reader import BatchReader
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
+
+
+def _listed(slots: Any, most: int) -> list[int]:
+    """Slots of one batch that came as something else than a list."""
+    wanted = {"expected": "the slots of one batch", "hint": "give a list of whole numbers"}
+    with understood("slots", slots, **wanted):
+        each = [operator.index(slot) for slot in slots] if len(slots) <= most else None
+    if each is None:
+        raise bad_argument("slots", given=slots, **wanted)
+    return each
 
 
 class MixGuard(Dataset[Any]):
@@ -204,8 +215,10 @@ class MixGuard(Dataset[Any]):
         Raises:
             IndexError: There is no such slot; they are counted from 0.
         """
+        if not isinstance(slot, int):
+            slot = operator.index(slot)
         if not 0 <= slot < self._num_slots:
-            raise IndexError(f"slot {slot} is not from 0 to {self._num_slots - 1}")
+            raise IndexError(f"slot {shown(slot)} is not from 0 to {self._num_slots - 1}")
         return self._read(np.array([slot], dtype=np.int64))[0]
 
     def __getitems__(self, slots: Sequence[int]) -> list[Any]:
@@ -215,12 +228,16 @@ class MixGuard(Dataset[Any]):
             MixOrderError: The batch is out of order; says what to set.
             ArgumentError: Labels are marked, and no loss knows what the marks mean.
         """
+        if not isinstance(slots, Sequence) or isinstance(slots, range):
+            slots = _listed(slots, self._num_slots)
         if not len(slots):
             return []
         if self._marks is not None:
             self._marks.check_known()
         if min(slots) < 0 or max(slots) >= self._num_slots:
-            raise IndexError(f"slots {list(slots)} are not all from 0 to {self._num_slots - 1}")
+            raise IndexError(
+                f"slots {shown(list(slots))} are not all from 0 to {self._num_slots - 1}"
+            )
         self._order.check(slots)
         return self._read(np.asarray(slots, dtype=np.int64))
 
@@ -243,7 +260,8 @@ class MixGuard(Dataset[Any]):
             >>> guard.locate([0, 1, 2, 3]).is_human.tolist()
             [False, True, False, True]
         """
-        wanted = np.asarray(slots)
+        hint = "give e.g. range(64)"
+        wanted = as_array("slots", slots, expected="a list of whole numbers", hint=hint)
         if wanted.ndim != 1 or (wanted.size and not np.issubdtype(wanted.dtype, np.integer)):
             raise bad_argument(
                 "slots",

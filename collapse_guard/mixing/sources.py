@@ -165,8 +165,12 @@ def with_found(
     Raises:
         ArgumentError: No such source waits for its decoding, or it is none that was found.
     """
-    waiting = [source.name for source in sources if source.decoding == "find"]
-    if name not in waiting:
+    waiting = [
+        source.name
+        for source in sources
+        if isinstance(source.decoding, str) and source.decoding == "find"
+    ]
+    if not isinstance(name, str) or name not in waiting:
         raise bad_argument(
             "name",
             expected=f"a source whose decoding is to be found, of {waiting}",

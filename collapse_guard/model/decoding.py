@@ -1,11 +1,12 @@
 """How a text was drawn: what stands between a model's logits and the token that it writes."""
 
-import math
-import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+import torch
+
+from collapse_guard.arguments import Check, a, check_fields, number, optional, understood, whole
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.sampler_settings import from_transformers, from_vllm
 
@@ -58,38 +59,18 @@ class Decoding:
     order: tuple[str, ...] = TRANSFORMERS_ORDER
 
     def __post_init__(self) -> None:
-        _plain_number(self, "temperature")
-        # Written so that a NaN is refused too.
-        if not 0 < self.temperature < math.inf:
-            raise bad_argument(
-                "temperature",
-                expected="a number above 0",
-                given=self.temperature,
+        check_fields(
+            self,
+            temperature=_number_from(
+                "a number",
+                above=0,
                 hint="1.0 samples the model as it is; top_k=1 is greedy decoding",
-            )
-        if self.top_k is not None:
-            _whole_number(self, "top_k")
-        for name, least in {"top_p": "above 0", "min_p": "of at least 0"}.items():
-            share = getattr(self, name)
-            if share is None:
-                continue
-            _plain_number(self, name)
-            if not 0 <= share <= 1 or (share == 0 and name == "top_p"):
-                raise bad_argument(
-                    name,
-                    expected=f"a share {least} and at most 1, or None",
-                    given=share,
-                    hint="None keeps every token",
-                )
-        order = tuple(self.order)
-        if sorted(order) != sorted(TRANSFORMERS_ORDER):
-            raise bad_argument(
-                "order",
-                expected=f"each of {', '.join(TRANSFORMERS_ORDER)} once",
-                given=self.order,
-                hint="leave it out for the order of transformers",
-            )
-        object.__setattr__(self, "order", order)
+            ),
+            top_k=optional(whole(least=1, hint="None keeps every token")),
+            top_p=optional(_number_from(_SHARE, above=0, most=1, hint="None keeps every token")),
+            min_p=optional(_number_from(_SHARE, least=0, most=1, hint="None keeps every token")),
+            order=_order,
+        )
 
     @classmethod
     def from_generation_config(cls, config: object) -> Self:
@@ -176,6 +157,8 @@ def check_matchable(decoding: Decoding, argument: str = "decoding") -> None:
     Raises:
         ArgumentError: It is greedy, or nearly so.
     """
+    if not isinstance(decoding, Decoding):
+        A_DECODING(argument, decoding)
     if decoding.top_k == 1 or decoding.temperature < COLDEST_MATCHED:
         raise bad_argument(
             argument,
@@ -187,29 +170,36 @@ def check_matchable(decoding: Decoding, argument: str = "decoding") -> None:
         )
 
 
-def _plain_number(decoding: Decoding, name: str) -> None:
-    """Turn a number of numpy or torch into Python's, which JSON takes."""
-    try:
-        number = float(getattr(decoding, name))
-    except (TypeError, ValueError):
-        raise bad_argument(
-            name, expected="a number", given=getattr(decoding, name), hint="give a float"
-        ) from None
-    object.__setattr__(decoding, name, number)
+_SHARE = "a share"
 
 
-def _whole_number(decoding: Decoding, name: str) -> None:
-    given = getattr(decoding, name)
-    try:
-        number = operator.index(given)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise bad_argument(
-            name, expected="at least 1, or None", given=given, hint="None keeps every token"
+def _number_from(what: str, hint: str, **limits: float) -> Check:
+    """A number as Python's own float, which JSON takes, also where it came from numpy or torch."""
+
+    def check(name: str, given: Any) -> float:
+        is_one = isinstance(given, torch.Tensor) and given.numel() == 1 and not given.is_meta
+        return float(
+            number(name, given.item() if is_one else given, what=what, hint=hint, **limits)
         )
-    object.__setattr__(decoding, name, number)
 
+    return check
+
+
+def _order(name: str, given: Any) -> tuple[str, ...]:
+    wanted = {
+        "expected": f"each of {', '.join(TRANSFORMERS_ORDER)} once",
+        "hint": "leave it out for the order of transformers",
+    }
+    with understood(name, given, **wanted):
+        order = tuple(given[:]) if len(given) == len(TRANSFORMERS_ORDER) else ()
+        fits = sorted(order) == sorted(TRANSFORMERS_ORDER)
+    if not fits:
+        raise bad_argument(name, given=given, **wanted)
+    return order
+
+
+A_DECODING = a(Decoding, expected="a Decoding", hint="give Decoding(temperature=0.8), for example")
+"""Checks an argument that is to be one."""
 
 PLAIN = Decoding()
 """Tokens drawn from the model as it is."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from collapse_guard.errors import bad_argument
-from collapse_guard.model.decoding import TRANSFORMERS_ORDER, Decoding, check_matchable
+from collapse_guard.model.decoding import A_DECODING, TRANSFORMERS_ORDER, Decoding, check_matchable
 
 DRAWN_MASK_COLUMN = "drawn_mask"
 """Of each token of a row, whether the sampler drew it: 1, or 0 for a prompt's."""
@@ -40,6 +40,7 @@ def to_columns(decoding: Decoding) -> dict[str, float | int | str | None]:
         >>> columns["temperature"], columns["top_k"], columns["top_p"], columns["cut_order"]
         (0.8, 50, None, 'top_k,top_p,min_p')
     """
+    A_DECODING("decoding", decoding)
     cuts: dict[str, float | int | str | None] = {
         name: getattr(decoding, name) if name in decoding.cuts else None for name in _KEEPS_ALL
     }
@@ -68,6 +69,13 @@ def decoding_from_columns(row: Mapping[str, Any]) -> Decoding | None:
         T 0.7, top-p 0.9
         >>> decoding_from_columns({"input_ids": [5, 3, 1], "temperature": float("nan")})
     """
+    if not isinstance(row, Mapping):
+        raise bad_argument(
+            "row",
+            expected="values by column",
+            given=row,
+            hint="give a row of a data set, which is a dictionary",
+        )
     known = {name: row[name] for name in DECODING_COLUMNS if not _says_nothing(row.get(name))}
     if "temperature" not in known:
         return None
@@ -92,10 +100,10 @@ def _says_nothing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)
-    except TypeError:
+    except (TypeError, RecursionError):
         # The NA of pandas does not even say whether it equals itself.
         return True
-    except ValueError:
+    except Exception:
         # An array; what it is to be is said where a number is asked for.
         return False
 
@@ -113,7 +121,7 @@ def _number(name: str, value: Any) -> Any:
     try:
         # The shortest decimal of a narrow number: data sets hand 0.8 out as the float32 next to it.
         number = float(str(np.asarray(value)) if hasattr(value, "dtype") else value)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
         raise error from None
     if name != "top_k":
         return number

@@ -4,8 +4,26 @@ from typing import Any
 
 import torch
 
+from collapse_guard.arguments import module, tensor
 from collapse_guard.errors import TokenizerMismatchError, bad_argument
 from collapse_guard.model.forward import device_of, input_embeddings, is_encoder_decoder
+
+A_MODEL = module(hint="give the language model itself, a torch.nn.Module")
+"""Checks an argument that is to be a model."""
+
+IDS = tensor(
+    of="whole numbers",
+    expected="integer token ids, or as many truth values, in a tensor",
+    hint="give what the tokenizer returned, with return_tensors='pt'",
+)
+"""Checks an argument that is to hold a number for each token."""
+
+MASK = tensor(
+    of="numbers",
+    expected="a mask of the tokens' shape, in a tensor",
+    hint="give what the tokenizer returned beside the ids",
+)
+"""Checks an argument that is to say where there is no padding."""
 
 IGNORED_LABEL = -100
 """The label that torch's and transformers' losses skip."""

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from collapse_guard.arguments import checked, optional
 from collapse_guard.errors import ScoringError
 from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.model.forward import device_of, logits_at
 from collapse_guard.model.inputs import (
+    A_MODEL,
+    IDS,
+    MASK,
     check_ids,
     check_positions,
     check_range,
@@ -23,6 +27,14 @@ _ON_ACCELERATORS = 1 << 24
 """There starting many small kernels would cost more than 64 MiB are worth."""
 
 
+@checked(
+    model=A_MODEL,
+    input_ids=IDS,
+    positions=IDS,
+    attention_mask=optional(MASK),
+    encoder_input_ids=optional(IDS),
+    encoder_attention_mask=optional(MASK),
+)
 def token_logprobs(
     model: torch.nn.Module,
     input_ids: torch.Tensor,

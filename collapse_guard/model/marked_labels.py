@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.inputs import IGNORED_LABEL
 
 BITS = 20
 """A label's lower bits, which hold the token: more than any vocabulary needs."""
+
+_INTEGERS = (torch.int32, torch.int64)
 
 _Labels = TypeVar("_Labels", torch.Tensor, npt.NDArray[np.int64])
 
@@ -40,14 +43,27 @@ def mark_labels(labels: _Labels, drawn_with: _Labels | int) -> _Labels:
         >>> [part.tolist() for part in unmark_labels(marked)]
         [[-100, 7, 8], [0, 0, 1]]
     """
-    if (labels >> BITS > 0).any():
+    with understood(
+        "labels",
+        labels,
+        expected="int64 labels, a tensor or an array",
+        hint="give what the loss takes",
+    ):
+        is_past = bool((labels >> BITS > 0).any())
+    if is_past:
         raise bad_argument(
             "labels",
             expected=f"tokens below 2**{BITS}",
             given=int(labels.max()),
             hint="mark labels once only",
         )
-    marked: _Labels = labels + (labels != IGNORED_LABEL) * drawn_with * 2**BITS
+    with understood(
+        "drawn_with",
+        drawn_with,
+        expected="integers of a shape that broadcasts with that of `labels`",
+        hint="give 0 for tokens that nobody drew, and i for those of the i-th decoding",
+    ):
+        marked: _Labels = labels + (labels != IGNORED_LABEL) * drawn_with * 2**BITS
     return marked
 
 
@@ -60,6 +76,13 @@ def unmark_labels(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Returns:
         The labels themselves, and the number of each one's decoding; 0 where the label is -100.
     """
+    if not isinstance(labels, torch.Tensor) or labels.dtype not in _INTEGERS:
+        raise bad_argument(
+            "labels",
+            expected="a tensor of integers",
+            given=labels,
+            hint="give what mark_labels made, or torch.tensor(labels)",
+        )
     drawn_with = labels.clamp_min(0) >> BITS
     return labels - (drawn_with << BITS), drawn_with
 

@@ -6,9 +6,10 @@ from typing import Literal, Protocol
 import torch
 from torch.nn import functional as F
 
+from collapse_guard.arguments import flag, listed, number as number_of, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding, check_matchable
-from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.model.inputs import IDS, IGNORED_LABEL
 from collapse_guard.model.marked_labels import unmark_labels
 from collapse_guard.model.sampled_logprob import Drawn, check_labels, terms
 
@@ -142,8 +143,16 @@ class SamplerMatchedLoss:
         self, decodings: Sequence[Decoding] | Marking, *, scale_by_temperature: bool = False
     ) -> None:
         mix = None if isinstance(decodings, Sequence) else decodings
-        known = decodings if isinstance(decodings, Sequence) else decodings.decodings
-        self.decodings = tuple(known)
+        wanted = {
+            "expected": "a list of decodings, or a mixed stream that knows them",
+            "hint": "give the MixGuard whose rows are trained on, or [Decoding(0.8)]",
+        }
+        with understood("decodings", decodings, **wanted):
+            known = decodings if isinstance(decodings, Sequence) else decodings.decodings
+            self.decodings = tuple(listed("decodings", known, **wanted))
+        if mix is not None and not callable(getattr(mix, "count_losses", None)):
+            raise bad_argument("decodings", given=decodings, **wanted)
+        flag(hint="leave it out")("scale_by_temperature", scale_by_temperature)
         for number, decoding in enumerate(self.decodings):
             check_matchable(decoding, f"decodings[{number}]")
         self.scale_by_temperature = scale_by_temperature
@@ -192,7 +201,10 @@ def _check(
     num_items: float | torch.Tensor | None,
     reduction: str,
 ) -> None:
-    for number, decoding in enumerate(decodings):
+    for name, given in (("labels", labels), ("drawn_with", drawn_with)):
+        if not isinstance(given, torch.Tensor):
+            IDS(name, given)
+    for number, decoding in enumerate(_listed(decodings)):
         check_matchable(decoding, f"decodings[{number}]")
     if drawn_with.shape != labels.shape or drawn_with.is_floating_point():
         raise bad_argument(
@@ -201,10 +213,19 @@ def _check(
             given=f"{drawn_with.dtype} of shape {tuple(drawn_with.shape)}",
             hint="give 0 for human tokens and i for those drawn with decodings[i - 1]",
         )
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise bad_argument(
             "reduction", expected="mean, sum or none", given=reduction, hint="choose one"
         )
+    if num_items is not None and not isinstance(num_items, torch.Tensor):
+        number_of("num_items", num_items, above=0, hint="give the Trainer's num_items_in_batch")
+        if not isinstance(num_items, int | float):
+            raise bad_argument(
+                "num_items",
+                expected="a number or a tensor",
+                given=num_items,
+                hint="give the Trainer's num_items_in_batch",
+            )
     if num_items is not None and reduction != "mean":
         raise bad_argument(
             "num_items",
@@ -212,6 +233,17 @@ def _check(
             given=num_items,
             hint="leave one of the two out",
         )
+
+
+def _listed(decodings: Sequence[Decoding]) -> Sequence[Decoding]:
+    if not isinstance(decodings, Sequence):
+        raise bad_argument(
+            "decodings",
+            expected="a list of decodings",
+            given=decodings,
+            hint="give [Decoding(0.8)], for example",
+        )
+    return decodings
 
 
 def _groups(

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from collapse_guard.arguments import MOST, checked, many, optional, whole
 from collapse_guard.errors import bad_argument
-from collapse_guard.model.decoding import PLAIN, Decoding
+from collapse_guard.model.decoding import A_DECODING, PLAIN, Decoding
 from collapse_guard.model.forward import (
     accepts,
     device_of,
@@ -20,10 +21,33 @@ from collapse_guard.model.forward import (
     logits_of,
     without_data_parallel,
 )
+from collapse_guard.model.inputs import A_MODEL, IDS
 from collapse_guard.model.next_token import candidates, draw, uniforms
 from collapse_guard.model.undisturbed import undisturbed
 
 
+@checked(
+    model=A_MODEL,
+    num_sequences=whole(least=1, most=MOST, hint="ask for some"),
+    length=whole(least=1, most=MOST, hint="ask for some"),
+    seed=whole(least=0, hint="0 is fine"),
+    prompt_ids=optional(IDS),
+    decoding=A_DECODING,
+    batch_size=whole(least=1, hint="ask for some"),
+    first_sequence=whole(least=0, hint="0 is fine"),
+    numbers=optional(
+        many(
+            whole(least=0, hint="number them from 0"),
+            expected="a number for each sequence",
+            hint="leave it out for sequences that follow each other",
+        )
+    ),
+    stop_ids=many(
+        whole(least=0, hint="give token ids"),
+        expected="token ids",
+        hint="give [tokenizer.eos_token_id], or leave it out",
+    ),
+)
 def sample(
     model: nn.Module,
     *,

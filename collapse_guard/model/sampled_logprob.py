@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.cuts import FAR, cut, is_kept
 from collapse_guard.model.decoding import Decoding, check_matchable
-from collapse_guard.model.inputs import check_range
+from collapse_guard.model.inputs import IDS, check_range
 from collapse_guard.model.logprobs import row_blocks
 
 _ON_ACCELERATORS = 1 << 26
@@ -67,6 +67,22 @@ def check_labels(logits: torch.Tensor, labels: torch.Tensor) -> None:
     Raises:
         ArgumentError: Another shape or dtype.
     """
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point() or logits.is_meta:
+        raise bad_argument(
+            "logits",
+            expected="a tensor of floating-point numbers, of shape (..., V)",
+            given=logits,
+            hint="give the model's output.logits",
+        )
+    if not logits.ndim:
+        raise bad_argument(
+            "logits",
+            expected="shape (..., V)",
+            given=tuple(logits.shape),
+            hint="give the model's output.logits",
+        )
+    if not isinstance(labels, torch.Tensor):
+        IDS("labels", labels)
     if labels.shape != logits.shape[:-1] or labels.dtype != torch.int64:
         raise bad_argument(
             "labels",

@@ -7,6 +7,8 @@ switch each off. What is in no table (lengths, stop words, seeds, caches) change
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from collapse_guard.errors import ArgumentError, bad_argument
 
 # Also the values that stand for "not set": None in both libraries.
@@ -136,8 +138,28 @@ def from_vllm(params: object) -> dict[str, Any]:
 
 def _reader(settings: object) -> _Get:
     if isinstance(settings, Mapping):
-        return settings.get
-    return lambda name: getattr(settings, name, None)
+        return lambda name: _plain(name, settings.get(name))
+    return lambda name: _plain(name, getattr(settings, name, None))
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting, if it is one of those that compare with numbers and texts as those do."""
+    if value is None or isinstance(value, str | int | float | list | tuple | dict):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping) or type(value).__module__.partition(".")[0] in _GENERATORS:
+        return value
+    raise bad_argument(
+        name,
+        expected="a number, a text or a list, as generators take it",
+        given=value,
+        hint="give the settings as the generator was given them",
+    )
+
+
+_GENERATORS = ("transformers", "vllm")
+"""Packages whose own objects may be settings."""
 
 
 def _or(value: Any, default: Any) -> Any:

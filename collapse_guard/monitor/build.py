@@ -8,6 +8,7 @@ from collapse_guard.alerts.control_rules import control_rules
 from collapse_guard.alerts.default_rules import default_rules
 from collapse_guard.alerts.documents import check_can_fire, without_blind
 from collapse_guard.alerts.rules import Threshold
+from collapse_guard.arguments import flag
 from collapse_guard.distributed import num_processes
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.control import make_control
@@ -64,6 +65,12 @@ def make_run(
     """
     sampling = probe.sampling
     _check_kinds(pace, rules, sampling, prequential, start)
+    for name, chosen in (
+        ("against_base", against_base),
+        ("rules_wait", rules_wait),
+        ("across_processes", probe.across_processes),
+    ):
+        flag(hint="leave it out")(name, chosen)
     given: dict[Needs, bool] = {
         "against_base": against_base,
         "control": control is not None,

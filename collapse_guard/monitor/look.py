@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from collapse_guard.alerts.rules import Alert
+from collapse_guard.arguments import whole
 from collapse_guard.readings.reading import Reading
 
 
@@ -17,3 +18,7 @@ class Look(Reading):
     """
 
     alerts: tuple[Alert, ...] = field(default=(), compare=False)
+
+
+A_STEP = whole(least=0, hint="count optimizer steps from 0")
+"""Checks an argument that is to name a training step."""

@@ -8,19 +8,22 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from collapse_guard.alerts.rules import Alert, Threshold
 from collapse_guard.alerts.sight import Sight
+from collapse_guard.arguments import checked
 from collapse_guard.distributed import is_first_process
 from collapse_guard.model.forward import device_of
+from collapse_guard.model.inputs import A_MODEL
 from collapse_guard.model.schedule_free import averaged_weights
 from collapse_guard.monitor.build import make_run
-from collapse_guard.monitor.look import Look
+from collapse_guard.monitor.look import A_STEP, Look
 from collapse_guard.monitor.pace import Budget, Pace
 from collapse_guard.monitor.probe import Probe
 from collapse_guard.monitor.track import Track
 from collapse_guard.monitor.writing import writing
-from collapse_guard.readings.baseline import Baseline
+from collapse_guard.readings.baseline import A_BASELINE, Baseline
 from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
@@ -238,12 +241,9 @@ class CollapseMonitor:
         """Names of the readings that each look at the whole panel takes."""
         return tuple(kind.name for kind in self._run.kinds)
 
+    @checked(model=A_MODEL, step=A_STEP)
     def start(
-        self,
-        model: torch.nn.Module,
-        step: int = 0,
-        *,
-        optimizer: torch.optim.Optimizer | None = None,
+        self, model: torch.nn.Module, step: int = 0, *, optimizer: Optimizer | None = None
     ) -> Look:
         """Take the run's own baseline, and forget any earlier run.
 
@@ -275,10 +275,10 @@ class CollapseMonitor:
         Raises:
             ArgumentError: It is of another panel, or of other readings.
         """
-        self._run.begin(baseline)
+        self._run.begin(A_BASELINE("baseline", baseline))
 
     def observe(
-        self, model: torch.nn.Module, step: int, *, optimizer: torch.optim.Optimizer | None = None
+        self, model: torch.nn.Module, step: int, *, optimizer: Optimizer | None = None
     ) -> Look:
         """Look at as much as the pace allows, and put alerts for broken rules into `alerts`.
 
@@ -300,6 +300,9 @@ class CollapseMonitor:
         run = self._run
         if run.start is None:
             raise run.no_start()
+        if type(step) is not int or not isinstance(model, torch.nn.Module):
+            step = A_STEP("step", step)
+            A_MODEL("model", model)
         windows = run.schedule.due(step, run.clock.arrive())
         try:
             if windows:
@@ -308,8 +311,9 @@ class CollapseMonitor:
         finally:
             run.clock.leave()
 
+    @checked(model=A_MODEL, step=A_STEP)
     def look(
-        self, model: torch.nn.Module, step: int, *, optimizer: torch.optim.Optimizer | None = None
+        self, model: torch.nn.Module, step: int, *, optimizer: Optimizer | None = None
     ) -> Look:
         """Look at the whole panel now, whatever the pace, and check the rules.
 
@@ -356,11 +360,7 @@ class CollapseMonitor:
         self._run.load_state_dict(state)
 
     def _paced_look(
-        self,
-        model: torch.nn.Module,
-        step: int,
-        windows: int,
-        optimizer: torch.optim.Optimizer | None,
+        self, model: torch.nn.Module, step: int, windows: int, optimizer: Optimizer | None
     ) -> Look:
         run, num_windows = self._run, self._run.rotation.num_windows
         windows = windows if run.rotation.is_complete else num_windows
@@ -431,5 +431,5 @@ class CollapseMonitor:
         return time.perf_counter() - began
 
 
-def _averaged(optimizer: torch.optim.Optimizer | None) -> AbstractContextManager[None]:
+def _averaged(optimizer: Optimizer | None) -> AbstractContextManager[None]:
     return nullcontext() if optimizer is None else averaged_weights(optimizer)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import as_array, checked, text, whole
 from collapse_guard.atomic import read_arrays, write_atomically
 from collapse_guard.errors import ArgumentError, CollapseGuardError, bad_argument
 from collapse_guard.readings.baseline import Baseline
@@ -33,6 +34,14 @@ MOST_IN_STATE = 64
 _FORMAT = 1
 
 _STEPS = f"at most {MOST_LOOKS} steps in rising order"
+
+
+def _of_windows(name: str, given: object) -> Floats:
+    wanted = {"expected": "a number for each window", "hint": "give sums over its positions"}
+    sums = as_array(name, given, dtype=np.float64, **wanted)
+    if sums.ndim != 1:
+        raise bad_argument(name, given=given, **wanted)
+    return sums
 
 
 class Track:
@@ -56,7 +65,7 @@ class Track:
     """
 
     def __init__(self, panel: str) -> None:
-        self.panel = panel
+        self.panel = text(hint="give panel.fingerprint")("panel", panel)
         self._seen: list[_Seen] = []
 
     @property
@@ -69,6 +78,11 @@ class Track:
         """Steps from one look to the next, on the median; 0 where there is one alone."""
         return float(np.median(np.diff(self.steps))) if len(self._seen) > 1 else 0.0
 
+    @checked(
+        step=whole(least=0, hint="count optimizer steps from 0"),
+        tail_logprob=_of_windows,
+        head_logprob=_of_windows,
+    )
     def add(self, step: int, tail_logprob: Floats, head_logprob: Floats) -> None:
         """Take in a look. Looks at this step or later ones were of what is run again, and go.
 
@@ -78,6 +92,15 @@ class Track:
                 positions, in nats.
             head_logprob: The same of the head positions.
         """
+        if tail_logprob.shape != head_logprob.shape or any(
+            seen.sums.shape[1:] != tail_logprob.shape for seen in self._seen
+        ):
+            raise bad_argument(
+                "tail_logprob",
+                expected="as many windows in `head_logprob`, and in each look",
+                given=f"{len(tail_logprob)} and {len(head_logprob)} windows",
+                hint="give both of all windows of one panel",
+            )
         while self._seen and self._seen[-1].step >= step:
             self._seen.pop()
         self._seen.append(_Seen(step, np.stack([tail_logprob, head_logprob])))
@@ -85,6 +108,7 @@ class Track:
             steps = np.array(self.steps)
             del self._seen[1 + int(np.argmin(steps[2:] - steps[:-2]))]
 
+    @checked(step=whole(least=0, hint="count optimizer steps from 0"))
     def at(self, step: int) -> Baseline | None:
         """What the run gave after a step, to compare another with.
 

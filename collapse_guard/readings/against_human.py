@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from collapse_guard.arguments import checked, optional, whole
 from collapse_guard.diversity import (
     Document,
     chao_shen_entropy,
@@ -20,11 +21,15 @@ from collapse_guard.diversity import (
 )
 from collapse_guard.diversity.corpus import pack, read_documents
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.statistics.estimates import Estimate, share
 
+_SIZE = optional(whole(least=1, hint="leave it out"))
 
+
+@checked(budget=whole(least=1, hint="10,000 is usual"), num_texts=_SIZE, length=_SIZE)
 def diversity_figures(
     documents: Sequence[Document],
     *,
@@ -76,6 +81,7 @@ def diversity_figures(
     }
 
 
+@checked(reference=A_REFERENCE)
 def tail_share(documents: Sequence[Document], reference: HumanReference) -> Estimate:
     """Share of a text's tokens that are tail types of the human reference.
 
@@ -107,6 +113,7 @@ def tail_share(documents: Sequence[Document], reference: HumanReference) -> Esti
     return share(tails, tokens)
 
 
+@checked(reference=optional(A_REFERENCE), budget=_SIZE, num_texts=_SIZE, length=_SIZE)
 def compare_with_human(
     samples: Sequence[Document],
     human: Sequence[Document],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments import a
 from collapse_guard.readings.reading import Reading
 from collapse_guard.statistics.estimates import Estimate
 from collapse_guard.statistics.json_forms import Part
@@ -106,3 +107,9 @@ def _estimate(state: Part) -> Estimate:
         influences.astype(np.float64),
         parts["units"].number(least=0.0, or_none="nan, inf"),
     )
+
+
+A_BASELINE = a(
+    Baseline, expected="a Baseline", hint="give the `baseline` of a monitor that has started"
+)
+"""Checks an argument that is to be one."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import checked, flag, function
 from collapse_guard.errors import CollapseGuardError, ConformityError
 from collapse_guard.random_states import random_states, random_states_kept
 
@@ -28,6 +29,11 @@ _LENGTH = 100
 _SIZES = (10, 100, 1000)
 
 
+@checked(
+    reading=function(hint="give a function of documents that returns a float"),
+    order_independent=flag(hint="leave it out"),
+    size_free=flag(hint="leave it out"),
+)
 def check_reading(
     reading: DocumentReading, *, order_independent: bool = False, size_free: bool = False
 ) -> None:

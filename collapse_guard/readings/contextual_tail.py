@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.arguments import number
+from collapse_guard.errors import PanelError
 from collapse_guard.readings.at_positions import (
     Floats,
     by_document,
@@ -38,7 +39,7 @@ def contextual_tail(start_logprobs: Floats, panel: Panel, *, below: float) -> to
         ArgumentError: A probability out of range, or another number of log-probabilities.
         PanelError: No position is so improbable.
     """
-    _check_below(below)
+    below = _checked_below(below)
     check_logprobs("start_logprobs", start_logprobs, panel)
     surprising = np.asarray(start_logprobs) < math.log(below)
     if not surprising.any():
@@ -91,7 +92,7 @@ def contextual_reading(*, below: float = 0.01) -> ReadingKind:
         >>> contextual_reading(below=0.01).name
         'contextual_tail_retention'
     """
-    _check_below(below)
+    below = _checked_below(below)
 
     def keep_start(evidence: Evidence) -> dict[str, list[Any]]:
         logprobs, panel = evidence.whole.position_logprobs, evidence.panel
@@ -118,8 +119,5 @@ def contextual_reading(*, below: float = 0.01) -> ReadingKind:
     )
 
 
-def _check_below(below: float) -> None:
-    if not 0 < below <= 1:
-        raise bad_argument(
-            "below", expected="a probability above 0 and at most 1", given=below, hint="try 0.01"
-        )
+def _checked_below(below: float) -> float:
+    return number("below", below, above=0, most=1, what="a probability", hint="try 0.01")

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import MOST, a, checked, whole
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.readings.at_positions import Floats, mean_logprob, retention, retention_reading
 from collapse_guard.readings.evidence import Evidence
@@ -47,6 +49,7 @@ class FrequencyBands:
         return panel.positions & torch.from_numpy(self.band_of_type == band)[panel.input_ids]
 
 
+@checked(reference=A_REFERENCE, bands=whole(least=1, most=MOST, hint="10 is usual"))
 def frequency_bands(reference: HumanReference, bands: int) -> FrequencyBands:
     """Cut a vocabulary into bands of equally many human tokens.
 
@@ -68,8 +71,6 @@ def frequency_bands(reference: HumanReference, bands: int) -> FrequencyBands:
         >>> bands.band_of_type.tolist(), bands.token_share.tolist(), bands.max_count.tolist()
         ([1, 0, 0, 0], [0.5, 0.5], [2, 3])
     """
-    if bands < 1:
-        raise bad_argument("bands", expected="at least 1", given=bands, hint="10 is usual")
     levels, level_of_type, types = np.unique(
         reference.counts, return_inverse=True, return_counts=True
     )
@@ -133,6 +134,9 @@ def band_retention(
     )
 
 
+@checked(
+    bands=a(FrequencyBands, expected="FrequencyBands", hint="give frequency_bands(reference, 10)")
+)
 def band_readings(bands: FrequencyBands) -> tuple[ReadingKind, ...]:
     """What a monitor takes to read each band: `CollapseMonitor(panel, readings=[..., *these])`.
 

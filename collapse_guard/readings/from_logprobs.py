@@ -1,12 +1,14 @@
 """Teacher-forced readings of log-probabilities that were computed elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import as_array, checked, listed, optional, understood
 from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.readings.given_logprobs import read_logprobs
@@ -26,6 +28,27 @@ Numbers = Sequence[Any] | npt.NDArray[np.floating[Any]]
 Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
+def _documents(name: str, given: Any) -> list[Any]:
+    wanted = {
+        "expected": "a list with a document at a time",
+        "hint": "tokenize text, and give a number for each token",
+    }
+    with understood(name, given, **wanted):
+        is_list = not isinstance(given, str | bytes | Mapping) and len(given) > 0
+        found: list[Any] = listed(name, given, **wanted) if is_list else []
+        each = [as_array(name, document, **wanted) for document in found]
+    for document, array in zip(found, each, strict=True):
+        if array.ndim != 1:
+            raise bad_argument(name, given=document, **wanted)
+    return found
+
+
+@checked(
+    reference=A_REFERENCE,
+    logprobs=_documents,
+    token_ids=_documents,
+    start_logprobs=optional(_documents),
+)
 def logprob_readings(
     logprobs: Sequence[Numbers],
     token_ids: Sequence[Ids],

@@ -10,18 +10,33 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import checked, flag, whole
 from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.model.forward import in_batches, output_layer
+from collapse_guard.model.inputs import A_MODEL
 from collapse_guard.model.logprobs import next_token_logits
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
-from collapse_guard.readings.panel import Panel
+from collapse_guard.readings.panel import Panel, check_panel
 from collapse_guard.readings.panel_logprobs import place_in_panel
 from collapse_guard.statistics.estimates import Estimate, exponential, ratio
 
 _ROWS_AT_A_TIME = 1024
 
 
+_CENTRED = flag(hint="leave it out")
+
+
+def _a_panel(_: str, given: Panel) -> Panel:
+    return check_panel(given)
+
+
+@checked(
+    model=A_MODEL,
+    panel=_a_panel,
+    centred=_CENTRED,
+    batch_size=whole(least=1, hint="16 is the default"),
+)
 def hidden_state_rank(
     model: torch.nn.Module, panel: Panel, *, centred: bool = False, batch_size: int = 16
 ) -> Estimate:
@@ -47,6 +62,7 @@ def hidden_state_rank(
     return effective_rank(states, documents, centred=centred)
 
 
+@checked(centred=_CENTRED)
 def hidden_state_reading(*, centred: bool = False) -> ReadingKind:
     """What a monitor takes to read `hidden_state_rank`: one more pass over the panel a full look.
 

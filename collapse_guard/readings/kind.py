@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from collapse_guard.arguments import a, check_fields, flag, one_of, optional, text
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.statistics.estimates import Estimate
@@ -20,6 +21,8 @@ Start = Literal["any", "above 0", "below 0", "at 0", "either side", "none"]
 
 Needs = Literal["against_base", "control", "prequential", "sampling"]
 """The argument of `CollapseMonitor` without which a reading cannot be had."""
+
+_FLAG = flag(hint="leave it out")
 
 _CHOICES = {"cost": Cost, "bad": Bad, "start": Start}
 
@@ -111,10 +114,19 @@ class ReadingKind:
                     "be read off",
                 )
         for argument, allowed in _CHOICES.items():
-            if getattr(self, argument) not in get_args(allowed):
-                raise bad_argument(
-                    argument,
-                    expected=f"one of {list(get_args(allowed))}",
-                    given=getattr(self, argument),
-                    hint=f"choose one for {self.name}",
-                )
+            one_of(*get_args(allowed), hint=f"choose one for {self.name}")(
+                argument, getattr(self, argument)
+            )
+        check_fields(
+            self,
+            unit=text(hint='"nats", for example; "" for a ratio'),
+            on_log_scale=_FLAG,
+            needs=optional(one_of(*get_args(Needs), hint="leave it out")),
+            logs_error=_FLAG,
+            agrees=_FLAG,
+            of_types=_FLAG,
+        )
+
+
+A_KIND = a(ReadingKind, expected="a ReadingKind", hint="see collapse_guard.readings.registry")
+"""Checks an argument that is to be one."""

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import a, checked, flag, whole
 from collapse_guard.errors import CollapseGuardError, bad_argument
 from collapse_guard.human_text.continuations import ContinuationPairs
+from collapse_guard.model.inputs import A_MODEL
 from collapse_guard.model.logprobs import token_logprobs
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import Bad, Cost, ReadingKind
@@ -20,6 +22,19 @@ from collapse_guard.statistics.estimates import Estimate, document_mean
 Floats = npt.NDArray[np.float64]
 
 
+_PAIRS = a(
+    ContinuationPairs,
+    expected="ContinuationPairs",
+    hint="give continuation_pairs(prompts, this, that)",
+)
+
+
+@checked(
+    model=A_MODEL,
+    pairs=_PAIRS,
+    per_token=flag(hint="leave it out"),
+    batch_size=whole(least=1, hint="16 is the default"),
+)
 def log_odds(
     model: torch.nn.Module,
     pairs: ContinuationPairs,
@@ -61,6 +76,11 @@ def log_odds(
     return document_mean(_by_prompt(model, pairs, per_token=per_token, batch_size=batch_size))
 
 
+@checked(
+    pairs=_PAIRS,
+    since_start=flag(hint="leave it out"),
+    per_token=flag(hint="leave it out"),
+)
 def log_odds_reading(
     name: str,
     pairs: ContinuationPairs,
@@ -100,7 +120,7 @@ def log_odds_reading(
         >>> str(Threshold(moved.name, above=0.5))
         'owl_moved above 0.5'
     """
-    if cost not in ("whole panel", "each look"):
+    if not isinstance(cost, str) or cost not in ("whole panel", "each look"):
         raise bad_argument(
             "cost",
             expected="'whole panel' or 'each look'",

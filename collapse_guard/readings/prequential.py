@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import checked, text, whole
 from collapse_guard.distributed import is_first_process, summed
 from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.failures import FailureGuard
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.model.forward import logits_of
 from collapse_guard.model.logprobs import picked_logprobs
@@ -61,6 +63,15 @@ class Mixed(Protocol):
         """Where the rows in some slots come from."""
 
 
+def _that_is_mixed(name: str, given: Any) -> Any:
+    is_one = not isinstance(given, type) and callable(getattr(given, "locate", None))
+    if not is_one:
+        raise bad_argument(
+            name, expected="a MixGuard", given=given, hint="give the mix that is trained on"
+        )
+    return given
+
+
 class PrequentialReader:
     """Log-probabilities of human rows that the model is about to train on for the first time.
 
@@ -94,6 +105,14 @@ class PrequentialReader:
         ArgumentError: At construction, for an argument that cannot work.
     """
 
+    @checked(
+        mix=_that_is_mixed,
+        reference=A_REFERENCE,
+        column=text(hint="leave it out for 'input_ids'"),
+        memory=whole(least=1, hint="leave it out"),
+        start_rows=whole(least=2, hint="leave it out"),
+        max_rows=whole(least=1, hint="leave it out"),
+    )
     def __init__(
         self,
         mix: Mixed,
@@ -104,15 +123,6 @@ class PrequentialReader:
         start_rows: int = 256,
         max_rows: int = 8,
     ) -> None:
-        for name, value, least in (
-            ("memory", memory, 1),
-            ("start_rows", start_rows, 2),
-            ("max_rows", max_rows, 1),
-        ):
-            if value < least:
-                raise bad_argument(
-                    name, expected=f"at least {least}", given=value, hint="leave it out"
-                )
         self._mix = mix
         self._column = column
         self._start_rows, self._memory = start_rows, memory

@@ -12,8 +12,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
+from collapse_guard.arguments import many, optional
 from collapse_guard.errors import bad_argument
-from collapse_guard.readings.reading import Reading
+from collapse_guard.readings.reading import A_READING, Reading
 from collapse_guard.statistics.confidence_sequence import check_alpha
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm
 from collapse_guard.statistics.json_values import without_nan
@@ -109,6 +110,10 @@ class CollapseProfile:
         return {"format": FORMAT, "alpha": self.alpha, "step": self.step, "findings": findings}
 
 
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0
+
+
 def collapse_profile(
     history: Sequence[Reading],
     start: Reading | None = None,
@@ -149,8 +154,17 @@ def collapse_profile(
         times what it is measured from (0.549 to 0.655; the limit is 0.85).
     """
     check_alpha(alpha)
+    if not isinstance(limits, Mapping):
+        raise bad_argument(
+            "limits",
+            expected=f"a number above 0 for each of {', '.join(LIMITS)}",
+            given=limits,
+            hint="leave it out",
+        )
+    many(A_READING, expected="readings in order", hint="give monitor.history")("history", history)
+    optional(A_READING)("start", start)
     unknown = sorted(LIMITS.keys() - limits.keys()) + sorted(
-        name for name, value in limits.items() if name in LIMITS and not value > 0
+        name for name, value in limits.items() if name in LIMITS and not _is_above_0(value)
     )
     if unknown:
         raise bad_argument(

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collapse_guard.errors import PanelError, bad_argument
+from collapse_guard.arguments import checked, whole
+from collapse_guard.errors import PanelError
 from collapse_guard.human_text.documents import Document, document_blocks
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.readings.at_positions import Floats, mean_logprob
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
@@ -48,6 +49,11 @@ def rare_ngram_logprob(
     return mean_logprob(logprobs, panel, rare)
 
 
+@checked(
+    panel=A_PANEL,
+    n=whole(least=1, hint="2 or 3 is usual"),
+    max_count=whole(least=0, hint="1 is the default"),
+)
 def rare_ngram_positions(
     panel: HeldOutPanel, documents: Iterable[Document], *, n: int, max_count: int = 1
 ) -> torch.Tensor:
@@ -73,12 +79,6 @@ def rare_ngram_positions(
         TokenizerMismatchError: Token ids past the vocabulary of the panel's reference.
         PanelError: No position of the panel ends a rare n-gram.
     """
-    if n < 1:
-        raise bad_argument("n", expected="at least 1 token", given=n, hint="2 or 3 is usual")
-    if max_count < 0:
-        raise bad_argument(
-            "max_count", expected="at least 0", given=max_count, hint="1 is the default"
-        )
     rare = torch.zeros_like(panel.positions)
     if n <= rare.shape[1]:
         whole = panel.positions.unfold(1, n, 1).all(-1)
@@ -94,6 +94,11 @@ def rare_ngram_positions(
     return rare
 
 
+@checked(
+    panel=A_PANEL,
+    n=whole(least=1, hint="2 or 3 is usual"),
+    max_count=whole(least=0, hint="1 is the default"),
+)
 def rare_ngram_reading(
     panel: HeldOutPanel, documents: Iterable[Document], *, n: int, max_count: int = 1
 ) -> ReadingKind:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import checked, function
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.bands import band_cutoffs
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.human_text.words import (
     TokenWord,
@@ -65,6 +66,7 @@ class RareWords:
         return sums, words.astype(np.float64, copy=False)
 
 
+@checked(panel=A_PANEL, spans=function(hint="leave it out"))
 def rare_words(
     panel: HeldOutPanel,
     texts: Iterable[str],
@@ -142,6 +144,7 @@ def rare_word_retention(
     return _kept(words, logprobs, panel, words.by_document(start_logprobs, panel)[0])
 
 
+@checked(panel=A_PANEL, spans=function(hint="leave it out"))
 def rare_word_reading(
     panel: HeldOutPanel,
     texts: Iterable[str],

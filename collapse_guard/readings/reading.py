@@ -8,6 +8,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import a, checked, real
+from collapse_guard.errors import bad_argument
 from collapse_guard.statistics.estimates import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -45,6 +47,15 @@ class Reading(Mapping[str, float]):
     @classmethod
     def of(cls, step: int, estimates: Mapping[str, Estimate], *, is_full: bool = True) -> "Reading":
         """The reading that is made of these estimates."""
+        if not isinstance(estimates, Mapping) or not all(
+            isinstance(each, Estimate) for each in estimates.values()
+        ):
+            raise bad_argument(
+                "estimates",
+                expected="an Estimate for each name",
+                given=estimates,
+                hint="give a dictionary of collapse_guard.statistics.estimates.Estimate",
+            )
         return cls(
             step,
             MappingProxyType({name: each.value for name, each in estimates.items()}),
@@ -72,8 +83,13 @@ class Reading(Mapping[str, float]):
             self.units.get(name, math.inf),
         )
 
+    @checked(z=real(above=0, hint="1.96 is usual"))
     def interval(self, name: str, *, z: float) -> tuple[float, float]:
         """Value plus and minus `z` standard errors; the value twice where it has no error."""
         error = self.standard_errors.get(name, math.nan)
         width = 0.0 if math.isnan(error) else z * error
         return self[name] - width, self[name] + width
+
+
+A_READING = a(Reading, expected="a Reading", hint="give a look of a monitor, or Reading.of(...)")
+"""Checks an argument that is to be one."""

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import MOST, check_fields, flag, many, optional, whole
 from collapse_guard.errors import bad_argument
-from collapse_guard.model.decoding import PLAIN, Decoding
+from collapse_guard.model.decoding import A_DECODING, PLAIN, Decoding
 from collapse_guard.model.forward import virtual_tokens
 from collapse_guard.model.positions import positions_of
 from collapse_guard.model.sample import sample
@@ -67,14 +68,24 @@ class Sampling:
             "length": 8,
             "batch_size": 1,
         }
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise bad_argument(
-                    name,
-                    expected=f"at least {smallest}",
-                    given=getattr(self, name),
-                    hint="diversity is a property of several texts of some length",
+        hint = "diversity is a property of several texts of some length"
+        check_fields(
+            self,
+            **{
+                name: whole(least=smallest, most=MOST, hint=hint)
+                for name, smallest in least.items()
+            },
+            decoding=A_DECODING,
+            start_ids=optional(
+                many(
+                    whole(least=0, hint="give token ids"),
+                    expected="token ids",
+                    hint="give [tokenizer.bos_token_id], or leave it out",
                 )
+            ),
+            seed=whole(least=0, hint="0 is fine"),
+            required=flag(hint="leave it out"),
+        )
 
     @property
     def compared(self) -> str:

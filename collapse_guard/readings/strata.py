@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import checked
 from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.groups import listed_labels
-from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.readings.at_positions import Floats, retention_reading
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
@@ -24,6 +25,7 @@ from collapse_guard.statistics.supremum_boundary import FEWEST_DOCUMENTS
 _WHOLE = READINGS["tail_retention"]
 
 
+@checked(panel=A_PANEL)
 def strata_readings(panel: HeldOutPanel, labels: Iterable[Hashable]) -> tuple[ReadingKind, ...]:
     """What a monitor of this panel takes to read `tail_retention` in each stratum.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.rows.token_batch import TokenBatch, Tokens
@@ -61,19 +62,19 @@ class MixCollator:
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    first = rows[0]
-    if not isinstance(first, Mapping):
-        raise bad_argument(
-            "rows",
-            expected="rows with column names",
-            given=first,
-            hint="give another collate_fn, or rows that are mappings from column to value",
-        )
-    return {
-        name: [row[name] for row in rows]
-        for name, value in first.items()
-        if not isinstance(value, str)
+    wanted = {
+        "expected": "rows with column names, all with the same",
+        "hint": "give another collate_fn, or rows that are mappings from column to value",
     }
+    with understood("rows", rows, **wanted):
+        first = rows[0]
+        if not isinstance(first, Mapping):
+            raise bad_argument("rows", given=first, **wanted)
+        return {
+            name: [row[name] for row in rows]
+            for name, value in first.items()
+            if not isinstance(value, str)
+        }
 
 
 def _tensor(name: str, values: Tokens) -> torch.Tensor:
@@ -83,7 +84,7 @@ def _tensor(name: str, values: Tokens) -> torch.Tensor:
         return torch.stack(values)
     try:
         array = np.array(values)
-    except ValueError:  # rows of several lengths
+    except (TypeError, ValueError, RuntimeError):  # rows of several lengths, or of no numbers
         array = np.array(None)
     if array.dtype.kind not in "biuf":
         raise bad_argument(

@@ -74,13 +74,13 @@ class Column:
         if self._arrow is not None:
             return self._from_arrow(rows)
         read = self._source.read(rows)
-        values = read if self.column is None else [row[self.column] for row in read]
+        values = read if self.column is None else [self._value(row, self.column) for row in read]
         if self.is_text:
             return [self._text(value) for value in values]
         contents = TokenRows.of([self._ids(value) for value in values])
         if MASK_COLUMN not in self._needed:
             return contents
-        mask = TokenRows.of([self._ids(row[MASK_COLUMN]) for row in read])
+        mask = TokenRows.of([self._ids(self._value(row, MASK_COLUMN)) for row in read])
         return self._masked(contents, mask)
 
     def _from_arrow(self, rows: Sequence[int]) -> Contents:
@@ -114,10 +114,16 @@ class Column:
             raise self._wrong(stated)
         for row in range(min(len(self), _ROWS_AT_A_TIME)):
             (value,) = self._source.read([row])
-            value = value if self.column is None else value[self.column]
+            value = value if self.column is None else self._value(value, self.column)
             if value is not None:
                 return isinstance(value, str)
         return True
+
+    def _value(self, row: Any, column: str) -> Any:
+        try:
+            return row[column]
+        except Exception as error:
+            raise self._wrong(row) from error
 
     def _text(self, value: Any) -> str:
         if value is not None and not isinstance(value, str):
@@ -129,7 +135,10 @@ class Column:
             return []
         if isinstance(value, list) and set(map(type, value)) <= {int}:
             return value
-        ids = np.asarray(value)
+        try:
+            ids = np.asarray(value)
+        except Exception as error:
+            raise self._wrong(value) from error
         if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iub"):
             raise self._wrong(value)
         return ids
@@ -153,11 +162,11 @@ def _choose(columns: dict[str, object] | None, given: str | None, name: str) -> 
     if columns is None and given is None:
         return None
     for guess in _GUESSES if given is None else (given,):
-        if columns is not None and guess in columns:
+        if columns is not None and isinstance(guess, str) and guess in columns:
             return guess
     raise bad_argument(
         "column",
-        expected=f"one of the columns {sorted(columns or [])} of source {name!r}",
+        expected=f"one of the columns {sorted(map(str, columns or []))} of source {name!r}",
         given=given,
         hint="name the column that holds the token ids or the text",
     )

@@ -1,11 +1,11 @@
 """One source of rows, whatever it is made of: checked once, then read in batches."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset
 
-from collapse_guard.arguments import MOST
+from collapse_guard.arguments import MOST, understood
 from collapse_guard.errors import bad_argument
 
 Columns = dict[str, object]
@@ -46,7 +46,8 @@ class RowSource:
 
     def read(self, indices: Sequence[int]) -> list[Any]:
         """The rows with these numbers, in their order."""
-        return read_rows(self._rows, indices)
+        with understood(self.name, self._rows, **_WANTED):
+            return read_rows(self._rows, indices)
 
     def batches(self) -> Iterator[tuple[int, list[Any]]]:
         """All rows in their order, some at a time: the number of the first, and the rows."""
@@ -59,10 +60,11 @@ class RowSource:
         The keys of the first row where the source does not name its columns; None where rows are
         not mappings. There must be a row.
         """
-        declared = declared_columns(self._rows)
-        if declared is not None:
-            return declared
-        first = self._rows[0]
+        with understood(self.name, self._rows, **_WANTED):
+            declared = declared_columns(self._rows)
+            if declared is not None:
+                return declared
+            first = self._rows[0]
         return dict.fromkeys(first) if isinstance(first, Mapping) else None
 
     def narrowed(self, columns: Sequence[str], *, in_numpy: bool = True) -> "RowSource":
@@ -87,7 +89,15 @@ class RowSource:
         rows: Any = self._rows
         if not (hasattr(rows, "with_format") and hasattr(rows, "features")):
             return None
-        return rows.select_columns(list(columns)).with_format("arrow")
+        with understood(self.name, rows, **_WANTED):
+            return rows.select_columns(list(columns)).with_format("arrow")
+
+
+_WANTED = {
+    "expected": "rows with a length that can be read by number",
+    "hint": "give a list, a datasets.Dataset or a map-style torch data set; list(...) makes one of "
+    "a stream that fits into memory",
+}
 
 
 def declared_columns(rows: Any) -> Columns | None:
@@ -118,23 +128,20 @@ def can_be_read_by_number(rows: Any) -> bool:
     """Whether rows are more than a stream: they have a length and can be asked for by number."""
     # Torch gives its streams a `__getitem__` too, which only raises.
     is_stream = isinstance(rows, IterableDataset)
-    return hasattr(rows, "__len__") and hasattr(rows, "__getitem__") and not is_stream
+    is_made = not isinstance(rows, type | str | bytes | Mapping | AbstractSet)
+    return hasattr(rows, "__len__") and hasattr(rows, "__getitem__") and not is_stream and is_made
 
 
 def _checked(name: str, rows: Any) -> Rows:
-    if not can_be_read_by_number(rows):
-        raise bad_argument(
-            name,
-            expected="rows with a length that can be read by number",
-            given=rows,
-            hint="give a list, a datasets.Dataset or a map-style torch data set; list(...) makes "
-            "one of a stream that fits into memory",
-        )
-    if not 1 <= len(rows) <= MOST:
+    with understood(name, rows, **_WANTED):
+        count = len(rows) if can_be_read_by_number(rows) else None
+    if count is None:
+        raise bad_argument(name, given=rows, **_WANTED)
+    if not 1 <= count <= MOST:
         raise bad_argument(
             name,
             expected=f"from 1 to {MOST} rows",
-            given=f"{len(rows)} rows",
+            given=f"{count} rows",
             hint=f"give {name} rows, or a human_fraction that leaves them out",
         )
     checked: Rows = rows

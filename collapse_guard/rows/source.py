@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arguments import share, whole_number
+from collapse_guard.arguments import a, check_fields, optional, share, text, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.rows.row_source import Rows
@@ -97,7 +97,7 @@ class Source:
             raise bad_argument("name", expected="a text", given=self.name, hint="name the source")
         for argument, allowed in (("kind", Kind), ("when_dry", WhenDry)):
             given = getattr(self, argument)
-            if given not in get_args(allowed):
+            if not isinstance(given, str) or given not in get_args(allowed):
                 raise bad_argument(
                     argument,
                     expected=f"one of {', '.join(map(repr, get_args(allowed)))}",
@@ -114,7 +114,7 @@ class Source:
                 given=generation,
                 hint=f"leave it out, or say that source {self.name!r} is synthetic",
             )
-        if not isinstance(self.weight, int | float | Fraction) or not 0 < self.weight < np.inf:
+        if not isinstance(self.weight, int | float | Fraction) or not 0 < self.weight < 2**1023:
             raise bad_argument(
                 "weight",
                 expected="a number above 0",
@@ -132,6 +132,13 @@ class Source:
             )
         if self.max_repeats is not None:
             whole_number("max_repeats", self.max_repeats, least=1, hint="give e.g. 4, or None")
+        named = "name it for the ledger, or leave it out"
+        check_fields(
+            self,
+            name=text(hint="name the source"),
+            licence=optional(text(hint=named)),
+            found_by=optional(a(Mapping, expected="what found the decoding", hint=named)),
+        )
         self._check_decoding()
 
     def _check_decoding(self) -> None:
@@ -145,7 +152,7 @@ class Source:
                 given=given,
                 hint=f"leave it out, or say that source {self.name!r} is synthetic",
             )
-        if given in ("columns", "find"):
+        if isinstance(given, str) and given in ("columns", "find"):
             return
         listed = tuple(given) if isinstance(given, list | tuple) else (given,)
         if not listed or not all(isinstance(one, Decoding) for one in listed):

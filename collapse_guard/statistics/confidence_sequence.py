@@ -18,6 +18,8 @@ by chance alone. Two steps make intervals that may be looked at as often as one 
 import math
 from statistics import NormalDist
 
+import numpy as np
+
 from collapse_guard.errors import bad_argument
 from collapse_guard.statistics.student import student_reach
 
@@ -81,7 +83,7 @@ def check_alpha(alpha: float) -> None:
     Raises:
         ArgumentError: It is not.
     """
-    if not 0.0 < alpha < 1.0:
+    if not isinstance(alpha, int | float | np.floating) or not 0.0 < alpha < 1.0:
         raise bad_argument(
             "alpha",
             expected="a probability above 0 and below 1",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.integrations.text_inputs import as_tokenizer
@@ -51,10 +52,7 @@ class GreenlistDetector:
                 given=detector,
                 hint="make one with the model's config and the watermarking_config",
             )
-        if not 0.0 < prior < 1.0:
-            raise bad_argument(
-                "prior", expected="a share above 0 and below 1", given=prior, hint="leave it out"
-            )
+        prior = number("prior", prior, above=0, below=1, what="a share", hint="leave it out")
         self.detector, self.tokenizer, self.prior = detector, as_tokenizer(tokenizer), prior
 
     def __call__(self, texts: Sequence[str], /) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import amount, number
 from collapse_guard.errors import bad_argument
 from collapse_guard.integrations.text_inputs import as_model, as_tokenizer
 from collapse_guard.model.logprobs import token_logprobs
@@ -56,16 +57,9 @@ class PerplexityDetector:
         batch_size: int = 8,
     ) -> None:
         for name, value in (("max_tokens", max_tokens), ("batch_size", batch_size)):
-            if value < 1:
-                raise bad_argument(name, expected="at least 1", given=value, hint="leave it out")
-        for name, number in (("intercept", intercept), ("slope", slope)):
-            if not np.isfinite(number):
-                raise bad_argument(
-                    name,
-                    expected="a finite number",
-                    given=number,
-                    hint="PerplexityDetector.fit finds both",
-                )
+            amount(name, value, least=1, hint="leave it out")
+        for name, given in (("intercept", intercept), ("slope", slope)):
+            number(name, given, hint="PerplexityDetector.fit finds both")
         self.model, self.tokenizer = as_model("model", model), as_tokenizer(tokenizer)
         self.intercept, self.slope = intercept, slope
         self._max_tokens, self._batch_size = max_tokens, batch_size

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import torch
 
+from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.finder.search import DecodingSearch
@@ -188,7 +189,9 @@ def _are_none(decodings: Sequence[Decoding] | Marking) -> bool:
     if isinstance(decodings, MixGuard | MixStream):
         # Whose decodings may have to be found yet.
         return decodings.marks is None
-    return not decodings.decodings
+    wanted = {"expected": "decodings, or a mix that knows them", "hint": "give the MixGuard itself"}
+    with understood("decodings", decodings, **wanted):
+        return not decodings.decodings
 
 
 def _in_place_of_own(model: PreTrainedModel, matched: MatchedCausalLoss) -> Callable[[], None]:

@@ -144,7 +144,7 @@ def test_all_tokens_distinct() -> None:
 def test_a_budget_past_the_text_is_named(reading: object) -> None:
     with pytest.raises(ArgumentError, match="`budget` expected from 1 to"):
         reading([[1], [2]], budget=3)  # type: ignore[operator]
-    with pytest.raises(ArgumentError, match="`budget` expected from 1 to"):
+    with pytest.raises(ArgumentError, match="`budget` expected at least 1"):
         reading([[1], [2]], budget=0)  # type: ignore[operator]
 
 

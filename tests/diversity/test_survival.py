@@ -88,7 +88,7 @@ def test_human_text_survives_and_repeated_text_does_not() -> None:
     [
         ({"budget": 7}, "`budget` expected from 1 to 6, the number of tokens in `samples`"),
         ({"budget": 5, "human": [[1, 2]]}, "number of tokens in `human`"),
-        ({"budget": 0}, "`budget` expected from 1"),
+        ({"budget": 0}, "`budget` expected at least 1"),
         ({"max_count": 0}, "`max_count` expected at least 1"),
         ({"n": 0}, "`n` expected at least 1"),
         ({"reference": [[1, 1, 1]], "n": 1}, "at most max_count = 1 times"),

@@ -95,7 +95,7 @@ def test_the_outputs_are_what_they_say_and_repeat() -> None:
         ({"runs": {"human": []}}, "at least one run, and readings in each"),
         ({"names": ["loss"]}, "every look of 'human' holds, but got \\['loss'\\]"),
         ({"names": []}, "readings that every look"),
-        ({"columns": 0}, "`columns` expected at least 1"),
+        ({"columns": 0}, "`columns` expected a whole number from 1"),
     ],
 )
 def test_bad_arguments_are_named(wrong: dict[str, object], message: str) -> None:

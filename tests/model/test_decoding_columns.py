@@ -88,7 +88,7 @@ def test_numbers_of_any_make(made: Any) -> None:
         ({"temperature": 0.01}, r"`temperature` expected a top-k above 1 .* plain loss"),
         ({"top_k": 1}, r"`top_k` expected a top-k above 1 .* plain loss"),
         ({"top_k": 1.5}, "`top_k` expected a whole number or None in this column"),
-        ({"top_k": -2}, "`top_k` expected at least 1, or None"),
+        ({"top_k": -2}, "`top_k` expected at least 1, as a whole number"),
         ({"top_k": float("inf")}, "`top_k` expected a whole number"),
         ({"top_p": 1.5}, "`top_p` expected a share above 0"),
         ({"top_p": 0.0}, "`top_p` expected a share above 0"),

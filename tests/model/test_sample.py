@@ -263,8 +263,8 @@ def test_a_broken_model_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"num_sequences": 0}, "`num_sequences` expected at least 1"),
-        ({"length": 0}, "`length` expected at least 1"),
+        ({"num_sequences": 0}, "`num_sequences` expected a whole number from 1"),
+        ({"length": 0}, "`length` expected a whole number from 1"),
         ({"length": 33}, "fit the model's 32 positions, but got 33: draw at most 32 tokens"),
         ({"batch_size": 0}, "`batch_size` expected at least 1"),
         ({"seed": -1}, "`seed` expected at least 0"),

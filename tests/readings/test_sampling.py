@@ -34,7 +34,7 @@ def test_samples_are_drawn_as_it_is_said() -> None:
 
 
 def test_bad_use() -> None:
-    with pytest.raises(ArgumentError, match="`num_free` expected at least 3"):
+    with pytest.raises(ArgumentError, match="`num_free` expected a whole number from 3"):
         Sampling(num_free=2)
     with pytest.raises(ArgumentError, match="`rules` expected rules on what is read here"):
         CollapseMonitor(tiny_panel(), sampling=None, rules=[Threshold("free_self_bleu", above=0.9)])

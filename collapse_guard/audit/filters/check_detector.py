@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments import many, text as a_text
 from collapse_guard.audit.filters.detector import TextDetector
-from collapse_guard.errors import ConformityError
+from collapse_guard.errors import ConformityError, bad_argument, shown
 from collapse_guard.random_states import random_states, random_states_kept
 
 BATCH_TOLERANCE = 1e-3
@@ -49,6 +50,10 @@ def check_detector(detector: TextDetector, texts: Sequence[str] = _TEXTS) -> Non
         collapse_guard.errors.ConformityError: detector `<lambda>` fails at 1 of 6 checks:
         - returns a probability for each text: it returned a list
     """
+    hint = "leave it out"
+    many(a_text(hint=hint), expected="some texts", hint=hint)("texts", texts)
+    if not len(texts):
+        raise bad_argument("texts", expected="some texts", given=texts, hint=hint)
     with random_states_kept():
         given = list(texts)
         before = random_states()
@@ -72,7 +77,7 @@ def check_detector(detector: TextDetector, texts: Sequence[str] = _TEXTS) -> Non
                 checks["looks at each text by itself"] = _fault_of_batch(detector, texts, scores)
     faults = {check: fault for check, fault in checks.items() if fault is not None}
     if faults:
-        name = str(getattr(detector, "__qualname__", None) or repr(detector))
+        name = str(getattr(detector, "__qualname__", None) or shown(detector))
         raise ConformityError(name, faults, num_checks=len(checks), what="detector")
 
 
@@ -86,7 +91,7 @@ def _scores(detector: TextDetector, texts: list[str]) -> tuple[Any, str | None]:
     if scores.shape != (len(texts),) or not np.issubdtype(scores.dtype, np.floating):
         return None, f"it returned {scores.dtype} of shape {scores.shape} for {len(texts)} texts"
     if not ((scores >= 0) & (scores <= 1)).all():
-        return None, f"it returned {scores}"
+        return None, f"it returned {shown(scores)}"
     return scores, None
 
 

@@ -6,7 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.errors import ScoringError, bad_argument
+from collapse_guard.arguments import checked, function, understood, whole
+from collapse_guard.errors import ScoringError, bad_argument, shown
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.rows.column import Column
 from collapse_guard.rows.row_source import Rows, RowSource
@@ -33,6 +34,13 @@ class TextDetector(Protocol):
         """
 
 
+_DETECTOR = "see collapse_guard.audit.check_detector"
+
+
+@checked(
+    detector=function(expected="a TextDetector, which is a function of texts", hint=_DETECTOR),
+    batch_size=whole(least=1, hint="32 is the default"),
+)
 def detector_scores(
     detector: TextDetector,
     rows: Rows,
@@ -63,10 +71,6 @@ def detector_scores(
         >>> detector_scores(as_an_ai, ["As an AI, I ...", "Call me Ishmael."])
         array([1., 0.])
     """
-    if batch_size < 1:
-        raise bad_argument(
-            "batch_size", expected="at least 1 text", given=batch_size, hint="32 is the default"
-        )
     own = Column(RowSource("rows", rows), column)
     if not own.is_text and tokenizer is None:
         raise bad_argument(
@@ -80,11 +84,23 @@ def detector_scores(
         part = range(start, min(start + batch_size, len(own)))
         contents = own.read(part)
         if isinstance(contents, TokenRows):
-            contents = [
-                tokenizer.decode(ids.tolist(), skip_special_tokens=True) for ids in contents.split()
-            ]
-        scores[part.start : part.stop] = checked_scores(detector(contents), len(contents))
+            contents = _decoded(tokenizer, contents)
+        scores[part.start : part.stop] = _asked(detector, contents)
     return scores
+
+
+def _decoded(tokenizer: Any, contents: TokenRows) -> list[str]:
+    hint = "give that of transformers, which has decode(ids)"
+    with understood("tokenizer", tokenizer, expected="a tokenizer that decodes", hint=hint):
+        return [
+            tokenizer.decode(ids.tolist(), skip_special_tokens=True) for ids in contents.split()
+        ]
+
+
+def _asked(detector: TextDetector, texts: list[str]) -> npt.NDArray[np.float64]:
+    wanted = "a function that gives a probability for each text"
+    with understood("detector", detector, expected=wanted, hint=_DETECTOR):
+        return checked_scores(detector(texts), len(texts))
 
 
 def checked_scores(scores: Any, num_texts: int) -> npt.NDArray[np.float64]:
@@ -98,7 +114,7 @@ def checked_scores(scores: Any, num_texts: int) -> npt.NDArray[np.float64]:
     # Comparing this way round, NaN does not pass.
     if not fits or not ((array >= 0) & (array <= 1)).all():
         raise ScoringError(
-            f"the detector returned {scores!r:.120} for {num_texts} texts: it has to return a "
+            f"the detector returned {shown(scores)} for {num_texts} texts: it has to return a "
             f"probability from 0 to 1 for each of them; check_detector says what is wrong."
         )
     return array.astype(np.float64)

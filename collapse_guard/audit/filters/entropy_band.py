@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import number
 from collapse_guard.audit.filters.entropy_rate import entropy_rates
-from collapse_guard.audit.filters.rejection import rejection_by_rarity
+from collapse_guard.audit.filters.rejection import as_numbers, rejection_by_rarity
 from collapse_guard.audit.filters.weights import RowWeights
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.token_rows import TokenRows
@@ -64,10 +65,7 @@ class EntropyRateBand:
         Raises:
             ArgumentError: No such column, too few rows, or a share out of range.
         """
-        if not 0.0 < keep < 1.0:
-            raise bad_argument(
-                "keep", expected="a share above 0 and below 1", given=keep, hint="0.99 is usual"
-            )
+        keep = number("keep", keep, above=0, below=1, what="a share", hint="0.99 is usual")
         rates, lengths = row_entropy_rates(human, column=column)
         known = ~np.isnan(rates)
         rates, lengths = rates[known], lengths[known]
@@ -102,6 +100,14 @@ class EntropyRateBand:
         Returns:
             bool of shape (rows,).
         """
+        rates, lengths = as_numbers("rates", rates), as_numbers("lengths", lengths)
+        if rates.shape != lengths.shape:
+            raise bad_argument(
+                "lengths",
+                expected="a length for each rate",
+                given=f"{len(lengths)} for {len(rates)} rates",
+                hint="give what row_entropy_rates returned",
+            )
         at = np.log(np.maximum(lengths, 1))
         low, high = (np.interp(at, np.log(self.lengths), limit) for limit in (self.low, self.high))
         outside: npt.NDArray[np.bool_] = (rates < low) | (rates > high)
@@ -121,10 +127,8 @@ class EntropyRateBand:
         Raises:
             ArgumentError: As in `of` and in `rejection_by_rarity`.
         """
-        if not 0.0 <= outside <= 1.0:
-            raise bad_argument(
-                "outside", expected="a weight from 0 to 1", given=outside, hint="0 drops such rows"
-            )
+        hint = "0 drops such rows"
+        outside = number("outside", outside, least=0, most=1, what="a weight", hint=hint)
         rates, lengths = row_entropy_rates(rows, column=column)
         weights = np.where(self.contains(rates, lengths), 1.0, outside)
         return RowWeights(weights, rejection_by_rarity(weights, rarity))

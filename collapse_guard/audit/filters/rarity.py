@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import checked
 from collapse_guard.errors import bad_argument
+from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.rows.column import Column, encoder
@@ -11,6 +13,7 @@ from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.token_rarity import token_rarity
 
 
+@checked(reference=A_REFERENCE)
 def row_rarity(
     rows: Rows,
     reference: HumanReference,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.arguments import as_array, number, whole_number
 from collapse_guard.errors import bad_argument
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -82,13 +83,13 @@ class RejectionReport:
 
     def __str__(self) -> str:
         lines = [f"{self.rate:.1%} of {self.rows:,} rows rejected"]
-        for number, stratum in enumerate(self.strata):
+        for place, stratum in enumerate(self.strata):
             low, high = stratum.interval
             mark = f"  <- {stratum.ratio:.1f} times as many as of all others"
             lines.append(
-                f"  stratum {number} ({stratum.rarity[0]:.1f} to {stratum.rarity[1]:.1f} bits): "
+                f"  stratum {place} ({stratum.rarity[0]:.1f} to {stratum.rarity[1]:.1f} bits): "
                 f"{stratum.rate:.1%} of {stratum.rows:,} rows ({low:.1%} to {high:.1%})"
-                f"{mark * (number in self.flagged)}"
+                f"{mark * (place in self.flagged)}"
             )
         if self.eats_tail:
             lines.append("this filter eats the tail: rare contents are rejected more than others")
@@ -141,9 +142,9 @@ def rejection_by_rarity(
 as of all others
         this filter eats the tail: rare contents are rejected more than others
     """
-    given: npt.NDArray[np.float64] = np.asarray(weights, dtype=np.float64)
-    rarity = np.asarray(rarity)
-    _check(given, rarity, num_strata, alpha, tolerance)
+    given, rarity = as_numbers("weights", weights), as_numbers("rarity", rarity)
+    num_strata = whole_number("num_strata", num_strata, least=2, most=100, hint="leave it out")
+    _check(given, rarity, alpha, tolerance)
     lost = 1.0 - given
     ordered = np.sort(rarity)
     cuts = np.unique(ordered[np.arange(1, num_strata) * len(ordered) // num_strata])
@@ -224,9 +225,7 @@ def _log_choices(total: int, chosen: torch.Tensor) -> torch.Tensor:
     return torch.lgamma(whole + 1) - torch.lgamma(chosen + 1) - torch.lgamma(whole - chosen + 1)
 
 
-def _check(
-    weights: Floats, rarity: Floats, num_strata: int, alpha: float, tolerance: float
-) -> None:
+def _check(weights: Floats, rarity: Floats, alpha: float, tolerance: float) -> None:
     if weights.ndim != 1 or weights.shape != rarity.shape or not weights.size:
         raise bad_argument(
             "rarity",
@@ -242,12 +241,18 @@ def _check(
             given="another number",
             hint="divide weights by their maximum",
         )
-    for name, value, low, high in (
-        ("num_strata", num_strata, 2, 100),
-        ("alpha", alpha, 0.0, 1.0),
-        ("tolerance", tolerance, 1.0, math.inf),
-    ):
-        if not low <= value <= high:
-            raise bad_argument(
-                name, expected=f"from {low} to {high}", given=value, hint="leave it out"
-            )
+    number("alpha", alpha, least=0, most=1, hint="leave it out")
+    number("tolerance", tolerance, least=1, hint="leave it out")
+
+
+def as_numbers(name: str, given: Any) -> npt.NDArray[np.float64]:
+    """The argument as float64 of shape (rows,).
+
+    Raises:
+        ArgumentError: It is no array of numbers.
+    """
+    wanted = {"expected": "one number for each row", "hint": "give an array of one dimension"}
+    numbers = as_array(name, given, dtype=np.float64, **wanted)
+    if numbers.ndim != 1:
+        raise bad_argument(name, given=given, **wanted)
+    return numbers

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.audit.filters.rejection import RejectionReport, rejection_by_rarity
+from collapse_guard.arguments import number
+from collapse_guard.audit.filters.rejection import RejectionReport, as_numbers, rejection_by_rarity
 from collapse_guard.errors import bad_argument
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -51,7 +52,8 @@ def quality_weights(
         >>> weighed.weights.round(2).tolist(), weighed.rejection.eats_tail
         ([1.0, 0.55, 0.1], False)
     """
-    given: npt.NDArray[np.float64] = np.asarray(scores, dtype=np.float64)
+    given = as_numbers("scores", scores)
+    rarity = as_numbers("rarity", rarity)
     if not ((given >= 0) & (given <= 1)).all():
         raise bad_argument(
             "scores",
@@ -59,13 +61,7 @@ def quality_weights(
             given=scores,
             hint="take them from detector_scores",
         )
-    if not 0.0 <= least <= 1.0:
-        raise bad_argument(
-            "least", expected="a weight from 0 to 1", given=least, hint="0.1 is the default"
-        )
-    if not 0.0 < strength < np.inf:
-        raise bad_argument(
-            "strength", expected="a number above 0", given=strength, hint="1 is the default"
-        )
+    least = number("least", least, least=0, most=1, what="a weight", hint="0.1 is the default")
+    strength = number("strength", strength, above=0, hint="1 is the default")
     weights = least + (1.0 - least) * (1.0 - given) ** strength
     return RowWeights(weights, rejection_by_rarity(weights, rarity))

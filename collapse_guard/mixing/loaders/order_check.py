@@ -1,5 +1,6 @@
 """Refuses a stream that is read out of order, which would void its floor."""
 
+import operator
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -8,7 +9,7 @@ from itertools import pairwise
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from collapse_guard.distributed import launched_processes
-from collapse_guard.errors import MixOrderError
+from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
 _REMEDY = (
@@ -59,7 +60,7 @@ class OrderCheck:
         Raises:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
-        slots = [int(slot) for slot in slots]
+        slots = [operator.index(slot) for slot in slots]
         processes = _divisors(launched_processes())
         if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
@@ -109,6 +110,10 @@ class OrderCheck:
         return {dealt_to * slots % self._num_slots for dealt_to in processes}
 
 
+_DEEPEST = 100
+"""Samplers in one another, beyond which there is no end."""
+
+
 def check_loader(loader: "DataLoader[object]") -> None:
     """Refuse a loader that will not read its data set in order, before it has read anything.
 
@@ -122,10 +127,21 @@ def check_loader(loader: "DataLoader[object]") -> None:
         MixOrderError: Its sampler is none that is known to keep the order, or its workers hand
             over batches as they come (`in_order=False`).
     """
+    if isinstance(loader, type) or not all(
+        hasattr(loader, name) for name in ("sampler", "batch_sampler", "dataset", "num_workers")
+    ):
+        raise bad_argument(
+            "loader",
+            expected="a DataLoader",
+            given=loader,
+            hint="give the torch DataLoader that the rows are read with",
+        )
     sampler: object = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    while (
-        inner := getattr(sampler, "batch_sampler", getattr(sampler, "sampler", None))
-    ) is not None:
+    # An object that is no sampler may name itself as the one inside it.
+    for _ in range(_DEEPEST):
+        inner = getattr(sampler, "batch_sampler", getattr(sampler, "sampler", None))
+        if inner is None:
+            break
         sampler = inner
     in_order = isinstance(sampler, SequentialSampler) or (
         isinstance(sampler, DistributedSampler) and not sampler.shuffle

@@ -82,7 +82,7 @@ class MixReport:
             KeyError: No source that has slots is called so.
         """
         for source in self.sources:
-            if source.name == name:
+            if isinstance(name, str) and source.name == name:
                 return source
         raise KeyError(name)
 

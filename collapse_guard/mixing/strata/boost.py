@@ -1,6 +1,5 @@
 """How much more often rare human rows are shown, and what makes a row rare."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -55,7 +54,7 @@ class RareBoost:
     num_strata: int = field(default=10, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.times, int | float) or not 1 <= self.times < math.inf:
+        if not isinstance(self.times, int | float) or not 1 <= self.times < 2**1023:
             raise bad_argument(
                 "times",
                 expected="a number of at least 1",
@@ -78,7 +77,8 @@ class RareBoost:
                 given=self.column,
                 hint="leave it out for 'input_ids'",
             )
-        whole_number("num_strata", self.num_strata, least=2, most=100, hint="give e.g. 10")
+        strata = whole_number("num_strata", self.num_strata, least=2, most=100, hint="give e.g. 10")
+        object.__setattr__(self, "num_strata", strata)
 
     def weights(self, num_strata: int) -> list[Fraction]:
         """Relative exposure of each stratum: 1 for the commonest, `times` for the rarest.
@@ -90,5 +90,6 @@ class RareBoost:
             >>> [float(weight) for weight in RareBoost(4.0, by=len).weights(3)]
             [1.0, 2.5, 4.0]
         """
+        num_strata = whole_number("num_strata", num_strata, least=1, most=100, hint="give e.g. 10")
         step = (Fraction(self.times) - 1) / max(num_strata - 1, 1)
         return [1 + step * stratum for stratum in range(num_strata)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import as_array
 from collapse_guard.errors import bad_argument
 
 _QUALITY_LEVELS = 10
@@ -81,19 +82,15 @@ def rank_by_quality(name: str, quality: Any, num_rows: int) -> Ranking:
         >>> rank_by_quality("wiki", [0.5, 0.0, 1.0, 1.0], 4).cuts.tolist()
         [0.5, 1.0]
     """
-    try:
-        values = np.asarray(quality, dtype=np.float32)
-    except (TypeError, ValueError):
-        values = np.empty(0, dtype=np.float32)
+    wanted = {
+        "expected": f"one number of at least 0 for each of the {num_rows} rows of `{name}`, not "
+        "all of them 0",
+        "hint": "1 for rows to show as usual, 0.5 for half as often, 0 for never",
+    }
+    values = as_array("quality", quality, dtype=np.float32, **wanted)
     # Not a number is not below itself either: written so that it fails.
     if values.shape != (num_rows,) or not (values.min() >= 0 and 0 < values.max() < np.inf):
-        raise bad_argument(
-            "quality",
-            expected=f"one number of at least 0 for each of the {num_rows} rows of `{name}`, not "
-            "all of them 0",
-            given=quality,
-            hint="1 for rows to show as usual, 0.5 for half as often, 0 for never",
-        )
+        raise bad_argument("quality", given=quality, **wanted)
     positive = values[values > 0]
     cuts = quantile_cuts([positive], _QUALITY_LEVELS)
     if len(positive) < num_rows:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import as_array, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.mixing.strata.boost import RareBoost
@@ -94,26 +95,27 @@ def _class_of(value: Any, column: str) -> Hashable:
     return value
 
 
+_ROW = "give the name of a column, a function of a row, or numbers in the order of the rows"
+
+
 def _function_rarity(source: RowSource, rarity: Callable[[Any], float]) -> npt.NDArray[np.float32]:
     values = np.empty(len(source), dtype=np.float32)
     for start, rows in source.batches():
-        values[start : start + len(rows)] = [rarity(row) for row in rows]
+        with understood("by", rarity, expected="a function that gives a number", hint=_ROW):
+            values[start : start + len(rows)] = [float(rarity(row)) for row in rows]
     return _finite(values, f"a function that gives a finite number for each row of {source.name}")
 
 
 def _given_rarity(sources: Sequence[RowSource], rarity: Any) -> list[npt.NDArray[np.float32]]:
     num_rows = sum(map(len, sources))
     expected = f"one finite number for each of the {num_rows} human rows"
-    try:
-        values = np.asarray(rarity, dtype=np.float32)
-    except (TypeError, ValueError):
-        values = np.empty(0, dtype=np.float32)
+    values = as_array("by", rarity, expected=expected, hint=_ROW, dtype=np.float32)
     if values.shape != (num_rows,):
         raise bad_argument(
             "by",
             expected=expected,
             given=rarity,
-            hint="give the name of a column, a function, or numbers in the order of the rows",
+            hint=_ROW,
         )
     ends = np.cumsum([0, *map(len, sources)]).tolist()
     return [_finite(values[start:stop], expected) for start, stop in pairwise(ends)]

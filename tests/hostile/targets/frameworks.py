@@ -1,0 +1,182 @@
+"""Sessions, callbacks, and the bridges to other packages."""
+
+from collections.abc import Iterator
+
+import torch
+
+from collapse_guard import Decoding
+from collapse_guard.callbacks import (
+    CollapseGuard,
+    CollapseGuardCallback,
+    MixLedgerCallback,
+    WatchSession,
+)
+from collapse_guard.integrations import (
+    as_hf_dataset,
+    evaluate_path,
+    find_decoding_for,
+    match_sampler,
+    write,
+)
+from collapse_guard.integrations.detectors.greenlist import GreenlistDetector
+from collapse_guard.integrations.detectors.perplexity import PerplexityDetector
+from collapse_guard.integrations.plots import plot_readings
+from collapse_guard.integrations.torchmetrics import TailLogProbability, TailRetention
+from tests.callbacks.lightning.runs import LanguageModule
+from tests.hostile.target import Target
+from tests.hostile.targets.made import (
+    Words,
+    mix,
+    model,
+    monitor,
+    reference,
+    rows,
+    started,
+    texts,
+)
+from tests.tiny import VOCAB
+
+
+def session() -> WatchSession:
+    watching = WatchSession(monitor())
+    watching.start(model())
+    return watching
+
+
+def matched(**given: object) -> None:
+    match_sampler(**given).remove()  # type: ignore[arg-type]
+
+
+def targets() -> Iterator[Target]:
+    def watching() -> dict[str, object]:
+        return {
+            "monitor": monitor(),
+            "on_alert": "log",
+            "sink": print,
+            "on_error": "report",
+            "name": "collapse",
+        }
+
+    yield Target(
+        "WatchSession",
+        WatchSession,
+        lambda: {
+            **watching(),
+            "log": None,
+            "save": None,
+            "log_every_n_steps": 1,
+            "prefix": "",
+            "stop": None,
+            "on_change": None,
+        },
+    )
+    for name in ("step", "look", "end"):
+        yield Target(
+            f"WatchSession.{name}",
+            lambda name=name, **given: getattr(session(), name)(**given),
+            lambda: {"model": model(), "step": 1, "optimizer": None},
+        )
+    yield Target(
+        "WatchSession.start",
+        lambda **given: WatchSession(monitor()).start(**given),
+        lambda: {"model": model(), "step": 0, "optimizer": None},
+    )
+    yield Target("WatchSession.metrics", lambda step: session().metrics(step), lambda: {"step": 0})
+    yield Target("CollapseGuardCallback", CollapseGuardCallback, watching)
+    yield Target(
+        "CollapseGuard", CollapseGuard, lambda: {**watching(), "model": None, "forward": None}
+    )
+    yield Target(
+        "MixLedgerCallback",
+        MixLedgerCallback,
+        lambda: {"guard": mix(), "every_n_steps": 10, "on_error": "report"},
+    )
+    yield Target("as_hf_dataset", as_hf_dataset, lambda: {"guard": mix()})
+    yield Target("evaluate_path", evaluate_path, lambda: {"name": "collapse"})
+    yield Target(
+        "match_sampler",
+        matched,
+        lambda: {
+            "target": model(),
+            "decodings": [Decoding(0.8)],
+            "scale_by_temperature": False,
+            "held_out": None,
+        },
+    )
+    yield Target(
+        "write",
+        write,
+        lambda: {
+            "model": model(),
+            "prompts": [[1, 2]],
+            "decoding": Decoding(0.8),
+            "length": 3,
+            "seed": 0,
+            "tokenizer": None,
+            "stop_ids": (),
+            "batch_size": 2,
+            "first_row": 0,
+            "progress": False,
+        },
+    )
+    yield Target(
+        "find_decoding_for",
+        find_decoding_for,
+        lambda: {
+            "target": LanguageModule(model()),
+            "rows": rows(2, 4),
+            "held_out": texts(3, 16),
+            "model": None,
+            "candidates": [Decoding(0.8)],
+            "steps": 1,
+            "batch_size": 2,
+        },
+    )
+    yield Target(
+        "PerplexityDetector",
+        PerplexityDetector,
+        lambda: {
+            "model": model(),
+            "tokenizer": Words(),
+            "intercept": 0.0,
+            "slope": -1.0,
+            "max_tokens": 8,
+            "batch_size": 2,
+        },
+    )
+    yield Target(
+        "GreenlistDetector",
+        GreenlistDetector,
+        lambda: {"detector": greenlist(), "tokenizer": Words(), "prior": 0.5},
+    )
+    yield Target(
+        "plot_readings",
+        plot_readings,
+        lambda: {
+            "runs": {"run": started().history},
+            "names": ["tail_logprob"],
+            "titles": None,
+            "colors": None,
+            "rules": (),
+            "step": "step",
+            "columns": 3,
+        },
+    )
+    yield Target("TailLogProbability", TailLogProbability, lambda: {"reference": reference()})
+    scored = {"logits": torch.zeros(2, 8, VOCAB), "targets": torch.arange(16).reshape(2, 8)}
+    yield Target(
+        "TailLogProbability.update",
+        lambda **given: TailLogProbability(reference()).update(**given),
+        lambda: dict(scored),
+    )
+    yield Target(
+        "TailRetention.update",
+        lambda **given: TailRetention(reference()).update(**given),
+        lambda: {**scored, "start_logprobs": torch.full((2, 8), -1.0)},
+    )
+
+
+def greenlist() -> object:
+    from transformers import WatermarkDetector, WatermarkingConfig
+
+    return WatermarkDetector(model().config, "cpu", WatermarkingConfig(bias=4.0))
