@@ -13,7 +13,7 @@ from collapse_guard.errors import TokenizerMismatchError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.model.inputs import IDS, IGNORED_LABEL
+from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.model.logprobs import check_finite, picked_logprobs
 
 require("torchmetrics", "lightning")
@@ -197,7 +197,7 @@ class TailRetention(_BandMetric):
             TokenizerMismatchError: Targets past the reference, or a model smaller than it.
             ScoringError: A log-probability that is not finite.
         """
-        _LOGITS("start_logprobs", start_logprobs)
+        _NUMBERS("start_logprobs", start_logprobs)
         band = self._in_band(logits, targets)
         if start_logprobs.shape != targets.shape:
             raise bad_argument(
@@ -237,12 +237,12 @@ def _scored(logits: torch.Tensor, targets: torch.Tensor, positions: torch.Tensor
     return logprobs
 
 
-_LOGITS = tensor(of="numbers", expected="a tensor", hint="give the model's output.logits")
+_NUMBERS = tensor(of="numbers", expected="a tensor", hint="give the model's logits, and ids")
 
 
 def _check(logits: torch.Tensor, targets: torch.Tensor) -> None:
-    _LOGITS("logits", logits)
-    IDS("targets", targets)
+    _NUMBERS("logits", logits)
+    _NUMBERS("targets", targets)
     if logits.ndim != 3 or targets.shape != logits.shape[:2] or not logits.is_floating_point():
         raise bad_argument(
             "logits",

@@ -214,7 +214,7 @@ def test_a_bar_is_shown_on_a_terminal_only(
         ({"prompts": 0}, "`prompts` expected a whole number from 1"),
         ({"prompts": []}, "`prompts` expected a number of rows, or a list"),
         ({"prompts": [[5] * 60]}, "fit the model's 64 positions, but got 12: draw at most 5"),
-        ({"length": 0}, "`length` expected at least 1"),
+        ({"length": 0}, "`length` expected a whole number from 1"),
         ({"seed": -1}, "`seed` expected at least 0"),
         ({"batch_size": 0}, "`batch_size` expected a whole number from 1"),
         ({"first_row": -1}, "`first_row` expected a whole number from 0"),
