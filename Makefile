@@ -33,7 +33,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check hostile-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check hostile-check growth-check reliability-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,7 +92,7 @@ beyond-text: $(INSTALLED) ## See rare digits vanish from a model of handwriting,
 	@$(BIN)/python -m collapse_guard.examples.beyond_text --output $(BEYOND_TEXT_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
-	@echo "==> Testing on $(TEST_PROCESSES) processes: under 9 minutes on two cores."
+	@echo "==> Testing on $(TEST_PROCESSES) processes: half an hour on two cores."
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
@@ -124,6 +124,12 @@ mutate-check: $(INSTALLED) ## Break each state and file 300 times, and see that 
 hostile-check: $(INSTALLED) ## Call everything public with 20,000 hostile arguments, and count what comes of it
 	@echo "==> Trying 20,000 hostile arguments: 10 minutes on one quiet core."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE_CHECK_ARGS)
+
+growth-check: $(INSTALLED) ## Watch 100,000 steps, and tell what grows
+	@echo "==> Looking after each of 100,000 steps: 15 minutes on one quiet core."
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.growth
+
+reliability-check: kill-check mutate-check hostile-check growth-check ## All four, whose figures docs/reliability.md tells
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 

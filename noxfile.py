@@ -19,7 +19,7 @@ nox.options.error_on_missing_interpreters = False
 QUICK = ("-m", "not slow and not benchmark")
 
 # What the lowest versions of what is promised were made to go with, and do not say.
-OF_THEIR_TIME = ("pyarrow<20", "pandas<3")
+OF_THEIR_TIME = ("pyarrow<20", "pandas<3", "pyparsing<3.2")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
