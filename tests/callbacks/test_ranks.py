@@ -26,7 +26,7 @@ from tests.callbacks.lightning.runs import (
 )
 from tests.callbacks.loops import ALWAYS_BROKEN, ROWS
 from tests.processes import WORLD, free_port
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 STEPS = 6
 PATIENCE = 400
@@ -56,7 +56,13 @@ class Faulty(CollapseMonitor):
         documents: int = 6,
     ) -> None:
         panel = tiny_panel(documents=documents)
-        super().__init__(panel, rules=[ALWAYS_BROKEN], pace=EveryNSteps(2), rules_wait=False)
+        super().__init__(
+            panel,
+            rules=[ALWAYS_BROKEN],
+            pace=EveryNSteps(2),
+            rules_wait=False,
+            sampling=BRIEF,
+        )
         self.fault, self.steps, self.late = fault, steps, late
 
     def _look_at_all(self, model: torch.nn.Module, step: int) -> Any:
