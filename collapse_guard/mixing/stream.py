@@ -19,12 +19,14 @@ from collapse_guard.mixing.reports.stream_report import StreamReport, report_str
 from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
-from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
+from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
+from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
 
@@ -260,8 +262,11 @@ class MixStream(IterableDataset[Any]):
             state: As from `state_dict`.
 
         Raises:
-            ArgumentError: It is of another stream, or another version.
+            ArgumentError: It is of another stream, or another version, or no whole state; nothing
+                is changed then.
         """
+        part = Part("state", state)
+        part.entries()
         if state.get("version") != _VERSION or state.get("stream") != self._identity():
             raise bad_argument(
                 "state",
@@ -269,6 +274,14 @@ class MixStream(IterableDataset[Any]):
                 given=(state.get("version"), state.get("stream")),
                 hint="make the stream with the arguments of the run that is resumed",
             )
+        hands_over = any(source.when_dry == "human" for source in self.sources)
+        check_state(
+            part,
+            length=self._length,
+            cursors=self._cursors(),
+            shown_before=DealtSlots(self._plan.slots, self._human).shown_before,
+            ahead=None if hands_over else self._buffer + SLOTS_AT_A_TIME,
+        )
         self._start, self._gone_on = deepcopy(state), GoneOn()
 
     def resume_at(self, slots: int) -> None:

@@ -56,4 +56,4 @@ def zipf_reference() -> HumanReference:
 @pytest.fixture
 def few_slots_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that short streams are read in many goes, as long ones are."""
-    monkeypatch.setattr("collapse_guard.mixing.streaming.dealt_reader._SLOTS_AT_A_TIME", 8)
+    monkeypatch.setattr("collapse_guard.mixing.streaming.dealt_reader.SLOTS_AT_A_TIME", 8)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from collapse_guard import (
+    ArgumentError,
     Budget,
     CollapseMonitor,
     EveryNSteps,
@@ -48,6 +50,7 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "monitor": _monitor,
         "monitor continued": _continued,
         "session": _session,
+        "stream": _stream,
     }
 
 
@@ -386,8 +389,12 @@ def _stream() -> Case:
             next(reading)
         return made
 
-    full = stream(21)
-    return _of("stream", lambda: stream(3), full, lambda made: list(made))
+    def read(made: MixStream) -> None:
+        # Which reader it is shows when it reads.
+        with suppress(ArgumentError):
+            list(made)
+
+    return _of("stream", lambda: stream(3), stream(21), read)
 
 
 def reference_of(path: Any) -> HumanReference:

@@ -17,6 +17,7 @@ from collapse_guard.mixing.order.permutation import derive_keys, permute
 from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
 from collapse_guard.rows.row_source import RowSource
+from collapse_guard.statistics.json_forms import Part
 
 # Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
 _FORGETFUL = "BufferShuffledExamplesIterable"
@@ -38,6 +39,18 @@ class Cursor(Protocol):
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on from the first draw that is not forgotten; plain data."""
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        """Refuse what `state_dict` cannot have said.
+
+        Args:
+            state: What it shall go on from.
+            drawn: How many draws were asked for.
+            furthest: How many of these it may have kept, at most; None for any number.
+
+        Raises:
+            ArgumentError: Names the part that is wrong.
+        """
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
@@ -72,6 +85,10 @@ class MapCursor:
     def state_dict(self) -> dict[str, Any]:
         """Empty: what a draw shows follows from its number."""
         return {}
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        """As `Cursor.check_state`."""
+        state.keys()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing is to be restored."""
@@ -185,6 +202,21 @@ class StreamCursor:
             "stream": place.state,
             "supply": self._supply,
         }
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        """As `Cursor.check_state`."""
+        parts = state.keys("draw", "pass", "row", "stream", "supply")
+        draw = parts["draw"].whole(most=drawn)
+        parts["pass"].whole()
+        parts["row"].whole()
+        inner = parts["stream"].plain()
+        parts["stream"].check(inner is None or self._has_state, "None, as the stream has no state")
+        if parts["supply"].value is not None:
+            parts["supply"].whole(least=draw)
+        elif furthest is not None:
+            # From the very first one all may be read again.
+            near = draw == 0 or drawn - draw <= furthest
+            parts["draw"].check(near, f"0, or a whole number from {drawn - furthest} to {drawn}")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """As `Cursor.load_state_dict`."""

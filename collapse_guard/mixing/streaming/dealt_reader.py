@@ -14,7 +14,7 @@ from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.source import Source
 
 # One array operation costs the same for a few slots as for some hundreds.
-_SLOTS_AT_A_TIME = 512
+SLOTS_AT_A_TIME = 512
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class StreamReader:
         portions = self.portions
         number, skipped = divmod(self.shown, portions.size)
         start = portions.base + number * portions.deal
-        stride = max(1, _SLOTS_AT_A_TIME // portions.deal) * portions.deal
+        stride = max(1, SLOTS_AT_A_TIME // portions.deal) * portions.deal
         while True:
             stop = start + stride
             end, error = self._end(stop)

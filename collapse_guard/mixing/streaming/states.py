@@ -1,0 +1,55 @@
+"""States of a mixed stream, which are checked as a whole before any of it is gone on from."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from collapse_guard.arguments import MOST
+from collapse_guard.mixing.streaming.cursors import Cursor
+from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
+
+_WHERE = ("version", "stream", "base")
+_READER = ("size", "readers", "reader", "shown", "sources")
+
+
+def check_state(
+    state: Part,
+    *,
+    length: int | None,
+    cursors: Sequence[Cursor],
+    shown_before: Callable[[int], npt.NDArray[np.int64]],
+    ahead: int | None,
+) -> None:
+    """Refuse what `MixStream.state_dict` cannot have said of a stream like this one.
+
+    Args:
+        state: Of the right version and stream.
+        length: Slots of the stream; None where that is not known.
+        cursors: Of the sources.
+        shown_before: How many of so many first slots are from each source.
+        ahead: By how many draws, beside a portion of each reader, the rows that a source is to be
+            gone on from may lie before what was shown last; None where dry sources hand over.
+
+    Raises:
+        ArgumentError: Names the part that is wrong.
+    """
+    parts = state.keys(*_WHERE, optional=_READER)
+    if len(parts) == len(_WHERE):
+        parts["base"].whole(most=FARTHEST)
+        return
+    parts = state.keys(*_WHERE, *_READER)
+    size, readers = (parts[name].whole(least=1, most=MOST) for name in ("size", "readers"))
+    parts["reader"].whole(most=readers - 1)
+    # Rounded up to a portion of each reader.
+    end = FARTHEST if length is None else length + readers * size
+    base = parts["base"].whole(most=end)
+    # Whole portions of all readers, of which this one has had its own.
+    shown = parts["shown"].whole(most=((end - base) // (readers * size) + 1) * size)
+    start = base + shown // size * readers * size
+    furthest = None if ahead is None else ahead + readers * size
+    # What dry sources hand over is known when it is read.
+    draws = [FARTHEST] * len(cursors) if ahead is None else shown_before(start).tolist()
+    sources = parts["sources"].items(len(cursors))
+    for cursor, source, drawn in zip(cursors, sources, draws, strict=True):
+        cursor.check_state(source, drawn=drawn, furthest=furthest)

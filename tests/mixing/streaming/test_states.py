@@ -1,0 +1,90 @@
+"""What a stream has said of itself is gone on from, and nothing else is."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from collapse_guard import ArgumentError, MixStream
+
+
+class Numbers:
+    """A stream that can be read again and again."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.first + 70))
+
+
+def make_stream(length: int | None = 96) -> MixStream:
+    rows = [f"row {number}" for number in range(60)]
+    settings = {"human_fraction": 0.5, "block_size": 8, "shuffle_buffer": 16, "batch_size": 4}
+    return MixStream(Numbers(0), rows, length=length, **settings)
+
+
+def state_after(shown: int, **settings: Any) -> Any:
+    stream = make_stream(**settings)
+    for _ in islice(stream, shown):
+        pass
+    return json.loads(json.dumps(stream.state_dict()))
+
+
+@pytest.mark.parametrize("length", [96, None])
+def test_every_state_on_the_way_goes_on(length: int | None) -> None:
+    whole = list(make_stream(length))
+    for shown in range(len(whole)):
+        resumed = make_stream(length)
+        resumed.load_state_dict(state_after(shown, length=length))
+        assert list(resumed) == whole[shown:], shown
+
+
+def test_so_does_a_slot_to_resume_at_before_and_after_it_is_read_from() -> None:
+    whole, stream = list(make_stream()), make_stream()
+    stream.resume_at(88)
+    reading, state = iter(stream), stream.state_dict()
+    resumed = make_stream()
+    resumed.load_state_dict(state)
+    assert list(resumed) == list(reading) == whole[88:]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (lambda state: state.pop("shown"), "state"),
+        (lambda state: state.update(more=1), "state"),
+        (lambda state: state.update(base=10_000), 'state["base"]'),
+        (lambda state: state.update(base=-1), 'state["base"]'),
+        (lambda state: state.update(size=0), 'state["size"]'),
+        (lambda state: state.update(reader=1), 'state["reader"]'),
+        (lambda state: state.update(shown=10_000), 'state["shown"]'),
+        (lambda state: state["sources"].pop(), 'state["sources"]'),
+        (lambda state: state["sources"][1].update(draw=0), 'state["sources"][1]'),
+        (lambda state: state["sources"][0].update(draw=90), 'state["sources"][0]["draw"]'),
+        (lambda state: state["sources"][0].update(row=1.5), 'state["sources"][0]["row"]'),
+        (lambda state: state["sources"][0].update(supply=-1), 'state["sources"][0]["supply"]'),
+        (lambda state: state["sources"][0].update(stream={}), 'state["sources"][0]["stream"]'),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_changed(
+    change: Callable[[Any], object], path: str
+) -> None:
+    stream, state = make_stream(), state_after(40)
+    change(state)
+    before = stream.state_dict()
+    with pytest.raises(ArgumentError) as told:
+        stream.load_state_dict(state)
+    assert str(told.value).startswith(f"argument `{path}` ")
+    assert stream.state_dict() == before
+
+
+def test_a_source_is_not_read_again_for_longer_than_it_is_kept() -> None:
+    stream = make_stream(length=None)
+    state = state_after(60, length=None)
+    state["base"] = 2**40
+    state["sources"][0] |= {"draw": 1, "supply": None}
+    with pytest.raises(ArgumentError, match="expected 0, or a whole number from"):
+        stream.load_state_dict(state)
