@@ -143,7 +143,7 @@ class WatchSession:
         self._watching = Watching(monitor, name, check_seconds(agree_within))
         self._starts = Starts(monitor)
         self.values = LoggedValues(monitor, f"{prefix}{name}/")
-        self._log, self._on_change = log, on_change
+        self._log, self._on_change = log, on_change or (lambda: None)
         self._logs_next = True
         self._step = 0
         self._has_begun, self._is_resumed = False, False
@@ -389,12 +389,10 @@ class WatchSession:
     def _take_in(self, look: Look) -> None:
         record = self.values.take_in(look)
         is_logged = look.is_full or bool(look.alerts) or self._logs_next
-        if is_logged and not look.is_full:
-            self._logs_next = False
+        self._logs_next &= look.is_full or not is_logged
         if is_logged and self._log is not None:
             self._log(record, look.step)
 
     def _tell_change(self) -> None:
-        if self._on_change is not None:
-            with self.contained("keeping a reading"):
-                self._on_change()
+        with self.contained("keeping a reading"):
+            self._on_change()

@@ -26,7 +26,6 @@ from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows, RowSource
 from collapse_guard.rows.source import Source
-from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
 
@@ -265,18 +264,11 @@ class MixStream(IterableDataset[Any]):
             ArgumentError: It is of another stream, or another version, or no whole state; nothing
                 is changed then.
         """
-        part = Part("state", state)
-        part.entries()
-        if state.get("version") != _VERSION or state.get("stream") != self._identity():
-            raise bad_argument(
-                "state",
-                expected=f"a state of version {_VERSION} of the stream {self._identity()}",
-                given=(state.get("version"), state.get("stream")),
-                hint="make the stream with the arguments of the run that is resumed",
-            )
         hands_over = any(source.when_dry == "human" for source in self.sources)
         check_state(
-            part,
+            state,
+            version=_VERSION,
+            identity=self._identity(),
             length=self._length,
             cursors=self._cursors(),
             shown_before=DealtSlots(self._plan.slots, self._human).shown_before,

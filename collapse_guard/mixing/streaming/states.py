@@ -1,11 +1,13 @@
 """States of a mixed stream, which are checked as a whole before any of it is gone on from."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.arguments import MOST
+from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.streaming.cursors import Cursor
 from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
 
@@ -14,8 +16,10 @@ _READER = ("size", "readers", "reader", "shown", "sources")
 
 
 def check_state(
-    state: Part,
+    state: Any,
     *,
+    version: int,
+    identity: Sequence[Any],
     length: int | None,
     cursors: Sequence[Cursor],
     shown_before: Callable[[int], npt.NDArray[np.int64]],
@@ -24,7 +28,9 @@ def check_state(
     """Refuse what `MixStream.state_dict` cannot have said of a stream like this one.
 
     Args:
-        state: Of the right version and stream.
+        state: What is given for one.
+        version: That it must have.
+        identity: What it must say of its stream.
         length: Slots of the stream; None where that is not known.
         cursors: Of the sources.
         shown_before: How many of so many first slots are from each source.
@@ -34,11 +40,20 @@ def check_state(
     Raises:
         ArgumentError: Names the part that is wrong.
     """
-    parts = state.keys(*_WHERE, optional=_READER)
+    whole = Part("state", state)
+    whole.entries()
+    if state.get("version") != version or state.get("stream") != identity:
+        raise bad_argument(
+            "state",
+            expected=f"a state of version {version} of the stream {identity}",
+            given=(state.get("version"), state.get("stream")),
+            hint="make the stream with the arguments of the run that is resumed",
+        )
+    parts = whole.keys(*_WHERE, optional=_READER)
     if len(parts) == len(_WHERE):
         parts["base"].whole(most=FARTHEST)
         return
-    parts = state.keys(*_WHERE, *_READER)
+    parts = whole.keys(*_WHERE, *_READER)
     size, readers = (parts[name].whole(least=1, most=MOST) for name in ("size", "readers"))
     parts["reader"].whole(most=readers - 1)
     # Rounded up to a portion of each reader.
