@@ -32,8 +32,8 @@ from collapse_guard.arguments.numbers import (
 from collapse_guard.arguments.understood import as_array, listed, members, understood
 
 __all__ = [
-    "MOST",
     "Check",
+    "MOST",
     "a",
     "amount",
     "as_array",

@@ -69,7 +69,8 @@ def decoding_from_columns(row: Mapping[str, Any]) -> Decoding | None:
         T 0.7, top-p 0.9
         >>> decoding_from_columns({"input_ids": [5, 3, 1], "temperature": float("nan")})
     """
-    if not isinstance(row, Mapping):
+    # A row of pandas is no Mapping.
+    if not callable(getattr(row, "get", None)):
         raise bad_argument(
             "row",
             expected="values by column",

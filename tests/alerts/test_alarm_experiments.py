@@ -66,7 +66,7 @@ def table(healthy: Tracks) -> list[Row]:
 
 
 def test_the_batched_path_is_the_package_s_own() -> None:
-    panel, runs = simulated_panel(), 3
+    panel, runs = simulated_panel(), 2
     simulated = SimulatedRuns(panel, losing(0.3, over=GRADUAL), runs=runs, seed=7)
     rules = [
         LOST,

@@ -44,15 +44,16 @@ def test_what_is_not_a_number_is_left_out() -> None:
     monitor = CollapseMonitor(tiny_panel(), rules=[])
     # Before any training there is no share of its time.
     reading = Reading(0, {"perplexity": 3, "tail_gap": math.nan}, {"tail_gap": math.nan})
-    assert record_of(reading, monitor) == {"perplexity": 3.0, "alerts": 0.0}
+    assert record_of(reading, monitor) == {"perplexity": 3.0, "alerts": 0.0, "watched": 1.0}
 
 
 def test_errors_are_of_readings_that_are_taken() -> None:
     some = CollapseMonitor(tiny_panel(), readings=["perplexity", "tail_retention"])
     keys = record_keys(some)
-    assert keys == ("perplexity", "tail_retention", "tail_retention_se", "alerts", "overhead")
+    told = ("alerts", "overhead", "watched")
+    assert keys == ("perplexity", "tail_retention", "tail_retention_se", *told)
     ordinary = CollapseMonitor(tiny_panel(), rules=[], sampling=None)
-    assert len(set(record_keys(ordinary))) == len(ON_HUMAN_TEXT) + len(PAIRED) + 2
+    assert len(set(record_keys(ordinary))) == len(ON_HUMAN_TEXT) + len(PAIRED) + 3
 
 
 @pytest.mark.parametrize("name", PAIRED)

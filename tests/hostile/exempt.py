@@ -19,6 +19,7 @@ EXEMPT = {
     "EntropyRateBand": "made by `of`, which is called",
     "LabelledRows": _PROTOCOL,
     "Located": _MADE,
+    "LostPeerError": _ERROR,
     "Look": "a Reading, which is called",
     "MissingExtraError": _ERROR,
     "MixOrderError": _ERROR,
@@ -34,4 +35,5 @@ EXEMPT = {
     "Sight": _MADE,
     "TextDetector": _PROTOCOL,
     "TokenizerMismatchError": _ERROR,
+    "UnwatchableError": _ERROR,
 }

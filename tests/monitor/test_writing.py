@@ -160,7 +160,7 @@ def test_positions_that_leave_no_room_for_a_text_are_told(
 ) -> None:
     start = CollapseMonitor(tiny_panel(window=8)).start(tiny_gpt2(positions=9))
     assert set(start).isdisjoint(WRITTEN)
-    assert "`length` expected at least 8" in warned(caplog)[0]
+    assert "`length` expected a whole number from 8" in warned(caplog)[0]
 
 
 def test_a_start_without_written_text_is_gone_on_from_without() -> None:
