@@ -97,7 +97,12 @@ def test_false_alarms_are_as_rare_as_stated_and_the_reach_is_shorter() -> None:
         random = np.random.default_rng(seed)
         n, d = random.normal(size=(looks * batch, 1)), random.uniform(1, 2, (looks * batch, 1))
         boundary, past = SupremumBoundary(alpha, seed=seed), False
-        for ratios, blocks in followed(n, d, batch=batch):
+        ratios = DecayedRatios(1, MEMORY)
+        blocks = BlockSums(1, MEMORY, first=FIRST_DOCUMENTS, block=BLOCK)
+        for begin in range(0, len(n), batch):
+            here = slice(begin, begin + batch)
+            ratios.add(n[here], d[here])
+            blocks.add(n[here], d[here])
             (told,) = decayed_ratios(ratios.sums, ratios.weights)
             told = told._replace(influences=influences(blocks.sums, [told])[0])
             reach.append(boundary.next(told))
