@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from collapse_guard.alerts.sinks import AlertSink, log_alert
+from collapse_guard.alerts.sinks import AlertSink, in_time, log_alert
 from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save
 from collapse_guard.callbacks.arguments import (
     check_every,
@@ -81,7 +81,8 @@ class WatchSession:
             hand or under another callback, keeps it (a chain of runs is measured against its first
             model this way); any other starts when the session does.
         on_alert: What an alert makes the run do: see above.
-        sink: Called with each alert, on the first process.
+        sink: Called with each alert, on the first process, in a thread of its own; one that takes
+            longer than half a minute is given up.
         on_error: `"report"` logs what fails in here, `"raise"` raises it. Or a guard of your own,
             which other parts of the loop may share.
         name: The part of the logged keys that tells two sessions apart.
@@ -137,7 +138,7 @@ class WatchSession:
         self.log_every_n_steps = check_every(log_every_n_steps)
         check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
-        self._sink = sink
+        self._sink = in_time(sink)
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
         self._actions = Actions(on_alert, save, stop, self._failures)
         self._watching = Watching(monitor, name, check_seconds(agree_within))

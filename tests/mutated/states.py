@@ -364,7 +364,13 @@ def _session() -> Case:
         made.end(_moved_model(), 11)
         assert made.metrics(11)
 
-    return _of("session", lambda: session(2), session(4), use)
+    def said(made: WatchSession) -> Any:
+        state = made.state_dict()
+        # Who resumes a run that was not watched tries again, and forgets that.
+        state["latest"].setdefault("collapse/watched", 0.0)
+        return state
+
+    return _of("session", lambda: session(2), session(4), use, said=said)
 
 
 def _stream() -> Case:
