@@ -18,7 +18,7 @@ from collapse_guard.callbacks.arguments import (
     check_step,
 )
 from collapse_guard.callbacks.settings import settings_of
-from collapse_guard.callbacks.starts import Starts
+from collapse_guard.callbacks.starts import Starts, state_with_start
 from collapse_guard.callbacks.values import LoggedValues
 from collapse_guard.callbacks.watching import Watching
 from collapse_guard.distributed import is_first_process
@@ -317,7 +317,7 @@ class WatchSession:
             restore_values = self.values.restoring(parts)
             # The start is asked for now: another takes its place.
             _, logs_next = self._starts.given, parts.get("logs_next", Part("state", True)).flag()
-            self.monitor.load_state_dict(parts["monitor"].value)
+            self.monitor.load_state_dict(state_with_start(parts["monitor"]))
             restore_values()
             self._starts.took()
             self._logs_next, self._is_resumed = logs_next, True

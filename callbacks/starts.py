@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from collapse_guard.distributed import is_first_process
 from collapse_guard.monitor.look import Look
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.baseline import Baseline
+from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
 
@@ -95,3 +97,15 @@ class Starts:
                 "tokens.",
                 last.step,
             )
+
+
+def state_with_start(monitor: Part) -> Any:
+    """A monitor's state as it is; a session that has no start saves none.
+
+    Raises:
+        ArgumentError: It is of a run without a start.
+    """
+    start = monitor.entries().get("baseline")
+    if start is not None:
+        start.check(start.value is not None, "the start of a run")
+    return monitor.value

@@ -59,7 +59,9 @@ def test_one_that_hangs_is_given_up_and_not_asked_again(monkeypatch: pytest.Monk
 
     sink = in_time(hang)
     for _ in range(3):
-        with pytest.raises(CollapseGuardError, match="longer than 0.05 s for the alert of step 8"):
+        with pytest.raises(
+            CollapseGuardError, match=r"longer than 0\.05 s for the alert of step 8"
+        ):
             sink(ALERT)
     release.set()
     assert asked == [ALERT]

@@ -2,8 +2,11 @@
 
 import json
 
-from collapse_guard import CollapseMonitor
-from collapse_guard.callbacks.starts import Starts
+import pytest
+
+from collapse_guard import ArgumentError, CollapseMonitor
+from collapse_guard.callbacks.starts import Starts, state_with_start
+from collapse_guard.statistics.json_forms import Part
 from tests.tiny import tiny_gpt2, tiny_panel
 
 
@@ -52,3 +55,10 @@ def test_one_that_is_taken_anew_in_a_look_stays_whose_it_was() -> None:
         with starts.followed():
             mine.start(tiny_gpt2(seed=5))
         assert starts.given is (mine.baseline if is_users else None)
+
+
+def test_a_state_without_a_start_is_none_of_a_session() -> None:
+    state = started().state_dict()
+    assert state_with_start(Part("state", state)) is state
+    with pytest.raises(ArgumentError, match=r'`state\["baseline"\]` expected the start of a run'):
+        state_with_start(Part("state", {**state, "baseline": None}))

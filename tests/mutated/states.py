@@ -367,7 +367,8 @@ def _session() -> Case:
     def said(made: WatchSession) -> Any:
         state = made.state_dict()
         # Who resumes a run that was not watched tries again, and forgets that.
-        state["latest"].setdefault("collapse/watched", 0.0)
+        if state:
+            state["latest"].setdefault("collapse/watched", 0.0)
         return state
 
     return _of("session", lambda: session(2), session(4), use, said=said)
