@@ -96,6 +96,7 @@ def test_a_sweep_has_a_line_for_each_value_and_regime() -> None:
     (line,) = [each for each in figure.axes[0].lines if each.get_label() == REGIMES["mix"].title]
     assert line.get_xdata().tolist() == [0.1, 0.5]
     assert line.get_ydata().tolist() == [0.1, 0.5]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.5"]
 
 
 def test_a_course_has_a_line_for_each_generation_and_counts_human_tokens() -> None:

@@ -69,7 +69,7 @@ def sweep(option: str, values: Mapping[Any, Chains]) -> "Figure":
     """
     regimes = list(next(iter(values.values())))
     places = [float(value) for value in values]
-    return plot_readings(
+    figure = plot_readings(
         {
             REGIMES[name].title: [
                 _at(place, chains[name])
@@ -81,6 +81,9 @@ def sweep(option: str, values: Mapping[Any, Chains]) -> "Figure":
         titles={name: MEASURES[name].title for name in _SWEPT},
         step=option.replace("_", " "),
     )
+    for axes in figure.axes:
+        axes.set_xticks(places, [f"{place:g}" for place in places], fontsize="small")
+    return figure
 
 
 def course(chains: Chains) -> "Figure":
