@@ -25,10 +25,18 @@ def without_adapters(model: torch.nn.Module) -> Iterator[None]:
             any wrapper.
 
     Raises:
-        ArgumentError: It has no adapters, or they changed the base model, by training its biases or
-            by how they began, which switching them off does not undo.
+        ArgumentError: It has no adapters, or they are merged into its weights, or they changed the
+            base model, by training its biases or by how they began, which switching them off does
+            not undo.
     """
     switch, configs = _switch(model)
+    if any(getattr(module, "merged_adapters", None) for module in model.modules()):
+        raise bad_argument(
+            "against_base",
+            expected="adapters that can be switched off",
+            given="adapters that are merged into the weights, which taking them out would round",
+            hint="call unmerge_adapter() before the run, or leave out against_base",
+        )
     for setting in map(_changes_base, configs.values()):
         if setting is not None:
             raise bad_argument(

@@ -120,6 +120,46 @@ def test_of_two_adapters_the_active_one_stays_the_active_one() -> None:
     assert model.active_adapter == "second"
 
 
+def test_several_active_ones_stay_active() -> None:
+    model = trained(wrapped(lora()))
+    model.add_adapter("second", lora())
+    model.set_adapter("second")
+    trained(model)
+    model.base_model.set_adapter(["default", "second"])
+    model.eval()
+    before, flags = logits(model), wanting(model)
+    with without_adapters(model):
+        assert torch.equal(logits(model), logits(tiny_gpt2().eval()))
+    assert torch.equal(logits(model), before)
+    assert wanting(model) == flags
+    assert model.base_model.active_adapters == ["default", "second"]
+
+
+def test_what_the_user_froze_stays_frozen() -> None:
+    model = trained(wrapped(lora())).eval()
+    frozen = [name for name, each in model.named_parameters() if each.requires_grad][::2]
+    for name in frozen:
+        model.get_parameter(name).requires_grad = False
+    flags = wanting(model)
+    with without_adapters(model):
+        pass
+    assert wanting(model) == flags
+
+
+def test_merged_ones_are_refused_and_looked_at_as_they_are() -> None:
+    model = trained(wrapped(lora())).eval()
+    model.merge_adapter()
+    weights = {name: each.clone() for name, each in model.state_dict().items()}
+    with pytest.raises(ArgumentError, match="merged into the weights"), without_adapters(model):
+        pass
+    # A look without the base leaves them merged.
+    monitor = CollapseMonitor(tiny_panel(), rules=[], sampling=None)
+    monitor.start(model)
+    monitor.look(model, 1)
+    assert all(torch.equal(each, weights[name]) for name, each in model.state_dict().items())
+    assert model.get_model_status().merged_adapters == ["default"]
+
+
 @pytest.mark.slow
 def test_a_compiled_model_is_looked_through() -> None:
     base = logits(tiny_gpt2().eval())
