@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.arguments import listed
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.tokenizer import Tokenizer
 
@@ -13,6 +14,8 @@ Ids = npt.NDArray[np.int64]
 
 Prompts = Iterable[Any]
 """Token ids, texts, or chats (lists of messages), one for each row."""
+
+_EXPECTED = "a number of rows, or a list with one prompt for each: token ids, texts or chats"
 
 
 def as_prompts(prompts: Prompts, tokenizer: Any = None) -> list[Ids]:
@@ -38,7 +41,8 @@ def as_prompts(prompts: Prompts, tokenizer: Any = None) -> list[Ids]:
     """
     if isinstance(prompts, str | bytes | Mapping) or not isinstance(prompts, Iterable):
         raise _error(prompts, "put a single prompt into a list")
-    found = [_ids(prompt, tokenizer) for prompt in prompts]
+    given = listed("prompts", prompts, expected=_EXPECTED, hint="give a list of prompts")
+    found = [_ids(prompt, tokenizer) for prompt in given]
     if not found:
         raise _error([], "give at least one, or a number of rows that begin without a prompt")
     return found
@@ -97,9 +101,4 @@ def _no_tokenizer(tokenizer: Any, what: str) -> Exception:
 
 
 def _error(given: Any, hint: str) -> Exception:
-    return bad_argument(
-        "prompts",
-        expected="a number of rows, or a list with one prompt for each: token ids, texts or chats",
-        given=given,
-        hint=hint,
-    )
+    return bad_argument("prompts", expected=_EXPECTED, given=given, hint=hint)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from collapse_guard.arguments import listed, whole_number
+from collapse_guard.arguments import flag, listed, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.integrations.prompts import Ids, Prompts, as_prompts
@@ -110,6 +110,7 @@ def write(
     check_matchable(decoding)
     batch_size = whole_number("batch_size", batch_size, least=1, hint="64 is usual")
     first_row = whole_number("first_row", first_row, least=0, hint="leave it out for all rows")
+    flag(hint="leave it out")("progress", progress)
     heads = _prompts(model, prompts, tokenizer)
     stops = _stop_ids(model, stop_ids)
     rows: list[Any] = [None] * len(heads)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import Any
 
-from collapse_guard.arguments import share
+from collapse_guard.arguments import share, understood
 from collapse_guard.errors import bad_argument
 
 Stages = tuple[tuple[Fraction, Fraction], ...]
@@ -45,7 +45,14 @@ def human_stages(human_fraction: Any) -> Stages:
 
 def _stages_of(floor: Callable[[float], Any]) -> Stages:
     parts = _STAGES_OF_A_FUNCTION
-    values = [share("human_fraction", floor(i / parts), hint=_HINT) for i in range(parts + 1)]
+    with understood(
+        "human_fraction",
+        floor,
+        expected="a function of progress, from 0 to 1, that returns a share",
+        hint=_HINT,
+    ):
+        given = [floor(i / parts) for i in range(parts + 1)]
+    values = [share("human_fraction", each, hint=_HINT) for each in given]
     return tuple((Fraction(i + 1, parts), max(values[i], values[i + 1])) for i in range(parts))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import A_DECODING, TRANSFORMERS_ORDER, Decoding, check_matchable
 
@@ -69,15 +70,14 @@ def decoding_from_columns(row: Mapping[str, Any]) -> Decoding | None:
         T 0.7, top-p 0.9
         >>> decoding_from_columns({"input_ids": [5, 3, 1], "temperature": float("nan")})
     """
-    # A row of pandas is no Mapping.
-    if not callable(getattr(row, "get", None)):
-        raise bad_argument(
-            "row",
-            expected="values by column",
-            given=row,
-            hint="give a row of a data set, which is a dictionary",
-        )
-    known = {name: row[name] for name in DECODING_COLUMNS if not _says_nothing(row.get(name))}
+    # Not only of a Mapping: a row of pandas is none.
+    with understood(
+        "row",
+        row,
+        expected="values by column",
+        hint="give a row of a data set, which is a dictionary",
+    ):
+        known = {name: row[name] for name in DECODING_COLUMNS if not _says_nothing(row.get(name))}
     if "temperature" not in known:
         return None
     order = _order(known.pop(ORDER_COLUMN, None))

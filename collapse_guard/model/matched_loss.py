@@ -76,6 +76,7 @@ def sampler_matched_loss(
         >>> loss.backward()
     """
     _check(labels, decodings, drawn_with, num_items, reduction)
+    flag(hint="leave it out")("scale_by_temperature", scale_by_temperature)
     check_labels(logits, labels)
     if torch.is_autocast_enabled(logits.device.type):
         # What autocast does with the logits that cross-entropy takes; it does not see our own.

@@ -8,6 +8,9 @@ import torch
 
 from collapse_guard.distributed import all_or_none
 
+_WRAPPERS = 16
+"""More than anyone puts around an optimizer."""
+
 
 @contextmanager
 def averaged_weights(optimizer: object) -> Iterator[None]:
@@ -56,13 +59,20 @@ def is_schedule_free(optimizer: object) -> bool:
 
 def _is_training(optimizer: Any) -> bool | None:
     """The mode of a schedule-free optimizer; None where there is no such thing as a mode."""
-    for holder in (*optimizer.param_groups, vars(optimizer)):
+    groups = getattr(optimizer, "param_groups", None)
+    # What is no optimizer has no mode either; training says so itself.
+    for holder in (
+        *(groups if isinstance(groups, list) else ()),
+        getattr(optimizer, "__dict__", {}),
+    ):
         if "train_mode" in holder:
             return bool(holder["train_mode"])
     return None
 
 
 def _unwrapped(optimizer: Any) -> Any:
-    while (inner := getattr(optimizer, "optimizer", None)) is not None:
+    for _ in range(_WRAPPERS):
+        if (inner := getattr(optimizer, "optimizer", None)) is None:
+            break
         optimizer = inner
     return optimizer
