@@ -1,8 +1,6 @@
 """Checks of what a session is given."""
 
-import math
-
-from collapse_guard.arguments import amount, function, optional, text, whole_number
+from collapse_guard.arguments import amount, function, number, optional, text, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.monitor import CollapseMonitor
 
@@ -29,15 +27,10 @@ def check_seconds(agree_within: float) -> float:
     Raises:
         ArgumentError: It is no number of seconds that one can wait.
     """
-    is_number = isinstance(agree_within, int | float) and not isinstance(agree_within, bool)
-    if not is_number or not 0.0 < agree_within < math.inf:
-        raise bad_argument(
-            "agree_within",
-            expected="a number of seconds above 0",
-            given=agree_within,
-            hint="120 is the default",
-        )
-    return float(agree_within)
+    seconds = number(
+        "agree_within", agree_within, above=0, what="a number of seconds", hint="120 is the default"
+    )
+    return float(seconds)
 
 
 def check_every(log_every_n_steps: int | None) -> int | None:

@@ -89,6 +89,12 @@ def _in_group(rank: int, work: Callable[..., Any], folder: str, args: tuple[Any,
 def _launched(
     rank: int, work: Callable[..., Any], folder: str, port: int, args: tuple[Any, ...]
 ) -> None:
+    take_place(rank, port)
+    _keep(work, args, rank, folder)
+
+
+def take_place(rank: int, port: int) -> None:
+    """Have this process believe that a launcher started it as this one."""
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -99,7 +105,6 @@ def _launched(
         MASTER_PORT=str(port),
         ACCELERATE_USE_CPU="1",
     )
-    _keep(work, args, rank, folder)
 
 
 def _keep(work: Callable[..., Any], args: tuple[Any, ...], rank: int, folder: str) -> None:

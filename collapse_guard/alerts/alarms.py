@@ -14,11 +14,11 @@ from collapse_guard.readings.choice import HOW_TO_GIVE
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.registry import READINGS
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 
 
-class Alarms:
+class Alarms(RestoredWhole):
     """The rules of a run: how often each was looked at, and for how long it has been broken.
 
     A rule that stays broken is told once; it is armed again by a look whose value is back within
@@ -132,20 +132,8 @@ class Alarms:
             "alerts": [asdict(alert) for alert in self.alerts],
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; rules that it does not know start afresh.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`; rules that it does not know start afresh."""
         parts = _parts(state)
         alerts = [Alert.from_part(alert) for alert in parts["alerts"].items()]
         broken = {name: each.whole() for name, each in parts["broken"].entries().items()}

@@ -1,6 +1,6 @@
 """Which part of a panel is looked at next, and what is known of all of it meanwhile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 
 from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import BandDocuments, BandSums, PanelScores
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,7 +21,7 @@ worth of windows was looked at counts exp(-1) of one that was looked at just now
 _SUMS = ("tail_logprob", "tail_prob", "head_logprob")
 
 
-class Rotation:
+class Rotation(RestoredWhole):
     """Micro-panels that go round a panel, and the exponentially weighted estimate they add up to.
 
     The estimate is that of the last look at the whole panel, plus how far the model has moved
@@ -128,20 +128,8 @@ class Rotation:
             "whole": {name: getattr(self.whole, name).tolist() for name in _SUMS},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`.
-
-        Raises:
-            ArgumentError: It is no such state, or of another panel; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`; refuses a state of another panel too."""
         parts = state.keys("cursor", "is_complete", "ages", "age_of_whole", "latest", "whole")
         cursor = parts["cursor"].whole(most=self.num_windows - 1)
         is_complete = parts["is_complete"].flag()

@@ -1,16 +1,16 @@
 """The time that looks take, and the time that training takes between them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 
-class Stopwatch:
+class Stopwatch(RestoredWhole):
     """Tells seconds inside of the monitor from seconds of training.
 
     Args:
@@ -98,20 +98,8 @@ class Stopwatch:
         """What a resumed run needs, in plain JSON types."""
         return {"trained": self.trained, "looked": self.looked, "written": self.written}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; the time until then is nobody's.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`; the time until then is nobody's."""
         # The last release's does not say what was written.
         parts = state.keys("trained", "looked", optional=["written"])
         seconds = {name: part.number(least=0.0) for name, part in parts.items()}

@@ -22,7 +22,7 @@ from collapse_guard.readings.read_along import BANDS, read_along
 from collapse_guard.statistics.block_sums import BLOCKS_OF_MEMORY, BlockSums
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
 from collapse_guard.statistics.estimates import Estimate
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 if TYPE_CHECKING:
     from collapse_guard.mixing.order.plan import Located
@@ -72,7 +72,7 @@ def _that_is_mixed(name: str, given: Any) -> Any:
     return given
 
 
-class PrequentialReader:
+class PrequentialReader(RestoredWhole):
     """Log-probabilities of human rows that the model is about to train on for the first time.
 
     Such a row is held out until the update that it is part of, so that the training's own forward
@@ -217,20 +217,8 @@ class PrequentialReader:
             "start_blocks": self._start_blocks.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`, which is the first process's: the others add to it.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`, which is the first process's: the others add to it."""
         parts = state.keys("now", "start", "start_missing", optional=_BLOCKS)
         missing = parts["start_missing"].whole(most=self._start_rows)
         sums = {"now": self._now, "start": self._start}

@@ -8,14 +8,14 @@ wrong together (`supremum_boundary`) is told it in the same form.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.statistics.estimates import Estimate
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ BLOCKS_OF_MEMORY = 16
 """So many further blocks make up a memory: what a ring overwrites counts exp(-7) of a new one."""
 
 
-class BlockSums:
+class BlockSums(RestoredWhole):
     """Exponentially weighted sums of blocks of documents, for ratios.
 
     A block that overwrites another has a sign of its own, by chance: else a boundary would take
@@ -80,20 +80,8 @@ class BlockSums:
         """Sums and the number of documents, in plain JSON types."""
         return {"sums": self.sums.tolist(), "documents": self._documents}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`."""
         parts = state.keys("sums", "documents")
         sums = parts["sums"].numbers(*self.sums.shape)
         documents = parts["documents"].whole()

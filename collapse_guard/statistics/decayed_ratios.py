@@ -1,21 +1,21 @@
 """Ratios over documents that come one after another, older ones counting less."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.statistics.estimates import Estimate
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 Floats = npt.NDArray[np.float64]
 
 _ABOUT = 1.0 + 1e-9
 
 
-class DecayedRatios:
+class DecayedRatios(RestoredWhole):
     """Exponentially weighted ratios, each with its standard error, in memory that does not grow.
 
     For q ratios of sums over documents, sum w n / sum w d with weights w that shrink by one factor
@@ -57,20 +57,8 @@ class DecayedRatios:
         """The sums, in plain JSON types."""
         return {"sums": self.sums.tolist(), "weights": self.weights.tolist()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`."""
         parts = state.keys("sums", "weights")
         sums = parts["sums"].numbers(*self.sums.shape)
         weights = parts["weights"].numbers(2, least=0.0)

@@ -1,7 +1,8 @@
 """Checks of states and files in plain JSON types, which say where what is wrong stands."""
 
 import math
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,6 +185,26 @@ wrote.
         if self.value is not None and not isinstance(self.value, str | bool | int | float):
             raise self.wrong("plain JSON types")
         return self.value
+
+
+class RestoredWhole(ABC):
+    """What goes on from a state wholly, or not at all."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` has said.
+
+        Raises:
+            ArgumentError: It is no such state; nothing is changed then.
+        """
+        self.restoring(Part("state", state))()
+
+    @abstractmethod
+    def restoring(self, state: Part) -> Callable[[], None]:
+        """Check a state, and return what goes on from it.
+
+        Raises:
+            ArgumentError: As `load_state_dict`.
+        """
 
 
 def _array(

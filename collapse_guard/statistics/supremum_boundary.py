@@ -26,7 +26,7 @@ a multivariate t.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -36,7 +36,7 @@ import torch
 
 from collapse_guard.statistics.confidence_sequence import check_alpha, half_width, spending
 from collapse_guard.statistics.estimates import Estimate
-from collapse_guard.statistics.json_forms import Part
+from collapse_guard.statistics.json_forms import Part, RestoredWhole
 
 MULTIPLIERS = 8192
 """Draws of a panel; each stands for its mirror image too.
@@ -71,7 +71,7 @@ HIGHEST, PRECISION, FARTHEST, MARGIN = 1e4, 1e-3, 4.5, 0.2
 Contributions = npt.NDArray[np.float32]
 
 
-class SupremumBoundary:
+class SupremumBoundary(RestoredWhole):
     """How many standard errors an estimate must be past a limit, look after look.
 
     Where the documents' contributions are not known, or `alpha` is below 0.0006, it is the union
@@ -151,20 +151,8 @@ class SupremumBoundary:
             "before": None if self._before is None else self._before.tolist(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`.
-
-        Raises:
-            ArgumentError: It is no such state; nothing is changed then.
-        """
-        self.restoring(Part("state", state))()
-
     def restoring(self, state: Part) -> Callable[[], None]:
-        """Check a state, and return what goes on from it.
-
-        Raises:
-            ArgumentError: As `load_state_dict`.
-        """
+        """As `RestoredWhole.restoring`."""
         parts = state.keys("looks", "left", "boundary", "crossed", "before")
         looks, left = parts["looks"].whole(), parts["left"].number(least=0.0, most=1.0)
         boundary = parts["boundary"].number(least=0.0, most=HIGHEST)

@@ -25,7 +25,7 @@ from tests.callbacks.lightning.runs import (
     rows,
 )
 from tests.callbacks.loops import ALWAYS_BROKEN, ROWS
-from tests.processes import WORLD, free_port
+from tests.processes import WORLD, free_port, take_place
 from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 STEPS = 6
@@ -213,16 +213,7 @@ WAYS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
 
 
 def launched(number: int, work: Callable[[Path], Any], folder: str, port: int) -> None:
-    os.environ.update(
-        RANK=str(number),
-        LOCAL_RANK=str(number),
-        NODE_RANK="0",
-        WORLD_SIZE=str(WORLD),
-        LOCAL_WORLD_SIZE=str(WORLD),
-        MASTER_ADDR="127.0.0.1",
-        MASTER_PORT=str(port),
-        ACCELERATE_USE_CPU="1",
-    )
+    take_place(number, port)
     dist.init_process_group("gloo")
     Path(folder, f"{number}.json").write_text(json.dumps(work(Path(folder))))
     # Not by `destroy_process_group`, which frameworks do at their own time.

@@ -9,7 +9,8 @@ from itertools import pairwise
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from collapse_guard.distributed import launched_processes
-from collapse_guard.errors import MixOrderError, bad_argument
+from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing.loaders.torch_loader import check_torch_loader
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
 _REMEDY = (
@@ -127,15 +128,7 @@ def check_loader(loader: "DataLoader[object]") -> None:
         MixOrderError: Its sampler is none that is known to keep the order, or its workers hand
             over batches as they come (`in_order=False`).
     """
-    if isinstance(loader, type) or not all(
-        hasattr(loader, name) for name in ("sampler", "batch_sampler", "dataset", "num_workers")
-    ):
-        raise bad_argument(
-            "loader",
-            expected="a DataLoader",
-            given=loader,
-            hint="give the torch DataLoader that the rows are read with",
-        )
+    check_torch_loader(loader)
     sampler: object = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     # An object that is no sampler may name itself as the one inside it.
     for _ in range(_DEEPEST):

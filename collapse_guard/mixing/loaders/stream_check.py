@@ -5,7 +5,8 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from collapse_guard.distributed import num_processes
-from collapse_guard.errors import MixOrderError, bad_argument
+from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing.loaders.torch_loader import check_torch_loader
 
 
 def check_stream_loader(
@@ -21,15 +22,7 @@ def check_stream_loader(
     Raises:
         MixOrderError: It would void the floor, or show rows twice.
     """
-    if isinstance(loader, type) or not all(
-        hasattr(loader, name) for name in ("sampler", "batch_sampler", "dataset", "num_workers")
-    ):
-        raise bad_argument(
-            "loader",
-            expected="a DataLoader",
-            given=loader,
-            hint="give the torch DataLoader that the rows are read with",
-        )
+    check_torch_loader(loader)
     shard: Any = loader.dataset
     # accelerate's two ways to share one stream out among processes, by what tells them apart.
     is_dispatched = any(kind.__name__ == "DataLoaderDispatcher" for kind in type(loader).__mro__)
