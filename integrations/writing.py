@@ -15,7 +15,7 @@ from collapse_guard.integrations.text_inputs import as_tokenizer
 from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.model.decoding_columns import DRAWN_MASK_COLUMN, ORDER_COLUMN, to_columns
 from collapse_guard.model.forward import innermost
-from collapse_guard.model.inputs import check_ids
+from collapse_guard.model.inputs import A_MODEL, check_ids
 from collapse_guard.model.sample import sample, start_id
 
 require("datasets", "huggingface")
@@ -107,6 +107,7 @@ def write(
         >>> rows[0]["input_ids"][:3], rows[0]["temperature"], rows[0]["cut_order"]
         ([7, 8, 9], 0.8, 'top_k,top_p,min_p')
     """
+    A_MODEL("model", model)
     check_matchable(decoding)
     batch_size = whole_number("batch_size", batch_size, least=1, hint="64 is usual")
     first_row = whole_number("first_row", first_row, least=0, hint="leave it out for all rows")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from collapse_guard.alerts.rules import Severity, Threshold
-from collapse_guard.arguments import a, listed, many
+from collapse_guard.arguments import a, members
 from collapse_guard.errors import bad_argument
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.statistics.confidence_sequence import check_alpha
@@ -44,9 +44,9 @@ def strata_rules(
         ('contextual_tail_retention below 0.9', 0.01)
     """
     check_alpha(alpha)
-    each = listed("kinds", kinds, expected="readings", hint=_HINT)
     is_one = a(ReadingKind, expected="a ReadingKind", hint=_HINT)
-    many(is_one, expected="readings", hint=_HINT)("kinds", each)
+    found = members("kinds", kinds, expected="readings", hint=_HINT)
+    each = [is_one("kinds", kind) for kind in found]
     if not each:
         raise bad_argument(
             "kinds",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -27,12 +28,16 @@ _FAILURES = (
 _LONGEST = 2**40
 """Members: no memory holds so many."""
 
-_PASS = (
+_MOST_UNTOLD = 2**22
+"""Members of what does not say how many it has, beyond which it may have no end."""
+
+PASS_AS_THEY_ARE = (
     CollapseGuardError,
     torch.OutOfMemoryError,
     # What ails a device is no fault of an argument.
     getattr(torch, "AcceleratorError", torch.OutOfMemoryError),
 )
+"""Errors that are never told in other words: who catches them looks for their kind."""
 
 
 def understood(
@@ -70,7 +75,7 @@ class _Understood(AbstractContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, _FAILURES) and not isinstance(error, _PASS):
+        if isinstance(error, _FAILURES) and not isinstance(error, PASS_AS_THEY_ARE):
             raise bad_argument(
                 self._name, expected=self._expected, given=self._given, hint=self._hint
             ) from error
@@ -91,10 +96,18 @@ def listed(name: str, given: Iterable[T], *, expected: str, hint: str) -> list[T
     """What stands in an iterable of the caller's, as a list; arguments as of `understood`.
 
     Raises:
-        ArgumentError: It cannot be gone through, or says that it is longer than any list.
+        ArgumentError: It cannot be gone through, says that it is longer than any list, or says
+            nothing of a length and has more than 2^22 members, so that it may have no end.
     """
     _refuse_endless(name, given, expected=expected, hint=hint)
-    return list(members(name, given, expected=expected, hint=hint))
+    each = members(name, given, expected=expected, hint=hint)
+    if hasattr(given, "__len__"):
+        return list(each)
+    found = list(islice(each, _MOST_UNTOLD + 1))
+    if len(found) > _MOST_UNTOLD:
+        hint = f"{hint}; where it is that long, give it as a list"
+        raise bad_argument(name, expected=expected, given=given, hint=hint)
+    return found
 
 
 def as_array(

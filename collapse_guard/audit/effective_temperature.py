@@ -1,7 +1,7 @@
 """At which temperature a model would have to write for rows to be what it writes."""
 
 import math
-from collections.abc import Hashable, Sequence, Sized
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -229,12 +229,9 @@ def effective_temperature(
         )
     whole_number("every", every, least=1, hint="give 1 to look at every drawn token")
     whole_number("batch_size", batch_size, least=1, hint="leave it out")
-    for name, most in {"max_rows": max_rows, "max_tokens": max_tokens}.items():
-        if most is not None:
-            whole_number(name, most, least=1, hint="leave it out")
+    most = optional(whole(least=1, hint="leave it out"))
+    max_rows, max_tokens = most("max_rows", max_rows), most("max_tokens", max_tokens)
     given = rows.rows if isinstance(rows, Source) else rows
-    if isinstance(given, Sized) and not len(given):
-        raise bad_argument("rows", expected="at least 2 rows", given="none", hint="give some")
     if max_tokens is None:
         positions = position_limit(model) or _MOST_TOKENS + len(prefix)
         max_tokens = max(min(_MOST_TOKENS, positions - len(prefix)), 1)

@@ -155,14 +155,17 @@ def _row(document: Any) -> Ints:
 
 def _padding(given: Any) -> Ints:
     hint = "give tokenizer.pad_token_id, or what generate() padded with"
+    wanted = {"expected": "an id, or several", "hint": hint}
+    with understood("pad_token_id", given, **wanted):
+        plain = given.tolist() if hasattr(given, "tolist") else given
     many = (
-        given if isinstance(given, Collection) and not isinstance(given, str | bytes) else [given]
+        plain if isinstance(plain, Collection) and not isinstance(plain, str | bytes) else [plain]
     )
-    each = listed("pad_token_id", many, expected="an id, or several", hint=hint)
-    ids = as_array("pad_token_id", each, expected="an id, or several", hint=hint)
-    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        raise bad_argument("pad_token_id", expected="an id, or several", given=given, hint=hint)
-    return ids
+    each = listed("pad_token_id", many, **wanted)
+    # Whatever else stands there may be longer than any memory once numpy looks into it.
+    if not all(isinstance(one, int | np.integer) for one in each):
+        raise bad_argument("pad_token_id", given=given, **wanted)
+    return as_array("pad_token_id", each, dtype=np.int64, **wanted)
 
 
 def _cut(text: Ints, kept: npt.NDArray[np.bool_]) -> Ints:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from collapse_guard.arguments import understood
 from collapse_guard.distributed import all_or_none, any_process, of_first_process
 from collapse_guard.errors import ScoringError, bad_argument
 from collapse_guard.finder.held_out import HeldOut
@@ -29,6 +30,8 @@ from collapse_guard.statistics.estimates import Estimate
 
 MakeOptimizer = Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]
 """Makes an optimizer of parameters, a fresh one at each call."""
+
+_OPTIMIZER = "give e.g. lambda weights: torch.optim.AdamW(weights, lr=1e-4)"
 
 MEMORY = 1 << 30
 """Bytes that the states of all candidates may take together, so that each goes on from its own."""
@@ -178,7 +181,11 @@ class Trials:
         return logits.float()
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
-        optimizer = self._setting.optimizer(self._trained)
+        wanted = {"expected": "a function from weights to a torch optimizer", "hint": _OPTIMIZER}
+        with understood("optimizer", self._setting.optimizer, **wanted):
+            optimizer = self._setting.optimizer(self._trained)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise bad_argument("optimizer", given=optimizer, **wanted)
         if any(each._post_accumulate_grad_hooks for each in self._trained):
             raise bad_argument(
                 "optimizer",

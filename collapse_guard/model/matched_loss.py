@@ -6,12 +6,15 @@ from typing import Literal, Protocol
 import torch
 from torch.nn import functional as F
 
-from collapse_guard.arguments import flag, listed, number as number_of, understood
+from collapse_guard.arguments import MOST, flag, listed, number as number_of, tensor, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding, check_matchable
 from collapse_guard.model.inputs import IDS, IGNORED_LABEL
 from collapse_guard.model.marked_labels import unmark_labels
 from collapse_guard.model.sampled_logprob import Drawn, check_labels, terms
+
+_NUM_ITEMS = "give the Trainer's num_items_in_batch"
+_A_TENSOR = tensor(of="numbers", expected="a number or a tensor", hint=_NUM_ITEMS)
 
 
 def sampler_matched_loss(
@@ -203,7 +206,7 @@ def _check(
     reduction: str,
 ) -> None:
     for name, given in (("labels", labels), ("drawn_with", drawn_with)):
-        if not isinstance(given, torch.Tensor):
+        if not isinstance(given, torch.Tensor) or given.is_meta or given.layout != torch.strided:
             IDS(name, given)
     for number, decoding in enumerate(_listed(decodings)):
         check_matchable(decoding, f"decodings[{number}]")
@@ -218,14 +221,13 @@ def _check(
         raise bad_argument(
             "reduction", expected="mean, sum or none", given=reduction, hint="choose one"
         )
-    if num_items is not None and not isinstance(num_items, torch.Tensor):
-        number_of("num_items", num_items, above=0, hint="give the Trainer's num_items_in_batch")
+    if isinstance(num_items, torch.Tensor):
+        _A_TENSOR("num_items", num_items)
+    elif num_items is not None:
+        number_of("num_items", num_items, above=0, most=MOST, hint=_NUM_ITEMS)
         if not isinstance(num_items, int | float):
             raise bad_argument(
-                "num_items",
-                expected="a number or a tensor",
-                given=num_items,
-                hint="give the Trainer's num_items_in_batch",
+                "num_items", expected="a number or a tensor", given=num_items, hint=_NUM_ITEMS
             )
     if num_items is not None and reduction != "mean":
         raise bad_argument(

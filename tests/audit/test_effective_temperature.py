@@ -312,7 +312,7 @@ class Flat(torch.nn.Module):
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        ([], {}, "`rows` expected at least 2 rows"),
+        ([], {}, "`rows` expected"),
         (["one text", "another"], {}, "`tokenizer` expected the tokenizer of the model"),
         ([[1, 2, 3]], {"every": 1}, "`documents` expected .* at least 2 documents"),
         ([[1, 2], [3, 4]], {"documents": [0, 0], "every": 1}, "`documents` expected"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from collapse_guard.errors import PeerError
+from collapse_guard.errors import ArgumentError, PeerError
 from collapse_guard.finder import find
 from collapse_guard.finder.find import find_decoding
 from collapse_guard.model.decoding import Decoding
@@ -51,7 +51,7 @@ def failing_on_one(_: None) -> str:
 
     try:
         search(learnt_chain(), optimizer=optimizer)
-    except (PeerError, ZeroDivisionError) as error:
+    except (ArgumentError, PeerError) as error:
         return type(error).__name__
     return "nothing"
 
@@ -69,6 +69,6 @@ def test_all_find_the_same(tmp_path: Path, max_seconds: float | None) -> None:
 
 def test_a_failure_on_one_is_raised_on_all(tmp_path: Path) -> None:
     assert sorted(on_processes(failing_on_one, tmp_path, None)) == [
+        "ArgumentError",
         "PeerError",
-        "ZeroDivisionError",
     ]

@@ -12,8 +12,10 @@ def check_torch_loader(loader: object) -> None:
     Raises:
         ArgumentError: It lacks what all of these have.
     """
-    if isinstance(loader, type) or not all(
-        hasattr(loader, name) for name in ("sampler", "batch_sampler", "dataset", "num_workers")
+    if (
+        isinstance(loader, type)
+        or not all(hasattr(loader, name) for name in ("sampler", "batch_sampler", "dataset"))
+        or not isinstance(getattr(loader, "num_workers", None), int)
     ):
         raise bad_argument(
             "loader",
