@@ -90,7 +90,7 @@ def targets() -> Iterator[Target]:
     yield Target(
         "RareBoost in a mix",
         lambda **given: mix(boost=RareBoost(**given)),
-        lambda: {"times": 2.0, "by": [1.0] * 40, "column": "input_ids", "num_strata": 4},
+        lambda: {"times": 2.0, "by": [1.0, 2.0] * 20, "column": "input_ids", "num_strata": 4},
     )
     yield Target("RareBoost.weights", RareBoost(2.0, "n").weights, lambda: {"num_strata": 3})
     # Data sets of torch end at an `IndexError`, and Python's own lists refuse other keys.
@@ -103,6 +103,18 @@ def targets() -> Iterator[Target]:
         ends,
     )
     yield Target("MixGuard.locate", lambda slots: mix().locate(slots), lambda: {"slots": [0, 1]})
+    yield Target(
+        "MixGuard.plan",
+        lambda **given: str(MixGuard.plan(**given)),
+        lambda: {
+            "human": 1e6,
+            "synthetic": 3e6,
+            "tokens": 1e7,
+            "human_fraction": 0.3,
+            "max_repeats": 4,
+            "tokens_per_row": None,
+        },
+    )
     yield Target("MixGuard.report", lambda slots: mix().report(slots), lambda: {"slots": 8})
     yield Target(
         "MixGuard.check",
