@@ -64,15 +64,15 @@ class FloorOutlook:
         short, lasts = min(
             (("human", self.held_for), ("synthetic", self.filled_for)), key=lambda each: each[1]
         )
-        return f"{short} rows run out after {lasts:.0%} of the run"
+        return f"{short} rows out after {lasts:.0%}"
 
 
 def _told(kind: str, times: float | None, cost: float | None) -> str:
     if times is None:
-        return f"there are no {kind} rows"
+        return f"no {kind} rows"
     if cost is None or cost < 0.005:
-        return f"each {kind} row {times:.2f} times"
-    return f"each {kind} row {times:.2f} times (worth {1 - cost:.0%} of as much fresh text)"
+        return f"{kind} rows {times:.2f} times"
+    return f"{kind} rows {times:.2f} times (worth {1 - cost:.0%})"
 
 
 def outlook_on(

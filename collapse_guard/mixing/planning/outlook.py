@@ -69,8 +69,8 @@ class MixOutlook:
                 for floor in sorted(self._floors(), key=lambda floor: floor.human_share)
             ),
             self._which(),
-            "What repeated text is worth is the law of Muennighoff et al. (2023), fitted on "
-            "pre-training: elsewhere a guide, no promise.",
+            "Worth: beside as much fresh text, by the law of Muennighoff et al. (2023), fitted on "
+            "pre-training, elsewhere a guide.",
         ]
         return "\n".join(lines)
 

@@ -20,9 +20,8 @@ def worth(unique: float, shown: float) -> float:
     showings is worth more than 1 + R*_D = 16.4 times the text.
 
     It was fitted to *pre-training* from nothing, on web text alone, with all of the data repeated
-    equally often, for models of up to nine billion parameters. For fine-tuning, and for the human
-    part of a mix, it is an analogy: a fine-tuned model knows much of the text before, and over-fits
-    a small set sooner. What it says of a cost is rather too little than too much there.
+    equally often, for models of up to nine billion parameters. For fine-tuning, and for one part of
+    a mix, it is an analogy.
 
     Args:
         unique: U_D, different tokens that there are, above 0.

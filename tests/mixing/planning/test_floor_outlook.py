@@ -39,7 +39,7 @@ def test_a_floor_is_held_until_its_rows_run_out(
 def test_synthetic_rows_can_run_out_too() -> None:
     floor = outlook(0.1, synthetic=100.0)
     assert floor.filled_for == pytest.approx(400 / 900)
-    assert "synthetic rows run out after 44% of the run" in str(floor)
+    assert "synthetic rows out after 44%" in str(floor)
 
 
 def test_a_floor_that_changes_uses_rows_up_as_it_goes() -> None:
@@ -59,7 +59,7 @@ def test_a_kind_without_rows_fills_nothing() -> None:
     floor = outlook(0.5, synthetic=0.0)
     assert (floor.synthetic_times, floor.synthetic_worth, floor.synthetic_cost) == (None,) * 3
     assert (floor.filled_for, floor.fits) == (0.0, False)
-    assert "there are no synthetic rows" in str(floor)
+    assert "no synthetic rows; synthetic rows out after 0%" in str(floor)
     whole = outlook(1, synthetic=0.0, human=300.0)
     assert whole.fits
     assert (whole.synthetic_times, whole.synthetic_cost) == (0.0, 0.0)
@@ -74,9 +74,9 @@ def test_a_supply_that_suffices_exactly_suffices() -> None:
 
 def test_it_is_said_in_plain_words() -> None:
     assert str(outlook(0.5)) == (
-        "each human row 5.00 times (worth 90% of as much fresh text), each synthetic row 1.67 "
-        "times (worth 99% of as much fresh text); human rows run out after 80% of the run"
+        "human rows 5.00 times (worth 90%), synthetic rows 1.67 times (worth 99%); "
+        "human rows out after 80%"
     )
     assert str(outlook(0.1, synthetic=900.0)) == (
-        "each human row 1.00 times, each synthetic row 1.00 times; lasts to the end"
+        "human rows 1.00 times, synthetic rows 1.00 times; lasts to the end"
     )

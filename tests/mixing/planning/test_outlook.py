@@ -64,7 +64,7 @@ def test_it_is_said_in_plain_words() -> None:
         "20,000,000 tokens to train on, of 1,000,000 human and 9,000,000 synthetic ones, "
         "no row more than 4 times"
     )
-    assert lines[1].startswith("5.0% human: each human row 1.00 times, each synthetic row 2.11")
+    assert lines[1].startswith("5.0% human: human rows 1.00 times, synthetic rows 2.11 times")
     assert [line.split(":")[0] for line in lines[3:5]] == [
         "25.0% human (asked for)",
         "28.2% human (golden)",
