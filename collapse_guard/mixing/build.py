@@ -65,7 +65,6 @@ def build_plan(
         [
             Drawn(quota.name, of_source, [era for era in eras if any(era)], quota.max_repeats)
             for quota, of_source, eras in zip(quotas, strata, turns, strict=True)
-            if quota.is_human
         ]
     )
     epochs_of_eras = [era.epochs for era in split.eras]

@@ -37,7 +37,7 @@ class Boosted:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What an epoch asks of the rows of one human source.
+    """What an epoch asks of the rows of one source.
 
     Attributes:
         name: Of the source.
@@ -86,23 +86,42 @@ def boosted(strata: Strata, draws: Sequence[int]) -> Boosted | None:
 def check_boosted(sources: Sequence[Drawn]) -> None:
     """Refuse a boost of which nothing is left, and say in the log where a cap leaves less of it.
 
+    That a cap leaves less of what the quality of rows asks for is said in the log too.
+
     Args:
-        sources: The human ones.
+        sources: All of them; only human ones are boosted.
 
     Raises:
         ArgumentError: No source has rows of different rarity, or all are shown `max_repeats` times.
     """
-    boosts = {boost for source in sources for boost in source.strata.boosts or ()}
-    drawn = [source for source in sources if source.turns]
-    if len(boosts) < 2 or not drawn:
+    _check_something_left([s for s in sources if s.turns and s.strata.boosts is not None])
+    for source in sources:
+        if not source.turns or source.strata.weights is None:
+            continue
+        needed = _needed(source)
+        if needed > source.max_repeats:
+            logger.warning(
+                "%s in %s: no row is shown more than max_repeats=%d times in an epoch. Give at "
+                "least %d, or a shorter epoch.",
+                _cut_short(source),
+                source.name,
+                source.max_repeats,
+                needed,
+            )
+
+
+def _check_something_left(boosted_sources: Sequence[Drawn]) -> None:
+    boosts = {boost for source in boosted_sources for boost in source.strata.boosts or ()}
+    if len(boosts) < 2:
         return
-    mixed = [source for source in drawn if _ends(source.strata) is not None]
+    mixed = [source for source in boosted_sources if _ends(source.strata) is not None]
     if not mixed:
+        names = ", ".join(source.name for source in boosted_sources)
         raise bad_argument(
             "boost",
             expected="a human source with rows of different rarity, since how often a source is "
             "shown as a whole is for its weight to say",
-            given=f"rows of one rarity in each of {', '.join(each.name for each in drawn)}",
+            given=f"rows of one rarity in each of {names}",
             hint="give all human rows as one source, or leave out the boost and set weights",
         )
     if all(_at_cap(source, turns) for source in mixed for turns in source.turns):
@@ -115,19 +134,14 @@ def check_boosted(sources: Sequence[Drawn]) -> None:
             hint=f"raise it, shorten the epoch, which shows every row of {source.name} that often, "
             "or leave out the boost",
         )
-    for source in mixed:
-        needed = _needed(source)
-        if needed > source.max_repeats:
-            of_eras = [boosted(source.strata, turns) for turns in source.turns]
-            left = min((each for each in of_eras if each), key=lambda each: each.shown or 0)
-            logger.warning(
-                "the boost of rare rows is cut short in %s: %s. No row is shown more than "
-                "max_repeats=%d times in an epoch; give at least %d, or a smaller boost.",
-                source.name,
-                left,
-                source.max_repeats,
-                needed,
-            )
+
+
+def _cut_short(source: Drawn) -> str:
+    of_eras = [each for each in (boosted(source.strata, t) for t in source.turns) if each]
+    if not of_eras:
+        return "rows of high quality are shown less often than it asks for"
+    left = min(of_eras, key=lambda each: each.shown or 0)
+    return f"the boost of rare rows is cut short ({left})"
 
 
 def _ends(strata: Strata) -> tuple[slice, slice] | None:

@@ -40,6 +40,8 @@ def test_two_labels_keep_the_ratio_whatever_their_shares_are(rare: int, times: f
     told = guard.report().source("human").boost
     assert told is not None
     assert (told.asked, told.shown) == (times, pytest.approx(ratio))
+    plain = guard.report().to_dict()["sources"][0]["boost"]
+    assert plain == {"asked": told.asked, "shown": told.shown}
 
 
 @st.composite
@@ -168,7 +170,9 @@ def test_a_cap_that_leaves_less_is_told_in_the_log_and_in_the_report(
     with caplog.at_level(logging.WARNING, logger="collapse_guard"):
         guard = guard_of(rarity, 3.0, length=400, max_repeats=4)
         # 200 draws: 1.67 for a common row, 5 for a rare one.
-        assert "give at least 5, or a smaller boost" in caplog.text
+        assert "in human: no row is shown more than max_repeats=4 times" in caplog.text
+        assert "(the rarest rows shown 2.25 times as often as the commonest, 3.00" in caplog.text
+        assert "Give at least 5, or a shorter epoch" in caplog.text
         caplog.clear()
         guard_of(rarity, 3.0, length=400, max_repeats=5)
         assert not caplog.text
@@ -238,3 +242,29 @@ def test_quality_weights_with_ties_keep_their_ratio() -> None:
         shown = np.bincount(located.row[~located.is_human], minlength=1000)
         ratio = shown[quality == 1].mean() / shown[quality == 0.5].mean()
         assert ratio == pytest.approx(2.0, rel=0.02)
+
+
+def test_a_cap_that_leaves_less_of_quality_is_told_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    quality = np.repeat([0.25, 1.0], [90, 10])
+
+    def guard(max_repeats: int) -> MixGuard:
+        source = Source(Count(100), "model", "synthetic", quality=quality)
+        return MixGuard(
+            Count(100),
+            source,
+            human_fraction=0.5,
+            block_size=2,
+            length=400,
+            max_repeats=max_repeats,
+        )
+
+    with caplog.at_level(logging.WARNING, logger="collapse_guard"):
+        # 200 draws over 90 rows of a quarter and 10 of one: 6.15 for each of the latter.
+        guard(6)
+        assert "rows of high quality are shown less often than it asks for in model" in caplog.text
+        assert "Give at least 7" in caplog.text
+        caplog.clear()
+        guard(7)
+        assert not caplog.text
