@@ -1,6 +1,5 @@
 """What a run was trained on, as a data-set card of the Hugging Face Hub."""
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -127,7 +126,8 @@ def _cells(mix: ShownMix, source: ShownSource) -> list[str]:
 
 def _cell(words: str) -> str:
     """Words that stay within their cell, and are no markup."""
-    plain = " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;")
+    plain = "".join(each for each in " ".join(words.split()) if each.isprintable())
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\|`*_\[\]#])", r"\\\1", plain)
 
 
@@ -136,8 +136,14 @@ def _count(count: int | None) -> str:
 
 
 def _yaml(words: str) -> str:
-    # What JSON quotes, YAML reads as it was meant.
-    return json.dumps(words)
+    """Words in quotes, as YAML and the files that hold it take any of them."""
+    return f'"{"".join(map(_escaped, words))}"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
 
 
 def _has_synthetic(mix: ShownMix) -> bool:

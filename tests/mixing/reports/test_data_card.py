@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import DatasetCard, DatasetCardData
+from hypothesis import given, strategies as st
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.mixing import data_card, write_data_card
@@ -104,3 +105,13 @@ def test_it_is_written_whole(tmp_path: Path) -> None:
 def test_a_title_is_text() -> None:
     with pytest.raises(ArgumentError, match="`name` expected a text"):
         data_card(licensed().report(), name=3)  # type: ignore[arg-type]
+
+
+@given(name=st.text())
+def test_any_title_and_any_name_stay_where_they_belong(name: str) -> None:
+    report = licensed().report(8).to_dict()
+    report["sources"][0]["name"] = name
+    card = data_card(report, name=name)
+    assert front_matter(card)["pretty_name"] == name
+    card.encode()
+    assert [len(row) for row in cells(card)] == [10] * 5
