@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
+    from collapse_guard.mixing.planning.outlook import MixOutlook as MixOutlook
     from collapse_guard.mixing.reports.report import MixReport as MixReport
     from collapse_guard.mixing.strata.boost import RareBoost as RareBoost
     from collapse_guard.mixing.stream import MixStream as MixStream
@@ -105,6 +106,7 @@ _HOME = {
     "MixCollator": "rows.collate",
     "MixGuard": "mixing.guard",
     "MixOrderError": "errors",
+    "MixOutlook": "mixing.planning.outlook",
     "MixReport": "mixing.reports.report",
     "MixStream": "mixing.stream",
     "Panel": "readings.panel",
@@ -165,6 +167,7 @@ __all__ = [
     "MixCollator",
     "MixGuard",
     "MixOrderError",
+    "MixOutlook",
     "MixReport",
     "MixStream",
     "Panel",

@@ -1,4 +1,4 @@
-"""Curves of readings, and trials of a search, drawn with matplotlib.
+"""Curves of readings, trials of a search, and what a mix would show, drawn with matplotlib.
 
 It comes with `pip install "collapse_guard[report]"`.
 """
@@ -15,6 +15,7 @@ from collapse_guard.arguments import a, listed, many, optional, text, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.finder.search import DecodingSearch
+from collapse_guard.mixing.planning.outlook import MixOutlook
 from collapse_guard.readings.reading import Reading
 
 if TYPE_CHECKING:
@@ -174,6 +175,53 @@ def plot_decoding_search(search: DecodingSearch) -> "Figure":
         axes.invert_yaxis()
         axes.set_xlabel("nats a token that human text loses beside the best, with 95% intervals")
         figure.legend(loc="outside upper left", ncols=len(steps), frameon=False)
+    return figure
+
+
+def plot_outlook(outlook: MixOutlook) -> "Figure":
+    """Draw what each share of human rows would mean: how often rows are seen, and what that costs.
+
+    The first panel has the showings of a row of either kind, with the most that are allowed as a
+    dotted line; the second the human tokens that are shown, and as how many fresh ones they count.
+    The golden weight, and the floor that was asked about, are upright lines in both.
+
+    Args:
+        outlook: What `MixGuard.plan` gave.
+
+    Returns:
+        A figure, as of `plot_readings`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    a(MixOutlook, expected="what MixGuard.plan returns", hint="give that")("outlook", outlook)
+    shares = np.linspace(0, 1, 101).tolist()
+    floors = [outlook.at(share) for share in shares]
+    # A row that there is not, or that is shown too often by far, has no place in the panel.
+    most = 3 * outlook.max_repeats
+    upright = ((outlook.golden, "golden", PALETTE[4]), (outlook.asked, "asked for", PALETTE[3]))
+    with require("matplotlib", "report").rc_context(_STYLE):
+        figure, (times, worth) = _panels(2, 2)
+        for name, shown, color in (
+            ("human", [floor.human_times for floor in floors], PALETTE[0]),
+            ("synthetic", [floor.synthetic_times for floor in floors], PALETTE[1]),
+        ):
+            seen = [np.nan if each is None or each > most else each for each in shown]
+            times.plot(shares, seen, color=color, label=name)
+        times.axhline(outlook.max_repeats, color=_INK, linewidth=1.0, linestyle=":")
+        times.set_title("Times that a row is seen")
+        worth.plot(shares, [floor.human_shown for floor in floors], color=_INK, label="shown")
+        counted = [np.nan if f.human_worth is None else f.human_worth for f in floors]
+        worth.plot(shares, counted, color=PALETTE[2], label="worth, in fresh tokens")
+        worth.set_title("Human tokens")
+        for axes in (times, worth):
+            for floor, name, color in upright:
+                if floor is not None:
+                    axes.axvline(floor.human_share, color=color, linewidth=1.0, label=name)
+            axes.set_xlabel("share of human tokens")
+        handles, _ = times.get_legend_handles_labels()
+        handles += worth.get_legend_handles_labels()[0][:2]
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False)
     return figure
 
 

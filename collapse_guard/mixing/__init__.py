@@ -19,10 +19,26 @@ The words used here, each with one meaning:
 
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.planning.outlook import MixOutlook
+from collapse_guard.mixing.reports.croissant import croissant, write_croissant
+from collapse_guard.mixing.reports.data_card import data_card, write_data_card
 from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.rows.collate import MixCollator
 from collapse_guard.rows.source import Source
 
-__all__ = ["Located", "MixCollator", "MixGuard", "MixReport", "MixStream", "RareBoost", "Source"]
+__all__ = [
+    "Located",
+    "MixCollator",
+    "MixGuard",
+    "MixOutlook",
+    "MixReport",
+    "MixStream",
+    "RareBoost",
+    "Source",
+    "croissant",
+    "data_card",
+    "write_croissant",
+    "write_data_card",
+]

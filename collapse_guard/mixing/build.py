@@ -14,6 +14,7 @@ from collapse_guard.mixing.quotas.epoch_length import split_epochs
 from collapse_guard.mixing.quotas.proportion import split_draws
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.sources import MixSources
+from collapse_guard.mixing.strata.boosted import Drawn, check_boosted
 from collapse_guard.mixing.strata.strata import Strata
 
 
@@ -56,19 +57,22 @@ def build_plan(
     check_quotas(quotas, mixed.stages, block_size)
     slots = _slots_per_epoch(length, block_size, num_rows=sum(map(len, mixed.rows)))
     split = split_epochs(quotas, mixed.stages, slots=slots, epochs=epochs, block_size=block_size)
+    turns = [
+        _turns(of_source, draws=split.draws[:, number].tolist(), max_repeats=quota.max_repeats)
+        for number, (of_source, quota) in enumerate(zip(strata, quotas, strict=True))
+    ]
+    check_boosted(
+        [
+            Drawn(quota.name, of_source, [era for era in eras if any(era)], quota.max_repeats)
+            for quota, of_source, eras in zip(quotas, strata, turns, strict=True)
+        ]
+    )
+    epochs_of_eras = [era.epochs for era in split.eras]
     return MixPlan(
         slots=Slots(split.legs, block_size),
         orders=tuple(
-            _row_order(
-                of_source,
-                draws=split.draws[:, number].tolist(),
-                epochs=[era.epochs for era in split.eras],
-                max_repeats=quota.max_repeats,
-                key=(seed, key),
-            )
-            for number, (of_source, quota, key) in enumerate(
-                zip(strata, quotas, mixed.keys, strict=True)
-            )
+            RowOrder(of_source, eras, key=(seed, key), epochs=epochs_of_eras[:-1])
+            for of_source, eras, key in zip(strata, turns, mixed.keys, strict=True)
         ),
         is_human=np.array([quota.is_human for quota in quotas]),
         slots_per_epoch=split.slots,
@@ -84,16 +88,10 @@ def _slots_per_epoch(length: Any, block_size: int, *, num_rows: int) -> int:
     return whole_number("length", rounded_up, least=1, hint=hint)
 
 
-def _row_order(
-    strata: Strata,
-    *,
-    draws: Sequence[int],
-    epochs: Sequence[int],
-    max_repeats: int,
-    key: tuple[int, int],
-) -> RowOrder:
+def _turns(strata: Strata, *, draws: Sequence[int], max_repeats: int) -> list[list[int]]:
+    """The draws of each stratum, for each era."""
     sizes = strata.sizes.tolist()
     weights = strata.weights or [Fraction(1)] * len(sizes)
     # Epochs with as many draws are alike, however their slots are split.
     turns = {d: split_draws(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
-    return RowOrder(strata, [turns[d] for d in draws], key=key, epochs=epochs[:-1])
+    return [turns[d] for d in draws]

@@ -82,7 +82,7 @@ def _checked_stages(stages: Sequence[Any]) -> Stages:
     return checked
 
 
-def golden_fraction(num_human: int, num_synthetic: int) -> Fraction:
+def golden_fraction(num_human: float, num_synthetic: float) -> Fraction:
     """w* = (sqrt(k^2 + 4k) - k) / 2, with k human rows to each synthetic one.
 
     From "Golden Ratio Weighting Prevents Model Collapse" (He, Xu and Cheng, arXiv 2502.18049). A

@@ -19,6 +19,7 @@ from collapse_guard.mixing.build import build_plan
 from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.order.plan import Located, LookAhead
+from collapse_guard.mixing.planning.outlook import MixOutlook, outlook_of
 from collapse_guard.mixing.reports.counting import report_slots
 from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.mixing.sources import decodings_of, marks_of, open_sources, with_found
@@ -168,6 +169,50 @@ class MixGuard(Dataset[Any]):
         self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
+
+    @classmethod
+    def plan(
+        cls,
+        human: float,
+        synthetic: float,
+        tokens: float,
+        *,
+        human_fraction: HumanFraction | None = None,
+        max_repeats: int = 4,
+        tokens_per_row: float | None = None,
+    ) -> MixOutlook:
+        """What a mix would show, out of numbers alone: before there are rows, or a run to waste.
+
+        How often each row is seen, for how long a floor can be held, what repeating costs by the
+        law of `worth` (which says where it is from, and what it was fitted on), and the golden
+        weight. Averages, without the rounding to whole rows of a block.
+        `collapse_guard.integrations.plots.plot_outlook` draws it.
+
+        Args:
+            human: Human tokens that there are, at least 1.
+            synthetic: Synthetic tokens that there are, at least 0.
+            tokens: Tokens to train on, at least 1, all epochs together.
+            human_fraction: A floor to ask about, as of `MixGuard`; None for the usual ones alone.
+            max_repeats: Most times that a row may be shown in the whole run: `max_repeats` of
+                `MixGuard`, times its epochs.
+            tokens_per_row: Mean length of a row, where `human` and `synthetic` count rows.
+
+        Raises:
+            ArgumentError: An argument is out of range.
+
+        Example:
+            >>> outlook = MixGuard.plan(human=1e6, synthetic=9e6, tokens=2e7, human_fraction=0.3)
+            >>> outlook.asked.human_times, outlook.largest_share
+            (6.0, 0.2)
+        """
+        return outlook_of(
+            human,
+            synthetic,
+            tokens,
+            human_fraction=human_fraction,
+            max_repeats=max_repeats,
+            tokens_per_row=tokens_per_row,
+        )
 
     @property
     def sources(self) -> tuple[Source, ...]:

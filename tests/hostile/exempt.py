@@ -23,6 +23,7 @@ EXEMPT = {
     "Look": "a Reading, which is called",
     "MissingExtraError": _ERROR,
     "MixOrderError": _ERROR,
+    "MixOutlook": "made by `MixGuard.plan`, which is called",
     "MixReport": _MADE,
     "Panel": _PROTOCOL,
     "PanelError": _ERROR,

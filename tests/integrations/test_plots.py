@@ -14,8 +14,10 @@ from collapse_guard.integrations.plots import (
     figure_png,
     figure_svg,
     plot_decoding_search,
+    plot_outlook,
     plot_readings,
 )
+from collapse_guard.mixing import MixGuard
 from collapse_guard.model.decoding import PLAIN, Decoding
 from collapse_guard.readings.reading import Reading
 
@@ -133,3 +135,32 @@ def test_every_trial_of_a_search_has_its_line_and_interval() -> None:
     # The best stands on top.
     assert axes.yaxis_inverted()
     assert figure_png(plot_decoding_search(search())) == figure_png(plot_decoding_search(search()))
+
+
+def test_an_outlook_is_drawn_with_its_cap_and_the_floors_that_are_named() -> None:
+    outlook = MixGuard.plan(human=1e5, synthetic=3e5, tokens=1e6, human_fraction=0.2)
+    times, worth = plot_outlook(outlook).axes
+    human, synthetic, cap, golden, asked = times.lines
+    middle = outlook.at(0.25)
+    assert human.get_ydata()[25] == middle.human_times
+    assert synthetic.get_ydata()[25] == middle.synthetic_times
+    assert cap.get_ydata()[0] == 4
+    assert golden.get_xdata()[0] == outlook.golden.human_share
+    assert asked.get_xdata()[0] == pytest.approx(0.2)
+    shown, counted, *upright = worth.lines
+    assert shown.get_ydata()[25] == middle.human_shown
+    assert counted.get_ydata()[25] == middle.human_worth
+    assert len(upright) == 2
+
+
+def test_rows_that_there_are_not_leave_a_gap() -> None:
+    times, worth = plot_outlook(MixGuard.plan(human=1e5, synthetic=0, tokens=1e5)).axes
+    _, synthetic, _ = times.lines
+    assert np.isnan(synthetic.get_ydata()[:-1]).all()
+    assert synthetic.get_ydata()[-1] == 0
+    assert len(worth.lines) == 2
+
+
+def test_only_an_outlook_is_drawn() -> None:
+    with pytest.raises(ArgumentError, match=r"`outlook` expected what MixGuard.plan"):
+        plot_outlook({"human": 1})  # type: ignore[arg-type]

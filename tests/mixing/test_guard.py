@@ -199,11 +199,15 @@ class TestRareBoost:
         self, zipf_reference: HumanReference, cap: int
     ) -> None:
         guard = self.guard(
-            zipf_reference, boost=RareBoost(50.0, zipf_reference), max_repeats=cap, epochs=3
+            zipf_reference,
+            boost=RareBoost(50.0, zipf_reference),
+            max_repeats=cap,
+            epochs=3,
+            length=900,
         )
         is_human, _, rows, _ = guard.locate(range(len(guard)))
         for epoch in range(3):
-            in_epoch = np.arange(len(guard)) // 1000 == epoch
+            in_epoch = np.arange(len(guard)) // 900 == epoch
             assert Counter(rows[is_human & in_epoch].tolist()).most_common(1)[0][1] <= cap
 
     def test_showings_are_far_apart(self, zipf_reference: HumanReference) -> None:

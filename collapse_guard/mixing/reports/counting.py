@@ -8,6 +8,7 @@ from typing import TypedDict
 from collapse_guard.mixing.order.plan import MixPlan
 from collapse_guard.mixing.reports.report import EpochReport, MixReport
 from collapse_guard.mixing.reports.source_report import SourceReport, StratumReport
+from collapse_guard.mixing.strata.boosted import boosted
 from collapse_guard.mixing.strata.strata import Ranges, Strata
 from collapse_guard.rows.source import Source, told_decoding
 
@@ -68,10 +69,14 @@ class _Counts(TypedDict):
     repeated: int
 
 
+def _shown(exposures: Counter[int]) -> int:
+    return sum(times * rows for times, rows in exposures.items())
+
+
 def _counts(exposures: Counter[int]) -> _Counts:
     return {
         "rows": exposures.total(),
-        "shown": sum(times * rows for times, rows in exposures.items()),
+        "shown": _shown(exposures),
         "unique": sum(rows for times, rows in exposures.items() if times >= 1),
         "repeated": sum(rows for times, rows in exposures.items() if times >= 2),
     }
@@ -106,6 +111,7 @@ def _source_report(
             if group
         ),
         decoding=told_decoding(source),
+        boost=boosted(strata, [_shown(each) for each in exposures]),
     )
 
 

@@ -207,18 +207,23 @@ def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError:
         ledger = None
     found = ledger if isinstance(ledger, dict) else {}
-    if (found.get("format"), found.get("version")) != (_FORMAT, _VERSION):
+    if not is_ledger(found):
         raise bad_argument(
             "path",
             expected=f"a {_FORMAT} of version {_VERSION}",
             given=str(file),
             hint="give a file that a MixLedgerCallback of this version, or an earlier one, wrote",
         )
-    _check(Part(f"{file}: ledger", found, hint="delete the file, which a run writes anew"))
+    check_ledger(Part(f"{file}: ledger", found, hint="delete the file, which a run writes anew"))
     return found
 
 
-def _check(ledger: Part) -> None:
+def is_ledger(told: Mapping[str, Any]) -> bool:
+    """Whether a mapping says that it is a ledger of this version."""
+    return (told.get("format"), told.get("version")) == (_FORMAT, _VERSION)
+
+
+def check_ledger(ledger: Part) -> None:
     """Refuse a ledger that does not add up."""
     parts = ledger.keys(*_PARTS)
     counts = ("step", "passes_before", "slots", "filled_up")

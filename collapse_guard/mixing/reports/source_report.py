@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from collapse_guard.mixing.strata.boosted import Boosted
 from collapse_guard.rows.source import Kind
 
 
@@ -55,6 +56,8 @@ class SourceReport:
         repeated: Rows that were shown more than once.
         strata: Those that have rows; one where rows were not ranked.
         decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
+        boost: How much more often its rarest rows were shown than its commonest; None where that
+            was not asked for.
     """
 
     name: str
@@ -67,6 +70,7 @@ class SourceReport:
     repeated: int
     strata: tuple[StratumReport, ...]
     decoding: Any = None
+    boost: Boosted | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {_shown(self.rows, self.shown, self.unique, self.repeated)}"
@@ -122,6 +126,8 @@ def strata_lines(source: SourceReport) -> Iterator[str]:
                     f"{stratum.rows} rows, shown {stratum.mean:.2f} times each "
                     f"({stratum.fewest} to {stratum.most})"
                 )
+    if source.boost is not None:
+        yield f"  {source.boost}"
 
 
 def _shown(rows: int, shown: int, unique: int, repeated: int) -> str:

@@ -23,7 +23,9 @@ class RareBoost:
 
     Rows of all human sources together are cut into strata by rarity. A row of the rarest stratum is
     shown `times` times as often as one of the commonest; strata in between lie on a straight line.
-    What `max_repeats` cuts off goes to the other strata.
+    What `max_repeats` cuts off goes to the other strata, and is told in the log and in the report;
+    where it leaves nothing of the boost, or no source has rows of different rarity, `MixGuard`
+    refuses. How often a source is shown as a whole is its own weight's, however rare its rows are.
 
     Attributes:
         times: How many times as often the rarest rows are shown as the commonest, at least 1.
@@ -37,7 +39,8 @@ class RareBoost:
             * one number for each human row, source after source.
         column: The column of token ids, where `by` is a reference.
         num_strata: Groups by rarity, cut at quantiles of all human rows, from 2 to 100. Rows of
-            equal rarity share a stratum. No more classes than this are a stratum each.
+            equal rarity share a stratum. No more rarities than this are a stratum each, and many
+            rows of one rarity have a stratum of their own.
 
     Raises:
         ArgumentError: A value is out of range, or `by` cannot say what is rare. What only the rows

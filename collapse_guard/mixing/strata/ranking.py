@@ -45,26 +45,48 @@ def quantile_cuts(
 ) -> npt.NDArray[np.float32]:
     """Where to cut rows into groups of like value and like size.
 
-    Rows of equal value always share a group, so there are fewer groups than asked for where many
-    rows tie.
+    Rows of equal value always share a group. No more values than groups are a group each. Where
+    more rows tie than a group is meant to have, they are a group of their own, and the other rows
+    are cut into the groups that are left, so that no mass of ties takes all others into its group.
 
     Args:
         values: float32 of shape (rows,) of each source; they are cut as one.
         num_groups: From 2 to 100.
 
     Returns:
-        float32 of shape (groups - 1,), as in `Ranking`.
+        float32 of shape (groups - 1,), as in `Ranking`; empty only where all values are equal.
 
     Example:
         >>> quantile_cuts([np.float32([5, 1, 3, 1])], 2).tolist()
         [3.0]
+        >>> quantile_cuts([np.float32([0] * 97 + [1, 2, 3])], 4).tolist()
+        [1.0, 2.0, 3.0]
     """
     pooled = values[0] if len(values) == 1 else np.concatenate(values)
     ranks = np.arange(1, num_groups) * len(pooled) // num_groups
     cuts = np.unique(np.partition(pooled, ranks)[ranks])
-    # Nothing lies below the lowest value: a cut there would open an empty group.
-    above: npt.NDArray[np.float32] = cuts[cuts > pooled.min()]
-    return above
+    # A cut at the lowest value would open an empty group.
+    if len(cuts) == num_groups - 1 and cuts[0] > pooled.min():
+        return cuts
+    return _cuts_between_ties(pooled, num_groups)
+
+
+def _cuts_between_ties(values: npt.NDArray[np.float32], num_groups: int) -> npt.NDArray[np.float32]:
+    """Cuts where so many rows tie that cutting at quantiles would lose groups."""
+    kinds, counts = np.unique(values, return_counts=True)
+    if len(kinds) <= num_groups:
+        return kinds[1:]
+    starts = np.cumsum(counts) - counts
+    first, firsts = 0, []
+    for groups_left in range(num_groups, 1, -1):
+        start = int(starts[first])
+        # What is left is cut anew each time, since a group of ties takes more than its part.
+        stop = start + (len(values) - start) // groups_left
+        first = max(first + 1, int(np.searchsorted(starts, stop, side="right")) - 1)
+        if first == len(kinds):
+            break
+        firsts.append(first)
+    return kinds[firsts]
 
 
 def rank_by_quality(name: str, quality: Any, num_rows: int) -> Ranking:

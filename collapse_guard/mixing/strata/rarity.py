@@ -28,7 +28,7 @@ def rank_human_rows(sources: Sequence[RowSource], boost: RareBoost) -> list[Rank
         A ranking for each source, all with the same cuts.
 
     Raises:
-        ArgumentError: What rarity is read from is missing, or is no rarity.
+        ArgumentError: What rarity is read from is missing, is no rarity, or is the same for all.
         TokenizerMismatchError: The rows have token ids that the reference does not know.
     """
     by = boost.by
@@ -36,14 +36,19 @@ def rank_human_rows(sources: Sequence[RowSource], boost: RareBoost) -> list[Rank
         values = [token_rarity(_token_ids(source, boost.column), by) for source in sources]
     elif isinstance(by, str):
         values = _class_rarity(sources, by)
-        kinds = np.unique(np.concatenate([np.unique(of_source) for of_source in values]))
-        if len(kinds) <= boost.num_strata:
-            return [Ranking(of_source, kinds[1:]) for of_source in values]
     elif callable(by):
         values = [_function_rarity(source, by) for source in sources]
     else:
         values = _given_rarity(sources, by)
     cuts = quantile_cuts(values, boost.num_strata)
+    if not len(cuts) and boost.times > 1:
+        raise bad_argument(
+            "by",
+            expected=f"a rarity that tells some human rows from others, so that those can be shown "
+            f"{boost.times:g} times as often",
+            given=f"{float(values[0][0]):g} for each of {sum(map(len, values))} rows",
+            hint="say in another way what is rare, or leave out the boost",
+        )
     return [Ranking(of_source, cuts) for of_source in values]
 
 

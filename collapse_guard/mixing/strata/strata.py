@@ -28,6 +28,8 @@ class Strata:
         quality_ranges: As `rarity_ranges`, of quality.
         weights: Relative exposure of a row of each stratum, at least 0; None for equal exposure.
         num_levels: Strata of each group of rarity: one for each group of quality.
+        boosts: Relative exposure of each group of rarity before quality counts, at least 1; None
+            where rows were not ranked by rarity.
     """
 
     sizes: npt.NDArray[np.int64]
@@ -36,6 +38,7 @@ class Strata:
     quality_ranges: Ranges | None = None
     weights: tuple[Fraction, ...] | None = None
     num_levels: int = 1
+    boosts: tuple[Fraction, ...] | None = None
 
     @classmethod
     def unranked(cls, num_rows: int) -> Self:
@@ -82,6 +85,7 @@ class Strata:
             quality_ranges=None if quality is None else _ranges(quality.values, members),
             weights=tuple(weights),
             num_levels=num_levels,
+            boosts=None if boosts is None else tuple(boosts),
         )
 
     @property

@@ -1,11 +1,14 @@
 """Mixing: sources, the two mixes, and what is asked of them."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader
 
 from collapse_guard import Decoding, MixCollator, MixGuard, MixStream, RareBoost, Source
+from collapse_guard.mixing import croissant, data_card, write_croissant, write_data_card
 from collapse_guard.model.decoding_columns import decoding_from_columns, to_columns
 from tests.hostile.target import Target
 from tests.hostile.targets.made import Words, mix, panel, reference, rows
@@ -28,6 +31,11 @@ def mix_with(source: Source) -> MixGuard:
 
 def to_be_found() -> MixGuard:
     return mix_with(Source(rows(2), "web", "synthetic", decoding="find"))
+
+
+def written(write: Any, **given: Any) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        return write(Path(folder) / "card", **given).read_text(encoding="utf-8")
 
 
 def targets() -> Iterator[Target]:
@@ -90,7 +98,7 @@ def targets() -> Iterator[Target]:
     yield Target(
         "RareBoost in a mix",
         lambda **given: mix(boost=RareBoost(**given)),
-        lambda: {"times": 2.0, "by": [1.0] * 40, "column": "input_ids", "num_strata": 4},
+        lambda: {"times": 2.0, "by": [1.0, 2.0] * 20, "column": "input_ids", "num_strata": 4},
     )
     yield Target("RareBoost.weights", RareBoost(2.0, "n").weights, lambda: {"num_strata": 3})
     # Data sets of torch end at an `IndexError`, and Python's own lists refuse other keys.
@@ -103,6 +111,18 @@ def targets() -> Iterator[Target]:
         ends,
     )
     yield Target("MixGuard.locate", lambda slots: mix().locate(slots), lambda: {"slots": [0, 1]})
+    yield Target(
+        "MixGuard.plan",
+        lambda **given: str(MixGuard.plan(**given)),
+        lambda: {
+            "human": 1e6,
+            "synthetic": 3e6,
+            "tokens": 1e7,
+            "human_fraction": 0.3,
+            "max_repeats": 4,
+            "tokens_per_row": None,
+        },
+    )
     yield Target("MixGuard.report", lambda slots: mix().report(slots), lambda: {"slots": 8})
     yield Target(
         "MixGuard.check",
@@ -138,6 +158,25 @@ def targets() -> Iterator[Target]:
         lambda name: mix().report().source(name),
         lambda: {"name": "human"},
         (KeyError,),
+    )
+    # No ledger may be at a path that is given.
+    titled = {"told": mix().report().to_dict(), "name": "mine"}
+    yield Target("data_card", data_card, lambda: dict(titled), (OSError,))
+    yield Target(
+        "write_data_card",
+        lambda **given: written(write_data_card, **given),
+        lambda: dict(titled),
+        (OSError,),
+    )
+    told = {"url": "https://example.org", "creator": "we", "published": "2026-01-31"}
+    yield Target(
+        "croissant", croissant, lambda: {**titled, **told, "description": None}, (OSError,)
+    )
+    yield Target(
+        "write_croissant",
+        lambda **given: written(write_croissant, **given),
+        lambda: {**titled, **told, "description": None},
+        (OSError,),
     )
     yield Target("MixCollator", MixCollator, lambda: {"labels": False})
     yield Target(

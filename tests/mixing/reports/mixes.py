@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from collapse_guard import Decoding
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.mixing import MixGuard, RareBoost, Source
+from collapse_guard.mixing import MixGuard, MixStream, RareBoost, Source
 from tests.mixing.conftest import make_rows
 
 HUMAN = [{"input_ids": [0, number % 100]} for number in range(200)]
@@ -42,4 +43,33 @@ def several_sources(**settings: Any) -> MixGuard:
             Source(make_rows(4, 20), "too", "synthetic", generation=2, quality=[1.0, 0.25] * 10),
         ],
         **arguments,
+    )
+
+
+def licensed(**settings: Any) -> MixGuard:
+    """Two human sources and one of a model, each with what a card tells of it."""
+    arguments: dict[str, Any] = {"human_fraction": 0.3, "block_size": 8} | settings
+    model = [{**row, "labels": row["input_ids"]} for row in make_rows(2, 50)]
+    human = [{**row, "labels": row["input_ids"]} for row in make_rows(1, 50)]
+    return MixGuard(
+        [
+            Source(human, "web | <b>", "human", licence="CC-BY-4.0"),
+            Source(human, "books", "human", licence="MIT"),
+        ],
+        Source(
+            model,
+            "model",
+            "synthetic",
+            generation=1,
+            licence="apache-2.0",
+            decoding=Decoding(0.8, top_p=0.95),
+        ),
+        **arguments,
+    )
+
+
+def streamed() -> MixStream:
+    """A stream, which does not know how many rows its sources have."""
+    return MixStream(
+        make_rows(1, 50), make_rows(2, 50), human_fraction=0.25, block_size=8, length=64
     )

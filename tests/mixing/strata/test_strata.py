@@ -68,10 +68,10 @@ def test_four_bytes_a_row_are_kept() -> None:
 def test_sources_are_cut_alike_and_may_lack_a_stratum() -> None:
     common, rare = np.zeros(6, dtype=np.float32), np.arange(6, dtype=np.float32)
     cuts = quantile_cuts([common, rare], 4)
-    assert cuts.tolist() == [3.0]
-    assert Strata.ranked(Ranking(common, cuts), None).sizes.tolist() == [6, 0]
-    assert Strata.ranked(Ranking(common, cuts), None).rarity_ranges == ((0.0, 0.0), None)
-    assert Strata.ranked(Ranking(rare, cuts), None).sizes.tolist() == [3, 3]
+    assert cuts.tolist() == [1.0, 2.0, 4.0]
+    assert Strata.ranked(Ranking(common, cuts), None).sizes.tolist() == [6, 0, 0, 0]
+    assert Strata.ranked(Ranking(common, cuts), None).rarity_ranges == ((0.0, 0.0), *[None] * 3)
+    assert Strata.ranked(Ranking(rare, cuts), None).sizes.tolist() == [1, 1, 2, 2]
 
 
 @given(data=st.data(), num_rows=st.integers(1, 60), at_a_time=st.integers(1, 70))
