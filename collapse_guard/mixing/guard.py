@@ -24,11 +24,13 @@ from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.mixing.sources import decodings_of, marks_of, open_sources, with_found
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.stratify import stratify
+from collapse_guard.mixing.tokens.settings import Unit
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.batch_reader import BatchReader
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
+from collapse_guard.rows.token_counts import Lengths
 
 
 def _listed(slots: Any, most: int) -> list[int]:
@@ -100,6 +102,16 @@ class MixGuard(Dataset[Any]):
         epochs: Epochs that the stream covers, at least 1, each in an order of its own. Give the
             training loop one epoch: it need not tell the data set which one it is in.
         seed: A whole number from 0.
+        unit: What the floor is a share of: `"rows"`, or `"tokens"`, those that are trained on, with
+            rows of any length. Then any consecutive rows hold at least f of their trained tokens in
+            human rows, less one longest row; so does every batch, whatever its size, on any number
+            of devices, and across epochs. `merge` has the proof. Weights of sources are shares of
+            tokens too, on average. Needs tokenized rows or `lengths`, and one floor for the whole
+            stream; and reads how long the rows are when it is made.
+        lengths: How many tokens a row is trained on, where `unit="tokens"`: the name of a column,
+            or a function from row to number. None to count its `labels` that are not -100, or else
+            its `input_ids` where no `attention_mask`, `completion_mask` or `assistant_masks` is 0;
+            without the first token, which a causal model has nothing to predict from.
 
     Raises:
         ArgumentError: An argument cannot work, alone or with the others; says what to do.
@@ -143,6 +155,8 @@ class MixGuard(Dataset[Any]):
         length: int | None = None,
         epochs: int = 1,
         seed: int = 0,
+        unit: Unit = "rows",
+        lengths: Lengths | None = None,
     ) -> None:
         if boost is not None and not isinstance(boost, RareBoost):
             raise bad_argument(
@@ -161,6 +175,8 @@ class MixGuard(Dataset[Any]):
             length=length,
             epochs=epochs,
             seed=seed,
+            unit=unit,
+            lengths=lengths,
         )
         self._sources = mixed.sources
         self._marks = marks_of(mixed.sources, mixed.rows)

@@ -55,6 +55,8 @@ class SourceReport:
         repeated: Rows that were shown more than once.
         strata: Those that have rows; one where rows were not ranked.
         decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
+        tokens: Trained tokens of the rows that were shown, as often as they were; None where the
+            floor counts rows.
     """
 
     name: str
@@ -67,9 +69,12 @@ class SourceReport:
     repeated: int
     strata: tuple[StratumReport, ...]
     decoding: Any = None
+    tokens: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}: {_shown(self.rows, self.shown, self.unique, self.repeated)}"
+        counts = _shown(self.rows, self.shown, self.unique, self.repeated)
+        tokens = "" if self.tokens is None else f", {self.tokens} tokens"
+        return f"{self.name}: {counts}{tokens}"
 
 
 @dataclass(frozen=True)
