@@ -99,7 +99,7 @@ class TestLengths:
 
 @pytest.mark.parametrize("rows", [[{"text": "a"}], ["a"], [3]])
 def test_rows_without_tokens_are_refused_with_what_to_do(rows: Any) -> None:
-    with pytest.raises(ArgumentError, match='`unit` expected tokenized rows.*lengths="num_tokens"'):
+    with pytest.raises(ArgumentError, match=r"`unit` expected tokenized rows.*num_tokens"):
         trained_tokens(source(rows))
     with pytest.raises(ArgumentError, match="expected rows with `input_ids`"):
         row_tokens(source(rows))

@@ -16,7 +16,7 @@ from collapse_guard.mixing.quotas.split import Dry
 from collapse_guard.mixing.sources import MixSources
 from collapse_guard.mixing.strata.strata import Strata
 from collapse_guard.mixing.tokens.drawn_tokens import DrawnTokens, mean_tokens
-from collapse_guard.mixing.tokens.human_rows import fewest_human_rows, first_guess
+from collapse_guard.mixing.tokens.human_rows import CLOSE_ENOUGH, fewest_human_rows, first_guess
 from collapse_guard.mixing.tokens.merge import MOST_TOKENS, merge
 from collapse_guard.mixing.tokens.open_epochs import OpenEpochs
 from collapse_guard.mixing.tokens.ranked_bits import RankedBits
@@ -113,20 +113,33 @@ def _human_rows(
     if isinstance(bounds, Dry):
         raise _too_long(made_of, bounds, floor, Fraction(guess, made_of.slots), block_size)
     least, most = bounds
+    per_row = float(1 - floor) * human + float(floor) * synthetic
     rows = fewest_human_rows(
         lambda rows: made_of.ahead(rows, floor),
         guess=guess,
-        per_row=float(1 - floor) * human + float(floor) * synthetic,
+        per_row=per_row,
         least=least,
         most=most,
     )
     if rows is None:
-        dry = made_of.split(most + 1)
-        if not isinstance(dry, Dry):
-            raise RuntimeError("sources allow more rows than they were said to")
-        needed = Fraction(max(guess, most + 1), made_of.slots)
-        raise _too_long(made_of, dry, floor, needed, block_size)
+        share = Fraction(max(guess, most + 1), made_of.slots)
+        raise _too_long(made_of, _dry(made_of, most + 1), floor, share, block_size)
+    if rows == least and guess < least:
+        # As many human rows as it takes for synthetic ones to suffice: are they many more than the
+        # floor needs?
+        needed = rows - made_of.ahead(rows, floor) / per_row
+        if needed < least - made_of.slots / CLOSE_ENOUGH:
+            share = Fraction(guess, made_of.slots)
+            raise _too_long(made_of, _dry(made_of, least - 1), floor, share, block_size)
     return rows
+
+
+def _dry(made_of: OpenEpochs, human_rows: int) -> Dry:
+    """The source whose rows do not suffice, for a number that lies beyond the bounds."""
+    dry = made_of.split(human_rows)
+    if not isinstance(dry, Dry):
+        raise RuntimeError("sources allow other numbers of rows than they were said to")
+    return dry
 
 
 def _mean_of_kind(weights: Sequence[tuple[Fraction, Fraction]]) -> float:

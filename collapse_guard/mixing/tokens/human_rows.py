@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-# Rows in a thousand that may be human beyond what is needed: each closer look is one more pass.
-_CLOSE_ENOUGH = 1000
+CLOSE_ENOUGH = 1000
+"""One row of so many may be human beyond what is needed: each closer look is one more pass."""
+
 _LOOKS = 4
 
 
@@ -58,7 +59,7 @@ def fewest_human_rows(
         short, rows = rows, min(rows + step, most)
     for _ in range(_LOOKS):
         fewer = max(rows - math.floor(over / per_row), short + 1)
-        if rows - fewer <= max(most // _CLOSE_ENOUGH, 0) or fewer >= rows:
+        if rows - fewer <= most // CLOSE_ENOUGH or fewer >= rows:
             break
         left = ahead(fewer)
         if left < 0:

@@ -37,7 +37,7 @@ def test_floors_that_change_are_refused() -> None:
     [
         ({"min_fraction": 0.1}, "`min_fraction` expected 0.0 in source 'wiki'"),
         ({"max_fraction": 0.9}, "`max_fraction` expected 1.0 in source 'wiki'"),
-        ({"when_dry": "stop"}, "`when_dry` expected \"error\" or \"human\" in source 'wiki'"),
+        ({"when_dry": "stop"}, '`when_dry` expected "error" or "human" in source \'wiki\''),
     ],
 )
 def test_what_sources_say_of_slots_is_refused(settings: Any, message: str) -> None:
