@@ -11,6 +11,7 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
+from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
 
 require("datasets", "huggingface")
@@ -18,6 +19,7 @@ require("datasets", "huggingface")
 import datasets  # noqa: E402
 
 _SLOTS_AT_A_TIME = 1 << 20
+_PACKS_AT_A_TIME = 1024
 
 _Kind = TypeVar("_Kind", bound=datasets.Dataset)
 
@@ -126,8 +128,15 @@ def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
     return remade
 
 
-@checked(guard=a(MixGuard, expected="a MixGuard", hint="a MixStream cannot be asked by number"))
-def as_hf_dataset(guard: MixGuard) -> MixedDataset:
+@checked(
+    guard=a(
+        MixGuard,
+        PackedMix,
+        expected="a MixGuard, or a PackedMix",
+        hint="a MixStream cannot be asked by number",
+    )
+)
+def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
     """A mixed stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
 
     Row i belongs into slot i. Rows of Hugging Face data sets are not copied: the data set holds 8
@@ -135,8 +144,11 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
     void the floor, and must be read in order too: `train_sampling_strategy="sequential"`,
     `packing=False`.
 
+    A `PackedMix` becomes a data set of its packs, copied into memory (12 bytes a token): for TRL
+    with `padding_free=True`, `packing=False` and `max_length=None`.
+
     Args:
-        guard: The mixed stream.
+        guard: The mixed stream, or its packs.
 
     Returns:
         A data set of `len(guard)` rows.
@@ -150,6 +162,8 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         >>> as_hf_dataset(guard)["text"][:] == [guard[slot]["text"] for slot in range(4)]
         True
     """
+    if isinstance(guard, PackedMix):
+        return MixedDataset.of(_packs(guard), guard.guard.marks)
     sources: list[Any] = [source.rows for source in guard.sources]
     marks = guard.marks
     if marks is not None:
@@ -163,6 +177,19 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         located = guard.locate(slots)
         numbers[slots] = starts[located.source] + located.row
     return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers), marks)
+
+
+def _packs(packed: PackedMix) -> datasets.Dataset:
+    """The packs as rows, with the columns that TRL's padding-free collator reads."""
+    # Marks stand above the 20th bit of a label: more than one of them would be too much for 32.
+    types = {"input_ids": "int32", "labels": "int64", "seq_lengths": "int32"}
+    features = datasets.Features({n: datasets.List(datasets.Value(t)) for n, t in types.items()})
+    parts = []
+    for start in range(0, len(packed), _PACKS_AT_A_TIME):
+        packs = [packed[pack] for pack in range(start, min(start + _PACKS_AT_A_TIME, len(packed)))]
+        columns = {name: [pack[name] for pack in packs] for name in types}
+        parts.append(datasets.Dataset.from_dict(columns, features=features))
+    return datasets.concatenate_datasets(parts)
 
 
 def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:

@@ -235,7 +235,7 @@ class MixGuard(Dataset[Any]):
             slot = operator.index(slot)
         if not 0 <= slot < self._num_slots:
             raise IndexError(f"slot {shown(slot)} is not from 0 to {self._num_slots - 1}")
-        return self._read(np.array([slot], dtype=np.int64))[0]
+        return self.read(np.array([slot], dtype=np.int64))[0]
 
     def __getitems__(self, slots: Sequence[int]) -> list[Any]:
         """The rows of one batch; torch's loaders call this with all of its slots.
@@ -255,7 +255,17 @@ class MixGuard(Dataset[Any]):
                 f"slots {shown(list(slots))} are not all from 0 to {self._num_slots - 1}"
             )
         self._order.check(slots)
-        return self._read(np.asarray(slots, dtype=np.int64))
+        return self.read(np.asarray(slots, dtype=np.int64))
+
+    def read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
+        """The rows of slots in any order, which nothing checks: for what keeps an order of its own.
+
+        Args:
+            slots: int64 of shape (n,), from 0 to `len(guard) - 1`; n at least 1.
+        """
+        located = self._ahead.locate(slots)
+        rows = self._reader.read(located.source, located.row)
+        return rows if self._marks is None else self._marks.mark(rows, located.source)
 
     def locate(self, slots: npt.ArrayLike) -> Located:
         """Where the rows of any slots come from: the provenance of a batch, without its rows.
@@ -360,8 +370,3 @@ class MixGuard(Dataset[Any]):
             MixOrderError: Its sampler is none that is known to keep the order.
         """
         check_loader(loader)
-
-    def _read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
-        located = self._ahead.locate(slots)
-        rows = self._reader.read(located.source, located.row)
-        return rows if self._marks is None else self._marks.mark(rows, located.source)

@@ -44,7 +44,7 @@ def trained_tokens(source: RowSource, lengths: Lengths | None = None) -> Counts:
             do not fit the tokens, or a number is no whole number from 0.
 
     Example:
-        >>> rows = [{"input_ids": [5, 6, 7], "labels": [-100, -100, 7]}, {"input_ids": [], "labels": []}]
+        >>> rows = [{"labels": [-100, -100, 7]}, {"labels": []}]
         >>> trained_tokens(RowSource("wiki", rows)).tolist()
         [1, 0]
     """
