@@ -14,15 +14,30 @@ The words used here, each with one meaning:
 * a *pass* goes once through something from its first row to its last: a loader through the mixed
   stream, or the mixed stream through one of its sources;
 * a *run* is a training run, with its resumed parts;
+* a *pack* is whole rows of consecutive slots, end to end, each a *segment* of it;
 * several readers of a `MixStream` are dealt *portions* of it, one each in a *deal*.
 """
 
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.packing.pack_collator import PackCollator
+from collapse_guard.mixing.packing.packed_mix import LocatedSegments, PackedMix, PackSegment
 from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.rows.collate import MixCollator
 from collapse_guard.rows.source import Source
 
-__all__ = ["Located", "MixCollator", "MixGuard", "MixReport", "MixStream", "RareBoost", "Source"]
+__all__ = [
+    "Located",
+    "LocatedSegments",
+    "MixCollator",
+    "MixGuard",
+    "MixReport",
+    "MixStream",
+    "PackCollator",
+    "PackSegment",
+    "PackedMix",
+    "RareBoost",
+    "Source",
+]
