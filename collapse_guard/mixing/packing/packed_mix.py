@@ -21,6 +21,7 @@ from collapse_guard.model.decoding import Decoding
 from collapse_guard.model.marked_labels import unmark_labels
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.source import Kind
+from collapse_guard.rows.token_batch import TokenBatch
 from collapse_guard.rows.token_counts import row_tokens
 
 Longer = Literal["error", "truncate"]
@@ -263,7 +264,14 @@ class PackedMix(Dataset[Any]):
         return [pack_of([next(segments) for _ in each]) for each in slots]
 
     def _segments(self, slots: npt.NDArray[np.int64]) -> list[Segment]:
-        return [segment_of(row, self._length) for row in self.guard.read(slots)]
+        rows = self.guard.read(slots)
+        columns = rows.unread_columns if isinstance(rows, TokenBatch) else None
+        if columns is not None:
+            # Arrays as they are: making lists of them first takes twice the time.
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+        return [segment_of(row, self._length) for row in rows]
 
     def _tokens_of(
         self, sources: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]

@@ -67,6 +67,19 @@ def test_packs_hold_every_row_whole_and_in_the_stream_s_order(
     assert packed.report() == guard.report()
 
 
+@pytest.mark.parametrize("row_format", [None, "numpy", "torch"])
+def test_data_sets_make_the_packs_of_lists(row_format: str | None) -> None:
+    listed = [rows(mark, (4, 0, 7, 2) * 6) for mark in (HUMAN, SYNTHETIC)]
+    made = [datasets.Dataset.from_list(each).with_format(row_format) for each in listed]
+    ours, theirs = (
+        PackedMix(MixGuard(*each, human_fraction=0.3, block_size=4), 20) for each in (listed, made)
+    )
+    assert len(ours) == len(theirs)
+    for pack in range(len(ours)):
+        for name, values in ours[pack].items():
+            assert list(values) == list(theirs[pack][name])
+
+
 @given(
     human=LENGTHS.filter(lambda each: max(each) > 1),
     synthetic=LENGTHS.filter(lambda each: max(each) > 1),
