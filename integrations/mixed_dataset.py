@@ -13,6 +13,8 @@ from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
 from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.token_counts import row_tokens
 
 require("datasets", "huggingface")
 
@@ -50,17 +52,23 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     marks: Marks | None = None
     """What has marked the labels of rows; None where they are not marked."""
 
+    counts_tokens: bool = False
+    """Whether the floor counts tokens, or rows are packs: no row may then become shorter."""
+
     @classmethod
-    def of(cls, rows: datasets.Dataset, marks: Marks | None = None) -> Self:
+    def of(
+        cls, rows: datasets.Dataset, marks: Marks | None = None, *, counts_tokens: bool = False
+    ) -> Self:
         """A data set of which row i belongs into slot i.
 
         Args:
             rows: The rows.
             marks: What has marked their labels; None where they are not marked.
+            counts_tokens: Whether rows must keep their tokens.
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
-        mixed.marks = marks
+        mixed.marks, mixed.counts_tokens = marks, counts_tokens
         return mixed
 
     def __getitems__(self, keys: list[int]) -> list[Any]:
@@ -112,7 +120,21 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "pack the human and the synthetic rows each by themselves before they are mixed, "
                 "and set packing=False."
             )
-        return type(self).of(rows, self.marks)
+        if self.counts_tokens and not _as_long(self, rows):
+            raise MixOrderError(
+                "rows of a MixedDataset would be cut, and the human share of their tokens, which "
+                "its floor counts, would be another. Cut the human and the synthetic rows before "
+                "they are mixed, and set max_length=None."
+            )
+        return type(self).of(rows, self.marks, counts_tokens=self.counts_tokens)
+
+
+def _as_long(before: datasets.Dataset, after: datasets.Dataset) -> bool:
+    """Whether rows have as many tokens as they had, where they had some."""
+    if "input_ids" not in before.column_names or "input_ids" not in after.column_names:
+        return True
+    tokens = [row_tokens(RowSource("rows", rows)) for rows in (before, after)]
+    return np.array_equal(tokens[0], tokens[1])
 
 
 def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
@@ -163,7 +185,7 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
         True
     """
     if isinstance(guard, PackedMix):
-        return MixedDataset.of(_packs(guard), guard.guard.marks)
+        return MixedDataset.of(_packs(guard), guard.guard.marks, counts_tokens=True)
     sources: list[Any] = [source.rows for source in guard.sources]
     marks = guard.marks
     if marks is not None:
@@ -176,7 +198,8 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
         slots = np.arange(start, min(start + _SLOTS_AT_A_TIME, len(guard)))
         located = guard.locate(slots)
         numbers[slots] = starts[located.source] + located.row
-    return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers), marks)
+    rows = datasets.concatenate_datasets(parts).select(numbers)
+    return MixedDataset.of(rows, marks, counts_tokens=guard.report(0).token_floor is not None)
 
 
 def _packs(packed: PackedMix) -> datasets.Dataset:

@@ -184,10 +184,12 @@ class MixLedgerCallback(TrainerCallback):
             )
 
     def _compare_with_blocks(self, args: TrainingArguments) -> None:
-        if isinstance(self.guard, PackedMix):
+        report = self.guard.report(0)
+        # A floor of tokens holds for batches of any size, and a batch of packs is of no size.
+        if isinstance(self.guard, PackedMix) or getattr(report, "token_floor", None) is not None:
             return
         rows = _slots_per_batch(self._loader) * args.gradient_accumulation_steps
-        block = self.guard.report(0).block_size
+        block = report.block_size
         if rows % block:
             logger.warning(
                 "a step trains on %d rows, which is no whole number of blocks of %d: it may hold a "

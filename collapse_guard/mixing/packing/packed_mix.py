@@ -246,8 +246,16 @@ class PackedMix(Dataset[Any]):
 
         Raises:
             MixOrderError: Its sampler is none that is known to keep the order.
+            ArgumentError: Its collator is TRL's and forgets where segments begin.
         """
         check_loader(loader)
+        if getattr(loader.collate_fn, "padding_free", True) is False:
+            raise bad_argument(
+                "loader",
+                expected="a collator that keeps the segments of packs apart",
+                given=type(loader.collate_fn).__name__,
+                hint="set SFTConfig(padding_free=True, packing=False, max_length=None)",
+            )
 
     def _checked(self, pack: int) -> int:
         number = operator.index(pack)

@@ -258,6 +258,10 @@ def test_steps_that_are_no_whole_blocks_are_told(
         settings = {"max_steps": 1, "gradient_accumulation_steps": accumulation}
         make_trainer(tmp_path, guard, [callback], **settings).train()
         assert ("Give block_size=12 to the mixed stream" in caplog.text) == told
+    caplog.clear()
+    tokens = make_guard(unit="tokens")
+    make_trainer(tmp_path, tokens, [MixLedgerCallback(tokens)], **settings).train()
+    assert "block_size" not in caplog.text
 
 
 @pytest.mark.parametrize("reason", ["rows", "skip"])

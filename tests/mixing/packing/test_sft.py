@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from collapse_guard import Decoding, MixGuard, MixOrderError, Source, unmark_labels
+from collapse_guard import ArgumentError, Decoding, MixGuard, MixOrderError, Source, unmark_labels
+from collapse_guard.callbacks import MixLedgerCallback
 from collapse_guard.integrations import as_hf_dataset, match_sampler
 from collapse_guard.mixing.packing.packed_mix import PackedMix
+from collapse_guard.mixing.reports.ledger import read_ledger
 from tests.mixing.test_sft import tiny_tokenizer
 from tests.tiny import tiny_llama
 
@@ -107,6 +109,28 @@ def test_the_marks_of_decodings_arrive_in_the_loss(tmp_path: Path) -> None:
         of_row = marks.split(located.tokens[located.tokens > 0].tolist())
         drawn = [bool(part.any()) for part in of_row]
         assert drawn == (~located.is_human[located.tokens > 0]).tolist()
+
+
+def test_a_collator_that_forgets_the_segments_is_refused_with_the_ledger(tmp_path: Path) -> None:
+    packed = packs()
+    trainer = trainer_of(tmp_path, packed, padding_free=False)
+    trainer.add_callback(MixLedgerCallback(packed))
+    with pytest.raises(ArgumentError, match="padding_free=True"):
+        trainer.train()
+    trainer = trainer_of(tmp_path, packed)
+    trainer.add_callback(MixLedgerCallback(packed, on_error="raise"))
+    trainer.train()
+    assert read_ledger(tmp_path)["total"]["slots"] == len(packed.guard)
+
+
+def test_rows_whose_tokens_count_are_not_cut(tmp_path: Path) -> None:
+    with pytest.raises(MixOrderError, match="max_length=None"):
+        trainer_of(tmp_path, packs(), padding_free=False, max_length=8)
+    mix = as_hf_dataset(packs().guard)
+    with pytest.raises(MixOrderError, match="would be cut"):
+        mix.map(lambda row: {"input_ids": row["input_ids"][:3], "labels": row["labels"][:3]})
+    kept = mix.map(lambda row: {"text": "a"}).remove_columns("labels")
+    assert kept.counts_tokens
 
 
 @pytest.mark.parametrize("settings", [{"train_sampling_strategy": "random"}, {"packing": True}])
