@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.human_text.reference import HumanReference as HumanReference
     from collapse_guard.mixing.guard import MixGuard as MixGuard
+    from collapse_guard.mixing.packing.pack_collator import PackCollator as PackCollator
+    from collapse_guard.mixing.packing.packed_mix import PackedMix as PackedMix
     from collapse_guard.mixing.planning.outlook import MixOutlook as MixOutlook
     from collapse_guard.mixing.reports.report import MixReport as MixReport
     from collapse_guard.mixing.strata.boost import RareBoost as RareBoost
@@ -109,6 +111,8 @@ _HOME = {
     "MixOutlook": "mixing.planning.outlook",
     "MixReport": "mixing.reports.report",
     "MixStream": "mixing.stream",
+    "PackCollator": "mixing.packing.pack_collator",
+    "PackedMix": "mixing.packing.packed_mix",
     "Panel": "readings.panel",
     "PanelError": "errors",
     "PeerError": "errors",
@@ -170,6 +174,8 @@ __all__ = [
     "MixOutlook",
     "MixReport",
     "MixStream",
+    "PackCollator",
+    "PackedMix",
     "Panel",
     "PanelError",
     "PeerError",

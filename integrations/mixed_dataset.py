@@ -11,13 +11,17 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
+from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.token_counts import row_tokens
 
 require("datasets", "huggingface")
 
 import datasets  # noqa: E402
 
 _SLOTS_AT_A_TIME = 1 << 20
+_PACKS_AT_A_TIME = 1024
 
 _Kind = TypeVar("_Kind", bound=datasets.Dataset)
 
@@ -48,17 +52,23 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     marks: Marks | None = None
     """What has marked the labels of rows; None where they are not marked."""
 
+    counts_tokens: bool = False
+    """Whether the floor counts tokens, or rows are packs: no row may then become shorter."""
+
     @classmethod
-    def of(cls, rows: datasets.Dataset, marks: Marks | None = None) -> Self:
+    def of(
+        cls, rows: datasets.Dataset, marks: Marks | None = None, *, counts_tokens: bool = False
+    ) -> Self:
         """A data set of which row i belongs into slot i.
 
         Args:
             rows: The rows.
             marks: What has marked their labels; None where they are not marked.
+            counts_tokens: Whether rows must keep their tokens.
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
-        mixed.marks = marks
+        mixed.marks, mixed.counts_tokens = marks, counts_tokens
         return mixed
 
     def __getitems__(self, keys: list[int]) -> list[Any]:
@@ -110,7 +120,21 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "pack the human and the synthetic rows each by themselves before they are mixed, "
                 "and set packing=False."
             )
-        return type(self).of(rows, self.marks)
+        if self.counts_tokens and not _as_long(self, rows):
+            raise MixOrderError(
+                "rows of a MixedDataset would be cut, and the human share of their tokens, which "
+                "its floor counts, would be another. Cut the human and the synthetic rows before "
+                "they are mixed, and set max_length=None."
+            )
+        return type(self).of(rows, self.marks, counts_tokens=self.counts_tokens)
+
+
+def _as_long(before: datasets.Dataset, after: datasets.Dataset) -> bool:
+    """Whether rows have as many tokens as they had, where they had some."""
+    if "input_ids" not in before.column_names or "input_ids" not in after.column_names:
+        return True
+    tokens = [row_tokens(RowSource("rows", rows)) for rows in (before, after)]
+    return np.array_equal(tokens[0], tokens[1])
 
 
 def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
@@ -126,8 +150,15 @@ def _remade(kind: type[_Kind], rows: datasets.Dataset) -> _Kind:
     return remade
 
 
-@checked(guard=a(MixGuard, expected="a MixGuard", hint="a MixStream cannot be asked by number"))
-def as_hf_dataset(guard: MixGuard) -> MixedDataset:
+@checked(
+    guard=a(
+        MixGuard,
+        PackedMix,
+        expected="a MixGuard, or a PackedMix",
+        hint="a MixStream cannot be asked by number",
+    )
+)
+def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
     """A mixed stream as a Hugging Face `Dataset`, for trainers that take nothing else (TRL's).
 
     Row i belongs into slot i. Rows of Hugging Face data sets are not copied: the data set holds 8
@@ -135,8 +166,11 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
     void the floor, and must be read in order too: `train_sampling_strategy="sequential"`,
     `packing=False`.
 
+    A `PackedMix` becomes a data set of its packs, copied into memory (12 bytes a token): for TRL
+    with `padding_free=True`, `packing=False` and `max_length=None`.
+
     Args:
-        guard: The mixed stream.
+        guard: The mixed stream, or its packs.
 
     Returns:
         A data set of `len(guard)` rows.
@@ -150,6 +184,8 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         >>> as_hf_dataset(guard)["text"][:] == [guard[slot]["text"] for slot in range(4)]
         True
     """
+    if isinstance(guard, PackedMix):
+        return MixedDataset.of(_packs(guard), guard.guard.marks, counts_tokens=True)
     sources: list[Any] = [source.rows for source in guard.sources]
     marks = guard.marks
     if marks is not None:
@@ -162,7 +198,21 @@ def as_hf_dataset(guard: MixGuard) -> MixedDataset:
         slots = np.arange(start, min(start + _SLOTS_AT_A_TIME, len(guard)))
         located = guard.locate(slots)
         numbers[slots] = starts[located.source] + located.row
-    return MixedDataset.of(datasets.concatenate_datasets(parts).select(numbers), marks)
+    rows = datasets.concatenate_datasets(parts).select(numbers)
+    return MixedDataset.of(rows, marks, counts_tokens=guard.report(0).token_floor is not None)
+
+
+def _packs(packed: PackedMix) -> datasets.Dataset:
+    """The packs as rows, with the columns that TRL's padding-free collator reads."""
+    # Marks stand above the 20th bit of a label: more than one of them would be too much for 32.
+    types = {"input_ids": "int32", "labels": "int64", "seq_lengths": "int32"}
+    features = datasets.Features({n: datasets.List(datasets.Value(t)) for n, t in types.items()})
+    parts = []
+    for start in range(0, len(packed), _PACKS_AT_A_TIME):
+        packs = [packed[pack] for pack in range(start, min(start + _PACKS_AT_A_TIME, len(packed)))]
+        columns = {name: [pack[name] for pack in packs] for name in types}
+        parts.append(datasets.Dataset.from_dict(columns, features=features))
+    return datasets.concatenate_datasets(parts)
 
 
 def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:

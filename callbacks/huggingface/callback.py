@@ -20,6 +20,7 @@ from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.extras import require
 from collapse_guard.failures import OnError
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.monitor.monitor import CollapseMonitor
 
 require("transformers", "huggingface")
@@ -188,7 +189,7 @@ class CollapseGuardCallback(TrainerCallback):
         else:
             # Callbacks may have been added since.
             self._missing.stand_last(self._trainer)
-            if isinstance(self._trainer.train_dataset, MixGuard):
+            if isinstance(self._trainer.train_dataset, MixGuard | PackedMix):
                 self._trainer.train_dataset.check_loader(kwargs["train_dataloader"])
         self._run, self._is_training = state, True
         self._saving.forget()

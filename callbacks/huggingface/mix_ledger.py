@@ -10,6 +10,8 @@ from collapse_guard.arguments import whole_number
 from collapse_guard.extras import require
 from collapse_guard.failures import FailureGuard, OnError
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.packing.packed_mix import PackedMix
+from collapse_guard.mixing.packing.shown_slots import in_slots
 from collapse_guard.mixing.reports.ledger import Shown, ledger_of, slots_shown, write_ledger
 from collapse_guard.mixing.stream import MixStream
 
@@ -44,7 +46,8 @@ class MixLedgerCallback(TrainerCallback):
     writes.
 
     Args:
-        guard: The stream that the Trainer trains on, or that its data set was made from.
+        guard: The stream that the Trainer trains on, or that its data set was made from; or its
+            packs, where those are trained on.
         every_n_steps: Optimizer steps between two writes, at least 1; it is also written with each
             checkpoint and at the end.
         on_error: `"report"` logs what fails while the ledger is kept, `"raise"` raises it.
@@ -62,7 +65,7 @@ class MixLedgerCallback(TrainerCallback):
 
     def __init__(
         self,
-        guard: MixGuard | MixStream,
+        guard: MixGuard | MixStream | PackedMix,
         *,
         every_n_steps: int = 10,
         on_error: OnError = "report",
@@ -93,7 +96,7 @@ class MixLedgerCallback(TrainerCallback):
         with self._failures.contained("opening the mix ledger"):
             if self._can_keep(args, state, loader):
                 self._loader = loader
-                self._mix = _fingerprint(self.guard)
+                self._mix = _fingerprint(_stream(self.guard))
                 self._compare_with_checkpoint(args, state)
                 self._compare_with_blocks(args)
         self._write(args, state)
@@ -181,8 +184,12 @@ class MixLedgerCallback(TrainerCallback):
             )
 
     def _compare_with_blocks(self, args: TrainingArguments) -> None:
+        report = self.guard.report(0)
+        # A floor of tokens holds for batches of any size, and a batch of packs is of no size.
+        if isinstance(self.guard, PackedMix) or getattr(report, "token_floor", None) is not None:
+            return
         rows = _slots_per_batch(self._loader) * args.gradient_accumulation_steps
-        block = self.guard.report(0).block_size
+        block = report.block_size
         if rows % block:
             logger.warning(
                 "a step trains on %d rows, which is no whole number of blocks of %d: it may hold a "
@@ -193,7 +200,7 @@ class MixLedgerCallback(TrainerCallback):
             )
 
     def _shown(self, args: TrainingArguments, state: TrainerState) -> Shown:
-        return slots_shown(
+        shown = slots_shown(
             state.global_step,
             slots_per_batch=_slots_per_batch(self._loader),
             accumulation=args.gradient_accumulation_steps,
@@ -201,6 +208,7 @@ class MixLedgerCallback(TrainerCallback):
             length=_length(self.guard),
             fills_up=bool(getattr(self._loader.batch_sampler, "even_batches", False)),
         )
+        return in_slots(self.guard, shown) if isinstance(self.guard, PackedMix) else shown
 
     def _write(
         self, args: TrainingArguments, state: TrainerState, *, beside_checkpoint: bool = False
@@ -209,12 +217,16 @@ class MixLedgerCallback(TrainerCallback):
             return
         with self._failures.contained("writing the mix ledger"):
             shown = self._shown(args, state)
-            ledger = ledger_of(self.guard, shown, step=state.global_step)
+            ledger = ledger_of(_stream(self.guard), shown, step=state.global_step)
             folder = Path(cast(str, args.output_dir))
             checkpoint = folder / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
             if beside_checkpoint and checkpoint.is_dir():
                 write_ledger(checkpoint, ledger)
             write_ledger(folder, ledger)
+
+
+def _stream(guard: MixGuard | MixStream | PackedMix) -> MixGuard | MixStream:
+    return guard.guard if isinstance(guard, PackedMix) else guard
 
 
 def _fingerprint(guard: MixGuard | MixStream) -> str | None:

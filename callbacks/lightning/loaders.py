@@ -6,6 +6,7 @@ from typing import Any
 from collapse_guard.errors import MixOrderError
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.mixing.stream import MixStream
 
 require("lightning", "lightning")
@@ -26,7 +27,7 @@ def check_loaders(trainer: Trainer) -> None:
         MixOrderError: One would.
     """
     for loader in _loaders(trainer):
-        if isinstance(mix := getattr(loader, "dataset", None), MixGuard):
+        if isinstance(mix := getattr(loader, "dataset", None), MixGuard | PackedMix):
             mix.check_loader(loader)
 
 
@@ -81,4 +82,4 @@ def _loaders(trainer: Trainer) -> list[Any]:
 
 
 def _is_mixed(loader: object) -> bool:
-    return isinstance(getattr(loader, "dataset", None), MixGuard | MixStream)
+    return isinstance(getattr(loader, "dataset", None), MixGuard | MixStream | PackedMix)

@@ -14,11 +14,14 @@ The words used here, each with one meaning:
 * a *pass* goes once through something from its first row to its last: a loader through the mixed
   stream, or the mixed stream through one of its sources;
 * a *run* is a training run, with its resumed parts;
+* a *pack* is whole rows of consecutive slots, end to end, each a *segment* of it;
 * several readers of a `MixStream` are dealt *portions* of it, one each in a *deal*.
 """
 
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.order.plan import Located
+from collapse_guard.mixing.packing.pack_collator import PackCollator
+from collapse_guard.mixing.packing.packed_mix import LocatedSegments, PackedMix, PackSegment
 from collapse_guard.mixing.planning.outlook import MixOutlook
 from collapse_guard.mixing.reports.croissant import croissant, write_croissant
 from collapse_guard.mixing.reports.data_card import data_card, write_data_card
@@ -30,11 +33,15 @@ from collapse_guard.rows.source import Source
 
 __all__ = [
     "Located",
+    "LocatedSegments",
     "MixCollator",
     "MixGuard",
     "MixOutlook",
     "MixReport",
     "MixStream",
+    "PackCollator",
+    "PackSegment",
+    "PackedMix",
     "RareBoost",
     "Source",
     "croissant",

@@ -1,21 +1,20 @@
 """The steps from a mixed stream's arguments to its plan, each with its checks."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from collapse_guard.arguments import slots_of_a_block, whole_number
 from collapse_guard.mixing.order.plan import MixPlan
-from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.order.slots import Slots
+from collapse_guard.mixing.quotas.drawn_rows import check_boosts, row_order
 from collapse_guard.mixing.quotas.epoch_length import split_epochs
-from collapse_guard.mixing.quotas.proportion import split_draws
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.sources import MixSources
-from collapse_guard.mixing.strata.boosted import Drawn, check_boosted
 from collapse_guard.mixing.strata.strata import Strata
+from collapse_guard.mixing.tokens.build import build_token_plan
+from collapse_guard.mixing.tokens.settings import check_unit
 
 
 def build_plan(
@@ -28,6 +27,8 @@ def build_plan(
     length: Any,
     epochs: Any,
     seed: Any,
+    unit: Any = "rows",
+    lengths: Any = None,
 ) -> MixPlan:
     """The plan of a mixed stream.
 
@@ -40,10 +41,13 @@ def build_plan(
         length: As of `MixGuard`.
         epochs: As of `MixGuard`.
         seed: As of `MixGuard`.
+        unit: As of `MixGuard`.
+        lengths: As of `MixGuard`.
 
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
     """
+    check_unit(unit, lengths)
     block_size = slots_of_a_block(block_size)
     max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give e.g. 4")
     epochs = whole_number("epochs", epochs, least=1, hint="give 1 for one pass")
@@ -56,23 +60,33 @@ def build_plan(
     )
     check_quotas(quotas, mixed.stages, block_size)
     slots = _slots_per_epoch(length, block_size, num_rows=sum(map(len, mixed.rows)))
+    if unit == "tokens":
+        return build_token_plan(
+            mixed,
+            strata,
+            quotas,
+            lengths=lengths,
+            slots=slots,
+            block_size=block_size,
+            epochs=epochs,
+            seed=seed,
+        )
     split = split_epochs(quotas, mixed.stages, slots=slots, epochs=epochs, block_size=block_size)
-    turns = [
-        _turns(of_source, draws=split.draws[:, number].tolist(), max_repeats=quota.max_repeats)
-        for number, (of_source, quota) in enumerate(zip(strata, quotas, strict=True))
-    ]
-    check_boosted(
-        [
-            Drawn(quota.name, of_source, [era for era in eras if any(era)], quota.max_repeats)
-            for quota, of_source, eras in zip(quotas, strata, turns, strict=True)
-        ]
-    )
-    epochs_of_eras = [era.epochs for era in split.eras]
+    draws = split.draws.T.tolist()
+    check_boosts(quotas, strata, draws)
     return MixPlan(
         slots=Slots(split.legs, block_size),
         orders=tuple(
-            RowOrder(of_source, eras, key=(seed, key), epochs=epochs_of_eras[:-1])
-            for of_source, eras, key in zip(strata, turns, mixed.keys, strict=True)
+            row_order(
+                of_source,
+                draws=of_source_draws,
+                epochs=[era.epochs for era in split.eras],
+                max_repeats=quota.max_repeats,
+                key=(seed, key),
+            )
+            for of_source, of_source_draws, quota, key in zip(
+                strata, draws, quotas, mixed.keys, strict=True
+            )
         ),
         is_human=np.array([quota.is_human for quota in quotas]),
         slots_per_epoch=split.slots,
@@ -86,12 +100,3 @@ def _slots_per_epoch(length: Any, block_size: int, *, num_rows: int) -> int:
     slots = num_rows if length is None else whole_number("length", length, least=1, hint=hint)
     rounded_up = -(-slots // block_size) * block_size
     return whole_number("length", rounded_up, least=1, hint=hint)
-
-
-def _turns(strata: Strata, *, draws: Sequence[int], max_repeats: int) -> list[list[int]]:
-    """The draws of each stratum, for each era."""
-    sizes = strata.sizes.tolist()
-    weights = strata.weights or [Fraction(1)] * len(sizes)
-    # Epochs with as many draws are alike, however their slots are split.
-    turns = {d: split_draws(sizes, weights, draws=d, max_repeats=max_repeats) for d in set(draws)}
-    return [turns[d] for d in draws]

@@ -25,11 +25,13 @@ from collapse_guard.mixing.reports.report import MixReport
 from collapse_guard.mixing.sources import decodings_of, marks_of, open_sources, with_found
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.strata.stratify import stratify
+from collapse_guard.mixing.tokens.settings import Unit
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.batch_reader import BatchReader
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import Rows
 from collapse_guard.rows.source import Source
+from collapse_guard.rows.token_counts import Lengths
 
 
 def _listed(slots: Any, most: int) -> list[int]:
@@ -101,6 +103,16 @@ class MixGuard(Dataset[Any]):
         epochs: Epochs that the stream covers, at least 1, each in an order of its own. Give the
             training loop one epoch: it need not tell the data set which one it is in.
         seed: A whole number from 0.
+        unit: What the floor is a share of: `"rows"`, or `"tokens"`, those that are trained on, with
+            rows of any length. Then any consecutive rows hold at least f of their trained tokens in
+            human rows, less one longest row; so does every batch, whatever its size, on any number
+            of devices, and across epochs. `merge` has the proof. Weights of sources are shares of
+            tokens too, on average. Needs tokenized rows or `lengths`, and one floor for the whole
+            stream; and reads how long the rows are when it is made.
+        lengths: How many tokens a row is trained on, where `unit="tokens"`: the name of a column,
+            or a function from row to number. None to count its `labels` that are not -100, or else
+            its `input_ids` where no `attention_mask`, `completion_mask` or `assistant_masks` is 0;
+            without the first token, which a causal model has nothing to predict from.
 
     Raises:
         ArgumentError: An argument cannot work, alone or with the others; says what to do.
@@ -144,6 +156,8 @@ class MixGuard(Dataset[Any]):
         length: int | None = None,
         epochs: int = 1,
         seed: int = 0,
+        unit: Unit = "rows",
+        lengths: Lengths | None = None,
     ) -> None:
         if boost is not None and not isinstance(boost, RareBoost):
             raise bad_argument(
@@ -162,6 +176,8 @@ class MixGuard(Dataset[Any]):
             length=length,
             epochs=epochs,
             seed=seed,
+            unit=unit,
+            lengths=lengths,
         )
         self._sources = mixed.sources
         self._marks = marks_of(mixed.sources, mixed.rows)
@@ -264,7 +280,7 @@ class MixGuard(Dataset[Any]):
             slot = operator.index(slot)
         if not 0 <= slot < self._num_slots:
             raise IndexError(f"slot {shown(slot)} is not from 0 to {self._num_slots - 1}")
-        return self._read(np.array([slot], dtype=np.int64))[0]
+        return self.read(np.array([slot], dtype=np.int64))[0]
 
     def __getitems__(self, slots: Sequence[int]) -> list[Any]:
         """The rows of one batch; torch's loaders call this with all of its slots.
@@ -284,7 +300,17 @@ class MixGuard(Dataset[Any]):
                 f"slots {shown(list(slots))} are not all from 0 to {self._num_slots - 1}"
             )
         self._order.check(slots)
-        return self._read(np.asarray(slots, dtype=np.int64))
+        return self.read(np.asarray(slots, dtype=np.int64))
+
+    def read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
+        """The rows of slots in any order, which nothing checks: for what keeps an order of its own.
+
+        Args:
+            slots: int64 of shape (n,), from 0 to `len(guard) - 1`; n at least 1.
+        """
+        located = self._ahead.locate(slots)
+        rows = self._reader.read(located.source, located.row)
+        return rows if self._marks is None else self._marks.mark(rows, located.source)
 
     def locate(self, slots: npt.ArrayLike) -> Located:
         """Where the rows of any slots come from: the provenance of a batch, without its rows.
@@ -389,8 +415,3 @@ class MixGuard(Dataset[Any]):
             MixOrderError: Its sampler is none that is known to keep the order.
         """
         check_loader(loader)
-
-    def _read(self, slots: npt.NDArray[np.int64]) -> list[Any]:
-        located = self._ahead.locate(slots)
-        rows = self._reader.read(located.source, located.row)
-        return rows if self._marks is None else self._marks.mark(rows, located.source)

@@ -1,13 +1,13 @@
 """What each slot of a mixed stream shows: a function of (seed, slot) and nothing else."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.mixing.order.row_order import RowOrder
-from collapse_guard.mixing.order.slots import Slots
+from collapse_guard.mixing.order.token_counts import SLOTS_APART, TokenCounts, summed
 
 # Locating 4,000 slots at once costs hardly more than locating 32.
 _WINDOW = 4096
@@ -29,6 +29,26 @@ class Located(NamedTuple):
     is_first: npt.NDArray[np.bool_]
 
 
+class SlotSources(Protocol):
+    """Which source each slot is from: `Slots`, or `TokenSlots` where the floor counts tokens.
+
+    Attributes:
+        block_size: Slots of a block.
+        fewest_human: Human rows that each block is sure to hold.
+    """
+
+    block_size: int
+    fewest_human: int
+
+    def assign(
+        self, slots: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The source of each slot, and how many earlier slots are from it."""
+
+    def draws_before(self, slot: int) -> npt.NDArray[np.int64]:
+        """How many of the first `slot` slots are from each source."""
+
+
 @dataclass(frozen=True, eq=False)
 class MixPlan:
     """Sends each slot to a row of one of the sources.
@@ -42,13 +62,15 @@ class MixPlan:
         is_human: bool of shape (num_sources,), which sources are human.
         slots_per_epoch: A whole number of blocks.
         epochs: Number of epochs.
+        tokens: Trained tokens, where the floor counts them.
     """
 
-    slots: Slots
+    slots: SlotSources
     orders: tuple[RowOrder, ...]
     is_human: npt.NDArray[np.bool_]
     slots_per_epoch: int
     epochs: int
+    tokens: TokenCounts | None = None
 
     def locate(self, slots: npt.NDArray[np.int64]) -> Located:
         """Where the row of each slot comes from.
@@ -72,6 +94,23 @@ class MixPlan:
         Takes no longer for a long stream than for a short one.
         """
         return self.slots.draws_before(slot)
+
+    def tokens_before(self, slot: int) -> npt.NDArray[np.int64] | None:
+        """Trained tokens of each source in the first `slot` slots: int64 of (num_sources,).
+
+        Takes no longer for a long stream than for a short one. None where tokens do not count.
+        """
+        if self.tokens is None:
+            return None
+        epoch, offset = divmod(slot, self.slots_per_epoch)
+        before: npt.NDArray[np.int64] = self.tokens.epochs[epoch].copy()
+        if offset:
+            place = offset // SLOTS_APART
+            before += self.tokens.sums[epoch, place]
+            located = self.locate(np.arange(slot - offset + place * SLOTS_APART, slot))
+            tokens = self.tokens.of(located.source, located.row)
+            before += summed(located.source, tokens, len(before))
+        return before
 
 
 class LookAhead:

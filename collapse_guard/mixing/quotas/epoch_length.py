@@ -69,18 +69,18 @@ def split_epochs(
             replace(quota, max_repeats=MOST) if quota.when_dry == "error" else quota
             for quota in quotas
         ]
-        longest = _longest(lambda blocks: not isinstance(split(stopping, blocks), Dry), blocks)
+        longest = most_that_works(lambda more: not isinstance(split(stopping, more), Dry), blocks)
         if longest:
             result = split(quotas, longest)
     if isinstance(result, Dry):
-        longest = _longest(lambda blocks: not isinstance(split(quotas, blocks), Dry), blocks)
+        longest = most_that_works(lambda more: not isinstance(split(quotas, more), Dry), blocks)
         raise _too_long(quotas[result.source], result.draws, slots, longest * block_size)
     return result
 
 
-def _longest(works: Callable[[int], bool], blocks: int) -> int:
-    """The largest number that works, of those from 0 to one that does not."""
-    low, high = 0, blocks + 1
+def most_that_works(works: Callable[[int], bool], most: int) -> int:
+    """The largest number that works, up to `most`; all below it do. 0 is not tried."""
+    low, high = 0, most + 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if works(middle) else (low, middle)

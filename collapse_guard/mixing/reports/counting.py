@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TypedDict
 
 from collapse_guard.mixing.order.plan import MixPlan
-from collapse_guard.mixing.reports.report import EpochReport, MixReport
+from collapse_guard.mixing.reports.report import EpochReport, MixReport, TokenFloor
 from collapse_guard.mixing.reports.source_report import SourceReport, StratumReport
 from collapse_guard.mixing.strata.boosted import boosted
 from collapse_guard.mixing.strata.strata import Ranges, Strata
@@ -34,6 +34,9 @@ def report_slots(plan: MixPlan, sources: Sequence[Source], slots: int) -> MixRep
         human_per_block=plan.slots.fewest_human,
         sources=total,
         epochs=tuple(epochs),
+        token_floor=None
+        if plan.tokens is None
+        else TokenFloor(float(plan.tokens.floor), plan.tokens.longest),
     )
 
 
@@ -50,10 +53,22 @@ def count_slots(
     """
     starts = plan.draws_before(since).tolist()
     stops = plan.draws_before(slots).tolist()
+    tokens = _tokens(plan, slots, since)
     return tuple(
-        _source_report(source, order.strata, order.exposures(stop, since=start))
-        for source, order, start, stop in zip(sources, plan.orders, starts, stops, strict=True)
+        _source_report(source, order.strata, order.exposures(stop, since=start), shown)
+        for source, order, start, stop, shown in zip(
+            sources, plan.orders, starts, stops, tokens, strict=True
+        )
     )
+
+
+def _tokens(plan: MixPlan, slots: int, since: int) -> Sequence[int | None]:
+    """Trained tokens of each source in these slots; None where the floor counts rows."""
+    before, after = plan.tokens_before(since), plan.tokens_before(slots)
+    if before is None or after is None:
+        return [None] * len(plan.orders)
+    shown: list[int | None] = (after - before).tolist()
+    return shown
 
 
 def _epoch(plan: MixPlan, sources: Sequence[Source], epoch: int, slots: int) -> EpochReport:
@@ -83,7 +98,7 @@ def _counts(exposures: Counter[int]) -> _Counts:
 
 
 def _source_report(
-    source: Source, strata: Strata, exposures: Sequence[Counter[int]]
+    source: Source, strata: Strata, exposures: Sequence[Counter[int]], tokens: int | None
 ) -> SourceReport:
     # Rows that are ranked by rarity are reported by it; their quality only steers the draws.
     by_rarity = strata.rarity_ranges is not None
@@ -112,6 +127,7 @@ def _source_report(
         ),
         decoding=told_decoding(source),
         boost=boosted(strata, [_shown(each) for each in exposures]),
+        tokens=tokens,
     )
 
 

@@ -39,15 +39,33 @@ class EpochReport:
 
 
 @dataclass(frozen=True)
+class TokenFloor:
+    """What a floor of trained tokens promises of any stretch of rows.
+
+    Attributes:
+        share: Least share of their trained tokens that is human ...
+        longest_row: ... less at most so many tokens.
+    """
+
+    share: float
+    longest_row: int
+
+    def __str__(self) -> str:
+        return f"at least {self.share:.1%} of any stretch, less {self.longest_row} tokens"
+
+
+@dataclass(frozen=True)
 class MixReport:
     """What the first `slots` slots of a mixed stream show. Exact, on any number of processes.
 
     Attributes:
         slots: Slots covered.
         block_size: Slots of a block.
-        human_per_block: Fewest human slots that the floor gives to any block of the stream.
+        human_per_block: Fewest human slots that the floor gives to any block of the stream; 0
+            where it counts tokens.
         sources: What was shown of each source over all these slots, human sources first.
         epochs: The same for each epoch that was begun.
+        token_floor: What is promised of trained tokens; None where the floor counts rows.
     """
 
     slots: int
@@ -55,11 +73,21 @@ class MixReport:
     human_per_block: int
     sources: tuple[SourceReport, ...]
     epochs: tuple[EpochReport, ...]
+    token_floor: TokenFloor | None = None
 
     @property
     def human_share(self) -> float:
         """Share of the slots that showed a human row; 0 where no slot is covered."""
         return human_share(self.sources, self.slots)
+
+    @property
+    def human_token_share(self) -> float | None:
+        """Share of the trained tokens that are human; None where the floor counts rows."""
+        if self.token_floor is None:
+            return None
+        tokens = [(source.kind, source.tokens or 0) for source in self.sources]
+        human = sum(count for kind, count in tokens if kind == "human")
+        return human / max(sum(count for _, count in tokens), 1)
 
     @property
     def generations(self) -> tuple[GenerationReport, ...]:
@@ -89,7 +117,12 @@ class MixReport:
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain nested dicts, ready for JSON."""
         generations = [asdict(generation) for generation in self.generations]
-        return {**asdict(self), "human_share": self.human_share, "generations": generations}
+        return {
+            **asdict(self),
+            "human_share": self.human_share,
+            "human_token_share": self.human_token_share,
+            "generations": generations,
+        }
 
     def as_records(self) -> list[dict[str, Any]]:
         """A flat dict for each stratum of each source, for each epoch and (epoch None) in all."""
@@ -107,10 +140,10 @@ class MixReport:
         return frame.convert_dtypes()
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.slots} slots, {self.human_share:.1%} human "
-            f"(at least {self.human_per_block} of every {self.block_size})"
-        ]
+        promise = f"(at least {self.human_per_block} of every {self.block_size})"
+        if self.token_floor is not None:
+            promise = f"and {self.human_token_share:.1%} of their tokens ({self.token_floor})"
+        lines = [f"{self.slots} slots, {self.human_share:.1%} human {promise}"]
         for source in self.sources:
             lines += [str(source), *strata_lines(source)]
         # One source each, and its own line says it all.

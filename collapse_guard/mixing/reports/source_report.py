@@ -58,6 +58,8 @@ class SourceReport:
         decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
         boost: How much more often its rarest rows were shown than its commonest; None where that
             was not asked for.
+        tokens: Trained tokens of the rows that were shown, as often as they were; None where the
+            floor counts rows.
     """
 
     name: str
@@ -71,9 +73,12 @@ class SourceReport:
     strata: tuple[StratumReport, ...]
     decoding: Any = None
     boost: Boosted | None = None
+    tokens: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}: {_shown(self.rows, self.shown, self.unique, self.repeated)}"
+        counts = _shown(self.rows, self.shown, self.unique, self.repeated)
+        tokens = "" if self.tokens is None else f", {self.tokens} tokens"
+        return f"{self.name}: {counts}{tokens}"
 
 
 @dataclass(frozen=True)

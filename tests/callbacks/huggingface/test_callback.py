@@ -9,7 +9,15 @@ import pytest
 import torch
 from transformers import EarlyStoppingCallback
 
-from collapse_guard import ArgumentError, Budget, CollapseMonitor, EveryNSteps, MixGuard
+from collapse_guard import (
+    ArgumentError,
+    Budget,
+    CollapseMonitor,
+    EveryNSteps,
+    MixGuard,
+    PackCollator,
+    PackedMix,
+)
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.errors import CollapseGuardError, MixOrderError
 from collapse_guard.monitor.stopwatch import Stopwatch
@@ -307,15 +315,22 @@ def test_a_loaded_best_model_is_not_read_as_the_last(tmp_path: Path) -> None:
     assert [reading.step for reading in callback.monitor.history] == [0, 8, 16]
 
 
-def test_a_mix_that_would_be_shuffled_is_refused_before_the_first_batch(tmp_path: Path) -> None:
-    def trainer_on(mix: MixGuard, **arguments: Any) -> Any:
+@pytest.mark.parametrize("packs", [False, True])
+def test_a_mix_that_would_be_shuffled_is_refused_before_the_first_batch(
+    tmp_path: Path, packs: bool
+) -> None:
+    def trainer_on(mix: Any, **arguments: Any) -> Any:
         trainer = make_trainer(tmp_path, num_train_epochs=1, **arguments)
         trainer.train_dataset = mix
+        if packs:
+            trainer.data_collator = PackCollator()
         return trainer
 
     rows = make_trainer(tmp_path).train_dataset
     examples = [rows[index] for index in range(len(rows))]
-    mix = MixGuard(examples, examples, human_fraction=0.5, block_size=4)
+    mix: Any = MixGuard(examples, examples, human_fraction=0.5, block_size=4)
+    if packs:
+        mix = PackedMix(mix, len(examples[0]["input_ids"]))
     shuffled = trainer_on(mix)
     callback = guarded(on_error="report").attach(shuffled)
     with pytest.raises(MixOrderError, match="train_sampling_strategy"):

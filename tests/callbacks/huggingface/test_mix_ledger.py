@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 import torch
 from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
@@ -19,7 +20,7 @@ from transformers import GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArgu
 from collapse_guard.callbacks import MixLedgerCallback
 from collapse_guard.errors import ArgumentError, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
-from collapse_guard.mixing import MixGuard, MixStream
+from collapse_guard.mixing import MixGuard, MixStream, PackCollator, PackedMix
 from collapse_guard.mixing.reports.ledger import LEDGER_NAME, read_ledger
 from tests.packaging.layout import ROOT
 from tests.processes import on_launched_processes
@@ -257,6 +258,10 @@ def test_steps_that_are_no_whole_blocks_are_told(
         settings = {"max_steps": 1, "gradient_accumulation_steps": accumulation}
         make_trainer(tmp_path, guard, [callback], **settings).train()
         assert ("Give block_size=12 to the mixed stream" in caplog.text) == told
+    caplog.clear()
+    tokens = make_guard(unit="tokens")
+    make_trainer(tmp_path, tokens, [MixLedgerCallback(tokens)], **settings).train()
+    assert "block_size" not in caplog.text
 
 
 @pytest.mark.parametrize("reason", ["rows", "skip"])
@@ -290,6 +295,33 @@ def test_a_data_set_that_was_made_of_the_stream_has_its_ledger(tmp_path: Path) -
     ledger = read_ledger(tmp_path)
     assert ledger["slots"] == len(guard)
     assert counts_in(ledger) == counted(trainer.data_collator.rows)
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_train_epochs": 2}, {"max_steps": 2}])
+def test_packs_have_the_ledger_of_their_rows(tmp_path: Path, settings: dict[str, Any]) -> None:
+    packed = PackedMix(make_guard(unit="tokens"), 10)
+    trainer = make_trainer(
+        tmp_path, packed, [MixLedgerCallback(packed, on_error="raise")], **settings
+    )
+    rows: list[tuple[int, int]] = []
+
+    def collate(packs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        for pack in packs:
+            ids = pack["input_ids"][np.flatnonzero(pack["position_ids"] < 2)]
+            rows.extend((int(mark), int(number)) for mark, number in ids.reshape(-1, 2))
+        return PackCollator()(packs)
+
+    trainer.data_collator = collate
+    trainer.train()
+    # What was read ahead of the last step is not trained on.
+    ledger = read_ledger(tmp_path)
+    trained = rows[: ledger["total"]["slots"]]
+    assert {name: told[0] for name, told in counts_in(ledger).items()} == {
+        name: told[0] for name, told in counted(trained).items()
+    }
+    assert ledger["pass"]["human_token_share"] > 0.29
+    if "max_steps" not in settings:
+        assert len(trained) == len(rows) == 48 * settings.get("num_train_epochs", 1)
 
 
 def test_a_stream_has_a_ledger_too(tmp_path: Path) -> None:

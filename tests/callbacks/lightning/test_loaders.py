@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from collapse_guard import MixCollator, MixGuard, MixStream
+from collapse_guard import MixCollator, MixGuard, MixStream, PackedMix
 from collapse_guard.errors import MixOrderError
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, every, fit, guarded, make_trainer
 from tests.tiny import tiny_gpt2
@@ -32,6 +32,12 @@ BATCHES = 12
 def loader_of_guard(kind: type = DataLoader, workers: int = 0) -> Any:
     mix = MixGuard(HUMAN, WRITTEN, human_fraction=0.25, block_size=4, length=4 * BATCHES)
     return kind(mix, batch_size=4, collate_fn=MixCollator(), num_workers=workers)
+
+
+def loader_of_packs() -> Any:
+    """A pack for each row, so that packs are read as rows are."""
+    mix = MixGuard(HUMAN, WRITTEN, human_fraction=0.25, block_size=4, length=4 * BATCHES)
+    return DataLoader(PackedMix(mix, 4), batch_size=4, collate_fn=MixCollator())
 
 
 class ReadAgain:
@@ -82,6 +88,7 @@ MAKERS = {
     "a guard": loader_of_guard,
     "a guard with workers": lambda: loader_of_guard(workers=2),
     "a guard with a state": lambda: loader_of_guard(StatefulDataLoader),
+    "packs": loader_of_packs,
     "a stream": loader_of_stream,
     "a stream that ends where its rows do": lambda: loader_of_stream(None),
 }

@@ -7,7 +7,16 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from collapse_guard import Decoding, MixCollator, MixGuard, MixStream, RareBoost, Source
+from collapse_guard import (
+    Decoding,
+    MixCollator,
+    MixGuard,
+    MixStream,
+    PackCollator,
+    PackedMix,
+    RareBoost,
+    Source,
+)
 from collapse_guard.mixing import croissant, data_card, write_croissant, write_data_card
 from collapse_guard.model.decoding_columns import decoding_from_columns, to_columns
 from tests.hostile.target import Target
@@ -38,7 +47,13 @@ def written(write: Any, **given: Any) -> object:
         return write(Path(folder) / "card", **given).read_text(encoding="utf-8")
 
 
+def packed() -> PackedMix:
+    return PackedMix(mix(), 40)
+
+
 def targets() -> Iterator[Target]:
+    # Data sets of torch end at an `IndexError`, and Python's own lists refuse other keys.
+    ends = (IndexError, TypeError)
     yield Target(
         "Source",
         Source,
@@ -74,8 +89,49 @@ def targets() -> Iterator[Target]:
             "max_repeats": 4,
             "length": None,
             "epochs": 1,
+            "unit": "rows",
+            "lengths": None,
             **usual,
         },
+    )
+    yield Target(
+        "MixGuard of tokens",
+        MixGuard,
+        lambda: {
+            "human": rows(1),
+            "synthetic": rows(2),
+            "unit": "tokens",
+            "lengths": lambda row: 3,
+            "length": 16,
+            **usual,
+        },
+    )
+    yield Target("PackedMix", PackedMix, lambda: {"guard": mix(), "length": 64, "longer": "error"})
+    yield Target("PackedMix[]", lambda pack: packed()[pack], lambda: {"pack": 0}, ends)
+    yield Target(
+        "PackedMix.__getitems__",
+        lambda packs: packed().__getitems__(packs),
+        lambda: {"packs": [0, 1]},
+        ends,
+    )
+    yield Target("PackedMix.locate", lambda packs: packed().locate(packs), lambda: {"packs": [0]})
+    yield Target(
+        "PackedMix.segments", lambda pack: packed().segments(pack), lambda: {"pack": 0}, ends
+    )
+    yield Target(
+        "PackedMix.slots_before", lambda pack: packed().slots_before(pack), lambda: {"pack": 1}
+    )
+    yield Target("PackedMix.report", lambda packs: packed().report(packs), lambda: {"packs": 1})
+    yield Target(
+        "PackedMix.check_loader",
+        lambda loader: packed().check_loader(loader),
+        lambda: {"loader": DataLoader(packed(), batch_size=2)},
+    )
+    yield Target("PackCollator", PackCollator, dict)
+    yield Target(
+        "PackCollator()",
+        lambda rows: PackCollator()(rows),
+        lambda: {"rows": [packed()[0], packed()[1]]},
     )
     yield Target(
         "MixStream",
@@ -101,8 +157,6 @@ def targets() -> Iterator[Target]:
         lambda: {"times": 2.0, "by": [1.0, 2.0] * 20, "column": "input_ids", "num_strata": 4},
     )
     yield Target("RareBoost.weights", RareBoost(2.0, "n").weights, lambda: {"num_strata": 3})
-    # Data sets of torch end at an `IndexError`, and Python's own lists refuse other keys.
-    ends = (IndexError, TypeError)
     yield Target("MixGuard[]", lambda slot: mix()[slot], lambda: {"slot": 3}, ends)
     yield Target(
         "MixGuard.__getitems__",

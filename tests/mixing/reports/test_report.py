@@ -95,3 +95,27 @@ def test_a_source_is_found_by_its_name() -> None:
     assert report.source("news") == report.sources[1]
     with pytest.raises(KeyError, match="sports"):
         report.source("sports")
+
+
+class TestTokens:
+    def guard(self, **settings: Any) -> MixGuard:
+        rows = [{"input_ids": [1] * 6}] * 30
+        return MixGuard(rows, rows, human_fraction=0.25, block_size=8, length=8, **settings)
+
+    def test_a_floor_of_tokens_is_reported_in_tokens(self) -> None:
+        report = self.guard(unit="tokens").report()
+        assert str(report).splitlines() == [
+            "8 slots, 25.0% human and 25.0% of their tokens "
+            "(at least 25.0% of any stretch, less 5 tokens)",
+            "human: 2 shown of 30 rows, 2 different, 0 more than once, 10 tokens",
+            "synthetic: 6 shown of 30 rows, 6 different, 0 more than once, 30 tokens",
+        ]
+        told = json.loads(json.dumps(report.to_dict()))
+        assert told["human_token_share"] == report.human_token_share == 0.25
+        assert told["token_floor"] == {"share": 0.25, "longest_row": 5}
+        assert [source["tokens"] for source in told["sources"]] == [10, 30]
+
+    def test_a_floor_of_rows_says_nothing_of_tokens(self) -> None:
+        report = self.guard().report()
+        assert report.human_token_share is report.token_floor is None
+        assert "token" not in str(report)

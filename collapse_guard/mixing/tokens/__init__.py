@@ -1,0 +1,1 @@
+"""A human floor that counts trained tokens, where rows are of any length."""
