@@ -1,7 +1,7 @@
 """The steps from a `MixStream`'s arguments to its slots, each with its checks."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
@@ -11,6 +11,13 @@ from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.streaming.lanes import (
+    MOST_LANES,
+    Lanes,
+    check_lanes,
+    plan_lanes,
+    rounded_up,
+)
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
@@ -31,7 +38,9 @@ class StreamPlan:
         max_repeats: How often each is gone through; None for no limit.
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
-        length: In slots, a whole number of blocks; None where it is not known.
+        length: In slots, a whole number of blocks, and of a portion of each lane; None where it is
+            not known.
+        lanes: What of the slots and rows is whose; None where each reader reads all rows.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +50,7 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    lanes: Lanes | None = None
 
 
 def plan_stream(
@@ -52,6 +62,8 @@ def plan_stream(
     length: Any,
     max_repeats: Any,
     generation_decay: Any,
+    lanes: Any = 1,
+    batch_size: Any = None,
 ) -> StreamPlan:
     """The plan of a mixed stream.
 
@@ -63,6 +75,8 @@ def plan_stream(
         length: As of `MixStream`.
         max_repeats: As of `MixStream`.
         generation_decay: As of `MixStream`.
+        lanes: As of `MixStream`.
+        batch_size: As of `MixStream`.
 
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
@@ -77,6 +91,12 @@ def plan_stream(
     stages = _stages(human_fraction, length)
     sources, keys = sources_with_slots(human, synthetic, stages)
     _refuse_what_streams_cannot(sources)
+    lanes = whole_number("lanes", lanes, least=1, most=MOST_LANES, hint="give e.g. 8, or 1")
+    if lanes > 1:
+        batch_size = check_lanes(
+            batch_size, length=length, max_repeats=max_repeats, sources=sources
+        )
+        length = rounded_up(length, block_size, lanes, batch_size)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
@@ -91,6 +111,11 @@ def plan_stream(
         length=length,
     )
     _refuse_short_sources(plan)
+    if lanes > 1:
+        split = plan_lanes(
+            sources, rows, plan.slots, lanes=lanes, size=batch_size, length=plan.length
+        )
+        plan = replace(plan, lanes=split)
     return plan
 
 

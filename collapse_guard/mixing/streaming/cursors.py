@@ -16,11 +16,11 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.order.permutation import derive_keys, permute
 from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
+from collapse_guard.mixing.streaming.shard_chain import ShardChain
+from collapse_guard.mixing.streaming.taking_up import can_be_taken_up
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.statistics.json_forms import Part
 
-# Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
-_FORGETFUL = "BufferShuffledExamplesIterable"
 # As many draws as `max_repeats=None` needs to stand for no limit.
 _NO_LIMIT = 2**62
 
@@ -94,6 +94,32 @@ class MapCursor:
         """Nothing is to be restored."""
 
 
+class NoCursor:
+    """The rows of a source of which a lane has none."""
+
+    def reach(self, draws: int) -> int:
+        """As `Cursor.reach`."""
+        return 0
+
+    def read(self, draws: Sequence[int]) -> list[Any]:
+        """As `Cursor.read`: no draw is asked for."""
+        return []
+
+    def forget(self, draws: int) -> None:
+        """Nothing is kept."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        """As `Cursor.check_state`."""
+        state.keys()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing is to be restored."""
+
+
 @dataclass
 class _Chunk:
     """Rows that were read together, in the order that they are shown in."""
@@ -153,11 +179,7 @@ class StreamCursor:
         self._buffer = buffer
         self._passes = _NO_LIMIT if max_repeats is None else max_repeats
         self._key = np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.uint64)
-        self._has_state = (
-            hasattr(stream, "state_dict")
-            and hasattr(stream, "load_state_dict")
-            and not _shuffles_with_a_buffer(getattr(stream, "_ex_iterable", None))
-        )
+        self._has_state = can_be_taken_up(stream)
         self._reading: Any = None
         self._iterator: Iterator[Any] | None = None
         self._chunks: deque[_Chunk] = deque()
@@ -211,6 +233,8 @@ class StreamCursor:
         parts["row"].whole()
         inner = parts["stream"].plain()
         parts["stream"].check(inner is None or self._has_state, "None, as the stream has no state")
+        if inner is not None and isinstance(self._stream, ShardChain):
+            self._stream.check_state(parts["stream"])
         if parts["supply"].value is not None:
             parts["supply"].whole(least=draw)
         elif furthest is not None:
@@ -291,13 +315,6 @@ def _twin(stream: Any) -> Any:
     twin: Any = object.__new__(type(stream))
     vars(twin).update(vars(stream))
     return twin
-
-
-def _shuffles_with_a_buffer(rows: Any) -> bool:
-    if rows is None:
-        return False
-    inner = [getattr(rows, "ex_iterable", None), *getattr(rows, "ex_iterables", ())]
-    return type(rows).__name__ == _FORGETFUL or any(map(_shuffles_with_a_buffer, inner))
 
 
 def _one(number: int) -> npt.NDArray[np.int64]:
