@@ -79,8 +79,14 @@ def targets() -> Iterator[Target]:
             "max_repeats": 1,
             "shuffle_buffer": 8,
             "batch_size": None,
+            "lanes": 1,
             **usual,
         },
+    )
+    yield Target(
+        "MixStream in lanes",
+        lambda **given: list(stream(**given)),
+        lambda: {"batch_size": 4, "lanes": 2},
     )
     yield Target(
         "RareBoost",
