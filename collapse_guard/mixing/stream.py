@@ -87,7 +87,8 @@ class MixStream(IterableDataset[Any]):
         human: Human rows: rows as of `MixGuard` or a stream of them, a `Source` of either, or a
             list of these. None only where `human_fraction` is 0.
         synthetic: Likewise synthetic rows. None only where `human_fraction` is 1.
-        human_fraction: The floor f, as of `MixGuard`; one that changes needs a `length`.
+        human_fraction: The floor f, as of `MixGuard`; one that changes needs a `length`, and
+            "golden" sources that say how many rows they have: `len`, or `Source(num_rows=...)`.
         block_size: G, in slots: the global batch, or a divisor of it.
         length: Slots of the stream, at least 1; rounded up to a whole number of blocks. None for
             as many as the sources have rows for, in whole blocks.

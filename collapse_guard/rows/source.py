@@ -66,6 +66,8 @@ class Source:
             are marked with it, but for tokens whose `drawn_mask` is 0 (prompts, what a template
             adds, an appended end), whose loss is plain.
         found_by: What told how the decoding was found, in plain JSON types, for the record only.
+        num_rows: How many rows a stream has, at least 1, where somebody knows: for a `MixStream`
+            with `human_fraction="golden"`. None for `len(rows)`, where there is one.
 
     Raises:
         ArgumentError: A value is out of range, or does not fit the others.
@@ -91,6 +93,7 @@ class Source:
     when_dry: WhenDry = "error"
     decoding: DrawnWith | None = None
     found_by: Mapping[str, Any] | None = field(default=None, repr=False)
+    num_rows: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -132,6 +135,9 @@ class Source:
             )
         if self.max_repeats is not None:
             whole_number("max_repeats", self.max_repeats, least=1, hint="give e.g. 4, or None")
+        if self.num_rows is not None:
+            hint = "give the number of rows of the stream, or leave it out"
+            whole_number("num_rows", self.num_rows, least=1, hint=hint)
         named = "name it for the ledger, or leave it out"
         check_fields(
             self,

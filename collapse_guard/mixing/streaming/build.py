@@ -11,6 +11,7 @@ from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.streaming.golden import golden_stages
 from collapse_guard.mixing.streaming.lanes import (
     MOST_LANES,
     Lanes,
@@ -88,8 +89,12 @@ def plan_stream(
         length = -(-length // block_size) * block_size
     if max_repeats is not None:
         max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give 1, or None")
-    stages = _stages(human_fraction, length)
-    sources, keys = sources_with_slots(human, synthetic, stages)
+    if isinstance(human_fraction, str) and human_fraction == "golden":
+        sources, keys = sources_with_slots(human, synthetic, None)
+        stages = golden_stages(sources)
+    else:
+        stages = _stages(human_fraction, length)
+        sources, keys = sources_with_slots(human, synthetic, stages)
     _refuse_what_streams_cannot(sources)
     lanes = whole_number("lanes", lanes, least=1, most=MOST_LANES, hint="give e.g. 8, or 1")
     if lanes > 1:
@@ -120,13 +125,6 @@ def plan_stream(
 
 
 def _stages(human_fraction: Any, length: int | None) -> Stages:
-    if isinstance(human_fraction, str):
-        raise bad_argument(
-            "human_fraction",
-            expected="a share, or stages of it",
-            given=human_fraction,
-            hint="a stream does not know how many rows it has: give golden_fraction's result",
-        )
     stages = human_stages(human_fraction)
     if length is None and len({share for _, share in stages}) > 1:
         raise bad_argument(

@@ -48,6 +48,7 @@ def targets() -> Iterator[Target]:
             "when_dry": "error",
             "decoding": None,
             "found_by": None,
+            "num_rows": None,
         },
     )
     yield Target(
