@@ -160,12 +160,13 @@ def _refuse_what_streams_cannot(sources: Sequence[Source]) -> None:
                 given=source.max_fraction,
                 hint=f"{source.name!r} would rise above it; use MixGuard, or when_dry='stop'",
             )
-        if source.quality is not None:
+        is_told = isinstance(source.quality, str) or callable(source.quality)
+        if source.quality is not None and (not is_told or can_be_read_by_number(source.rows)):
             raise bad_argument(
                 "quality",
-                expected="None for a source of a stream",
+                expected="None, or for a stream the name of a column or a function of a row",
                 given=source.quality,
-                hint="weigh rows with MixGuard, which reads them by number",
+                hint="weigh rows that are read by number with MixGuard",
             )
 
 

@@ -18,6 +18,7 @@ from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
 from collapse_guard.mixing.streaming.shard_chain import ShardChain
 from collapse_guard.mixing.streaming.taking_up import can_be_taken_up
+from collapse_guard.mixing.streaming.thinning import Qualities, shown_in_pass
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.statistics.json_forms import Part
 
@@ -159,6 +160,7 @@ class StreamCursor:
         buffer: Rows of a chunk, at least 1.
         max_repeats: Passes, or None for no end of them.
         key: The seed, and a number that tells this source from others of the same seed.
+        qualities: Tells how often each row is to be shown; None where all are, in each pass.
     """
 
     def __init__(
@@ -169,6 +171,7 @@ class StreamCursor:
         buffer: int,
         max_repeats: int | None,
         key: tuple[int, int],
+        qualities: Qualities | None = None,
     ) -> None:
         self._name = name
         self._stream: Any = stream
@@ -179,6 +182,9 @@ class StreamCursor:
         self._buffer = buffer
         self._passes = _NO_LIMIT if max_repeats is None else max_repeats
         self._key = np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.uint64)
+        self._qualities = qualities
+        # Rows read one after another that no pass would show.
+        self._in_vain = 0
         self._has_state = can_be_taken_up(stream)
         self._reading: Any = None
         self._iterator: Iterator[Any] | None = None
@@ -191,7 +197,7 @@ class StreamCursor:
         """As `Cursor.reach`. Reads on until it knows.
 
         Raises:
-            ArgumentError: The stream has no row at all.
+            ArgumentError: The stream has no row at all, or none that may be shown.
         """
         while self._next_draw < min(draws, _NO_LIMIT if self._supply is None else self._supply):
             self._read_chunk()
@@ -257,8 +263,12 @@ class StreamCursor:
                 self._iterator = self._begin(place)
             rows = list(islice(self._iterator, self._buffer))
         if rows:
-            self._chunks.append(_Chunk(self._next_draw, self._shuffled(rows, place), place))
-            self._next_draw += len(rows)
+            shown = rows
+            if self._qualities is not None:
+                shown = self._thinned(self._qualities, rows, place)
+            if shown:
+                self._chunks.append(_Chunk(self._next_draw, self._shuffled(shown, place), place))
+                self._next_draw += len(shown)
             state = deepcopy(self._reading.state_dict()) if self._has_state else None
             self._next_place = _Place(place.pass_number, place.row + len(rows), state)
         if len(rows) < self._buffer:
@@ -283,10 +293,24 @@ class StreamCursor:
                 given="a stream without rows",
                 hint=f"give {self._name} rows, or a human_fraction that leaves them out",
             )
+        if self._in_vain >= rows:
+            raise bad_argument(
+                "quality",
+                expected=f"a number above 0 for some row of {self._name!r}",
+                given=0.0,
+                hint="give 1 for rows to show in every pass, or leave the source out",
+            )
         self._iterator = None
         self._next_place = _Place(self._next_place.pass_number + 1, 0, None)
         if self._next_place.pass_number >= self._passes:
             self._supply = self._next_draw
+
+    def _thinned(self, qualities: Qualities, rows: list[Any], place: _Place) -> list[Any]:
+        """Those rows that this pass shows."""
+        values = qualities(rows)
+        self._in_vain = 0 if values.any() else self._in_vain + len(rows)
+        shown = shown_in_pass(values, place.row, place.pass_number, self._key)
+        return [rows[number] for number in np.flatnonzero(shown).tolist()]
 
     def _shuffled(self, rows: list[Any], place: _Place) -> list[Any]:
         sizes = np.full(len(rows), len(rows), dtype=np.int64)

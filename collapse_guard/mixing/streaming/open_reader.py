@@ -8,6 +8,7 @@ from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, NoCursor,
 from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
 from collapse_guard.mixing.streaming.lane_reader import LaneReader, states_of
+from collapse_guard.mixing.streaming.thinning import qualities_of
 from collapse_guard.rows.marks import Marks
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.source import Source
@@ -103,6 +104,13 @@ def open_cursors(plan: StreamPlan, lane: int = 0, *, buffer: int, seed: int) -> 
             cursors.append(MapCursor(own, max_repeats=repeats, key=key))
         else:
             cursors.append(
-                StreamCursor(source.name, own, buffer=buffer, max_repeats=repeats, key=key)
+                StreamCursor(
+                    source.name,
+                    own,
+                    buffer=buffer,
+                    max_repeats=repeats,
+                    key=key,
+                    qualities=qualities_of(source),
+                )
             )
     return cursors

@@ -29,6 +29,7 @@ from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_sources, make_stre
             "`when_dry` expected 'error' or 'stop'",
         ),
         ({"human": Source(Rows(1, 9), "a", "human", quality=[1.0])}, "`quality` expected None"),
+        ({"human": Source([1, 2], "a", "human", quality=len)}, "`quality` expected None"),
     ],
 )
 def test_arguments_that_cannot_work(settings: dict[str, Any], message: str) -> None:
