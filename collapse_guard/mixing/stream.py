@@ -18,6 +18,7 @@ from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
 from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
+from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
@@ -103,6 +104,8 @@ class MixStream(IterableDataset[Any]):
             for a single one.
         lanes: Parts of the rows that readers share out among them; part of what the stream is, as
             the seed is. Best a multiple of the readers that there will ever be. 1 for none.
+        boost: Shows the human rows that are rare in every pass and the commonest in one of `times`
+            passes on average, as quality does, and those in between accordingly. Needs a `sample`.
         generation_decay: Factor on the weight of a synthetic source for each generation that it is
             older than the newest, above 0: with 0.5 the newest weighs twice what the one before
             it does; above 1, models nearer to human text weigh more.
@@ -137,6 +140,7 @@ class MixStream(IterableDataset[Any]):
         shuffle_buffer: int = 1000,
         batch_size: int | None = None,
         lanes: int = 1,
+        boost: RareBoost | None = None,
         generation_decay: float = 1.0,
         seed: int = 0,
     ) -> None:
@@ -150,6 +154,7 @@ class MixStream(IterableDataset[Any]):
             generation_decay=generation_decay,
             lanes=lanes,
             batch_size=batch_size,
+            boost=boost,
         )
         self._sources = self._plan.sources
         self._marks = marks_of(self._plan.sources, self._plan.rows)
@@ -356,8 +361,7 @@ class MixStream(IterableDataset[Any]):
             MixOrderError: Says what to set.
         """
         check_stream_loader(loader, batch_size=self._batch_size, is_sharded=self._shard is not None)
-        shards, _ = self._shard or (1, 0)
-        check_readers(self._plan.lanes, shards * max(loader.num_workers, 1))
+        check_readers(self._plan.lanes, (self._shard or (1,))[0] * max(loader.num_workers, 1))
         # What deals the rows out may do so on all processes, each of which then reads all of them.
         self._is_dealt_out = True
 

@@ -19,6 +19,7 @@ from collapse_guard.mixing.streaming.lanes import (
     plan_lanes,
     rounded_up,
 )
+from collapse_guard.mixing.streaming.stream_boost import StreamBoost, boost_of_stream
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
@@ -42,6 +43,7 @@ class StreamPlan:
         length: In slots, a whole number of blocks, and of a portion of each lane; None where it is
             not known.
         lanes: What of the slots and rows is whose; None where each reader reads all rows.
+        boost: What shows rare human rows in more passes, if anything.
     """
 
     sources: tuple[Source, ...]
@@ -52,6 +54,7 @@ class StreamPlan:
     block_size: int
     length: int | None
     lanes: Lanes | None = None
+    boost: StreamBoost | None = None
 
 
 def plan_stream(
@@ -65,6 +68,7 @@ def plan_stream(
     generation_decay: Any,
     lanes: Any = 1,
     batch_size: Any = None,
+    boost: Any = None,
 ) -> StreamPlan:
     """The plan of a mixed stream.
 
@@ -78,6 +82,7 @@ def plan_stream(
         generation_decay: As of `MixStream`.
         lanes: As of `MixStream`.
         batch_size: As of `MixStream`.
+        boost: As of `MixStream`.
 
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
@@ -114,6 +119,7 @@ def plan_stream(
         slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
+        boost=boost_of_stream(boost, sources),
     )
     _refuse_short_sources(plan)
     if lanes > 1:

@@ -93,6 +93,7 @@ def open_cursors(plan: StreamPlan, lane: int = 0, *, buffer: int, seed: int) -> 
         seed: A whole number from 0.
     """
     rows = plan.rows if plan.lanes is None else plan.lanes.rows(plan.rows, lane)
+    boosted = None if plan.boost is None else plan.boost.qualities
     cursors: list[Cursor] = []
     for source, own, repeats, number in zip(
         plan.sources, rows, plan.max_repeats, plan.keys, strict=True
@@ -110,7 +111,7 @@ def open_cursors(plan: StreamPlan, lane: int = 0, *, buffer: int, seed: int) -> 
                     buffer=buffer,
                     max_repeats=repeats,
                     key=key,
-                    qualities=qualities_of(source),
+                    qualities=qualities_of(source, boosted if source.kind == "human" else None),
                 )
             )
     return cursors

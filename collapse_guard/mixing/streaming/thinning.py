@@ -29,15 +29,16 @@ _HINT = (
 )
 
 
-def qualities_of(source: Source) -> Qualities | None:
+def qualities_of(source: Source, boost: Qualities | None = None) -> Qualities | None:
     """What tells the qualities of rows of a stream; None where all are shown.
 
     Args:
         source: Whose `quality` is a column's name, a function of a row, or None.
+        boost: Tells the share of the passes that rarity gives, by which quality is multiplied.
     """
     given: Any = source.quality
     if given is None:
-        return None
+        return boost
     read = given if callable(given) else _column(given)
     expected = f"a number from 0 to 1 for each row of {source.name!r}"
 
@@ -48,7 +49,7 @@ def qualities_of(source: Source) -> Qualities | None:
         wrong = values[~((values >= 0) & (values <= 1))]
         if wrong.size:
             raise bad_argument("quality", expected=expected, given=float(wrong[0]), hint=_HINT)
-        return values
+        return values if boost is None else values * boost(rows)
 
     return qualities
 

@@ -81,6 +81,7 @@ def targets() -> Iterator[Target]:
             "shuffle_buffer": 8,
             "batch_size": None,
             "lanes": 1,
+            "boost": None,
             **usual,
         },
     )
@@ -92,7 +93,13 @@ def targets() -> Iterator[Target]:
     yield Target(
         "RareBoost",
         RareBoost,
-        lambda: {"times": 2.0, "by": reference(), "column": "input_ids", "num_strata": 10},
+        lambda: {
+            "times": 2.0,
+            "by": reference(),
+            "column": "input_ids",
+            "num_strata": 10,
+            "sample": None,
+        },
     )
     yield Target(
         "RareBoost in a mix",
