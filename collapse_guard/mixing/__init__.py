@@ -15,7 +15,9 @@ The words used here, each with one meaning:
   stream, or the mixed stream through one of its sources;
 * a *run* is a training run, with its resumed parts;
 * a *pack* is whole rows of consecutive slots, end to end, each a *segment* of it;
-* several readers of a `MixStream` are dealt *portions* of it, one each in a *deal*.
+* several readers of a `MixStream` are dealt *portions* of it, one each in a *deal*;
+* a *lane* is every so many-th portion, with rows of its own, and its slots are numbered anew as
+  *places*; a *shard* is a part of a source that can be read alone.
 """
 
 from collapse_guard.mixing.guard import MixGuard

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy, deepcopy
+from functools import partial
 from typing import Any, Self
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -17,10 +18,13 @@ from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
 from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
+from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.streaming.build import plan_stream
-from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
 from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.mixing.streaming.lane_reader import LaneReader
+from collapse_guard.mixing.streaming.lanes import check_readers
+from collapse_guard.mixing.streaming.open_reader import open_cursors, open_reader
 from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
@@ -45,11 +49,24 @@ class MixStream(IterableDataset[Any]):
 
     Which row a slot shows follows from the seed, the slot and the order of the sources, so that
     any number of processes and workers train on the same stream, and no row comes twice. For that
-    each of them reads *all* rows of the sources and drops those of other readers' slots: sources
-    are not to be split between processes beforehand, and give the same rows in each of them. So
-    more readers make collating faster, but not reading, and take as many times the bandwidth. Of a
-    source, each holds at most two shuffle buffers of rows, and those of 512 slots, of a block or of
-    one portion of each reader, whichever is most.
+    sources are not to be split between processes beforehand, and give the same rows in each.
+    Without lanes each reader reads *all* rows of a stream and drops those of other readers' slots:
+    more of them make collating faster, but not reading. Of a source, each holds at most two shuffle
+    buffers of rows, and those of 512 slots, of a block or of one portion of each reader, whichever
+    is most; with lanes as much of each of its lanes.
+
+    With `lanes`, every lane has files of each stream, or ranges of rows, to itself, and readers
+    read those of their own lanes only: eight readers of eight lanes decode an eighth of the rows
+    each. The number of readers must divide that of the lanes. Who gets which slot stays as it is,
+    and so does the floor. In exchange
+
+    * sources come in at least as many shards as lanes show rows of them, which `shard(num_shards,
+      index)` gives one by one, as Hugging Face's streams do, or are read by number;
+    * a lane goes through its own rows: where files are not of one length, or shards no multiple of
+      the lanes, rows of one lane come up to `max_repeats` times before another's are all shown. It
+      is logged by how much, as far as the number of shards tells;
+    * the stream has a `length` or no end (`max_repeats=None`), as no reader sees the others' ends;
+    * a row moves within its lane.
 
     The stream is dealt out to readers in portions of `batch_size` slots. One that has several must
     know how many rows each reads in one go:
@@ -71,7 +88,8 @@ class MixStream(IterableDataset[Any]):
         human: Human rows: rows as of `MixGuard` or a stream of them, a `Source` of either, or a
             list of these. None only where `human_fraction` is 0.
         synthetic: Likewise synthetic rows. None only where `human_fraction` is 1.
-        human_fraction: The floor f, as of `MixGuard`; one that changes needs a `length`.
+        human_fraction: The floor f, as of `MixGuard`; one that changes needs a `length`, and
+            "golden" sources that say how many rows they have: `len`, or `Source(num_rows=...)`.
         block_size: G, in slots: the global batch, or a divisor of it.
         length: Slots of the stream, at least 1; rounded up to a whole number of blocks. None for
             as many as the sources have rows for, in whole blocks.
@@ -84,6 +102,10 @@ class MixStream(IterableDataset[Any]):
             but by reading from the start.
         batch_size: Slots that one reader reads in one go, where there are several; see above. None
             for a single one.
+        lanes: Parts of the rows that readers share out among them; part of what the stream is, as
+            the seed is. Best a multiple of the readers that there will ever be. 1 for none.
+        boost: Shows the human rows that are rare in every pass and the commonest in one of `times`
+            passes on average, as quality does, and those in between accordingly. Needs a `sample`.
         generation_decay: Factor on the weight of a synthetic source for each generation that it is
             older than the newest, above 0: with 0.5 the newest weighs twice what the one before
             it does; above 1, models nearer to human text weigh more.
@@ -117,6 +139,8 @@ class MixStream(IterableDataset[Any]):
         max_repeats: int | None = 1,
         shuffle_buffer: int = 1000,
         batch_size: int | None = None,
+        lanes: int = 1,
+        boost: RareBoost | None = None,
         generation_decay: float = 1.0,
         seed: int = 0,
     ) -> None:
@@ -128,23 +152,27 @@ class MixStream(IterableDataset[Any]):
             length=length,
             max_repeats=max_repeats,
             generation_decay=generation_decay,
+            lanes=lanes,
+            batch_size=batch_size,
+            boost=boost,
         )
         self._sources = self._plan.sources
         self._marks = marks_of(self._plan.sources, self._plan.rows)
-        self._buffer = whole_number(
+        buffer = whole_number(
             "shuffle_buffer", shuffle_buffer, least=1, hint="give 1 for the stream's own order"
         )
+        seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
+        self._order = {"buffer": buffer, "seed": seed}
         self._batch_size = batch_size
         if batch_size is not None:
             self._batch_size = whole_number(
                 "batch_size", batch_size, least=1, hint="give the batch size of the loader"
             )
-        self._seed = whole_number("seed", seed, least=0, most=2**64 - 1, hint="give e.g. 0")
         self._shard: tuple[int, int] | None = None
         self._is_dealt_out = False
         self._start: dict[str, Any] | None = None
         self._gone_on = GoneOn()
-        self._reader: StreamReader | None = None
+        self._reader: StreamReader | LaneReader | None = None
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -193,17 +221,15 @@ class MixStream(IterableDataset[Any]):
         if start is not None and not self._gone_on.claim():
             start = None
         portions, shown = self._portions(start)
-        cursors = self._cursors()
-        for cursor, state in zip(cursors, (start or {}).get("sources", ()), strict=False):
-            cursor.load_state_dict(state)
-        self._reader = StreamReader(
+        self._reader = open_reader(
+            self._plan,
             self.sources,
-            cursors,
-            DealtSlots(self._plan.slots, self._human),
             portions,
+            shown,
+            start or {},
+            **self._order,
             unit=self._unit,
             length=self._length,
-            shown=shown,
             marks=self._marks,
         )
         return self._rows(self._reader)
@@ -224,6 +250,7 @@ class MixStream(IterableDataset[Any]):
 
         Raises:
             ArgumentError: There is no such shard, or `batch_size` was not given.
+            MixOrderError: So many would have to share lanes.
         """
         shards = whole_number("num_shards", num_shards, least=1, hint="give the world size")
         number = whole_number("index", index, least=0, most=shards - 1, hint="give the rank")
@@ -234,6 +261,7 @@ class MixStream(IterableDataset[Any]):
                 given=None,
                 hint="give it to the MixStream",
             )
+        check_readers(self._plan.lanes, shards)
         part = copy(self)
         part._shard = (shards, number)
         part._reader = None
@@ -270,9 +298,10 @@ class MixStream(IterableDataset[Any]):
             version=_VERSION,
             identity=self._identity(),
             length=self._length,
-            cursors=self._cursors(),
+            open_cursors=partial(open_cursors, self._plan, **self._order),
             shown_before=DealtSlots(self._plan.slots, self._human).shown_before,
-            ahead=None if hands_over else self._buffer + SLOTS_AT_A_TIME,
+            ahead=None if hands_over else self._order["buffer"] + SLOTS_AT_A_TIME,
+            lanes=self._plan.lanes,
         )
         self._start, self._gone_on = deepcopy(state), GoneOn()
 
@@ -309,10 +338,18 @@ class MixStream(IterableDataset[Any]):
             # Of rows that are read by number it is known beforehand when they run dry.
             if source.when_dry != "human" or not isinstance(rows, RowSource) or repeats is None:
                 continue
+            if self._plan.lanes is not None:
+                break
             if asked[number] > len(rows) * repeats:
                 dealt.hand_over(number, len(rows) * repeats)
         counts = dealt.shown_before(shown).tolist()
-        return report_stream(self.sources, counts, slots=shown, block_size=self._plan.block_size)
+        return report_stream(
+            self.sources,
+            counts,
+            slots=shown,
+            block_size=self._plan.block_size,
+            in_lanes=self._plan.lanes is not None,
+        )
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
         """Refuse a loader that would void the floor, or show rows twice, before it reads any.
@@ -324,6 +361,7 @@ class MixStream(IterableDataset[Any]):
             MixOrderError: Says what to set.
         """
         check_stream_loader(loader, batch_size=self._batch_size, is_sharded=self._shard is not None)
+        check_readers(self._plan.lanes, (self._shard or (1,))[0] * max(loader.num_workers, 1))
         # What deals the rows out may do so on all processes, each of which then reads all of them.
         self._is_dealt_out = True
 
@@ -347,7 +385,7 @@ class MixStream(IterableDataset[Any]):
             return None
         return -(-self._plan.length // self._unit) * self._unit
 
-    def _rows(self, reader: StreamReader) -> Iterator[Any]:
+    def _rows(self, reader: StreamReader | LaneReader) -> Iterator[Any]:
         # Not before the first row is asked for: accelerate makes iterators that are never read.
         if self._shard is None and not self._is_dealt_out and launched_rank():
             raise MixOrderError(
@@ -366,6 +404,7 @@ class MixStream(IterableDataset[Any]):
                 "several workers share out the batches of a MixStream that knows no batch "
                 "size, so its floor of human rows would not hold: give batch_size to the MixStream."
             )
+        check_readers(self._plan.lanes, reader.portions.readers)
         yield from reader.rows()
 
     def _portions(self, start: dict[str, Any] | None) -> tuple[Portions, int]:
@@ -380,27 +419,9 @@ class MixStream(IterableDataset[Any]):
             return fresh, 0
         return fresh.resumed(start)
 
-    def _cursors(self) -> list[Cursor]:
-        return [
-            MapCursor(rows, max_repeats=repeats, key=(self._seed, key))
-            if isinstance(rows, RowSource)
-            else StreamCursor(
-                source.name,
-                rows,
-                buffer=self._buffer,
-                max_repeats=repeats,
-                key=(self._seed, key),
-            )
-            for source, rows, repeats, key in zip(
-                self.sources,
-                self._plan.rows,
-                self._plan.max_repeats,
-                self._plan.keys,
-                strict=True,
-            )
-        ]
-
     def _identity(self) -> list[Any]:
         """What a state must share with the stream that it is loaded into."""
         names = [source.name for source in self.sources]
-        return [self._seed, self._plan.block_size, self._buffer, names]
+        own = [self._order["seed"], self._plan.block_size, self._order["buffer"], names]
+        lanes = self._plan.lanes
+        return own if lanes is None else [*own, len(lanes), lanes.size]

@@ -1,6 +1,6 @@
 """A source of rows as users describe it: the rows, where they come from, and how much of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
@@ -15,6 +15,7 @@ from collapse_guard.rows.row_source import Rows
 
 Kind = Literal["human", "synthetic"]
 WhenDry = Literal["error", "stop", "human"]
+Quality = Sequence[float] | npt.NDArray[np.floating[Any]] | str | Callable[[Any], float]
 DrawnWith = Decoding | Sequence[Decoding] | Literal["columns", "find"]
 
 
@@ -55,7 +56,11 @@ class Source:
             the `MixGuard`.
         quality: One number for each row, at least 0 and not all 0, or None for equal quality. Rows
             are shown in proportion to it, in groups of like quality, as far as `max_repeats`
-            allows; rows of quality 0 are never shown.
+            allows; rows of quality 0 are never shown. For a stream in a `MixStream` the name of a
+            column, or a function of a row, that says it: a number from 0 to 1, the share of the
+            passes that show the row. P passes show it P q times on average, and floor(P q) or
+            ceil(P q) times where all give the rows in one order. What is not shown is read all the
+            same.
         when_dry: What to do where the rows do not suffice: "error", "stop" or "human".
         decoding: How a model drew the tokens of synthetic rows, so that they can be trained on with
             the sampler-matched loss (`collapse_guard.integrations.match_sampler`): the `Decoding`;
@@ -66,6 +71,8 @@ class Source:
             are marked with it, but for tokens whose `drawn_mask` is 0 (prompts, what a template
             adds, an appended end), whose loss is plain.
         found_by: What told how the decoding was found, in plain JSON types, for the record only.
+        num_rows: How many rows a stream has, at least 1, where somebody knows: for a `MixStream`
+            with `human_fraction="golden"`. None for `len(rows)`, where there is one.
 
     Raises:
         ArgumentError: A value is out of range, or does not fit the others.
@@ -85,12 +92,11 @@ class Source:
     min_fraction: float | Fraction = 0.0
     max_fraction: float | Fraction = 1.0
     max_repeats: int | None = None
-    quality: Sequence[float] | npt.NDArray[np.floating[Any]] | None = field(
-        default=None, repr=False
-    )
+    quality: Quality | None = field(default=None, repr=False)
     when_dry: WhenDry = "error"
     decoding: DrawnWith | None = None
     found_by: Mapping[str, Any] | None = field(default=None, repr=False)
+    num_rows: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -132,6 +138,9 @@ class Source:
             )
         if self.max_repeats is not None:
             whole_number("max_repeats", self.max_repeats, least=1, hint="give e.g. 4, or None")
+        if self.num_rows is not None:
+            hint = "give the number of rows of the stream, or leave it out"
+            whole_number("num_rows", self.num_rows, least=1, hint=hint)
         named = "name it for the ledger, or leave it out"
         check_fields(
             self,

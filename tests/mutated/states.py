@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
 
@@ -51,6 +52,7 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "monitor continued": _continued,
         "session": _session,
         "stream": _stream,
+        "stream in lanes": _lanes,
     }
 
 
@@ -402,6 +404,34 @@ def _stream() -> Case:
             list(made)
 
     return _of("stream", lambda: stream(3), stream(21), read)
+
+
+def _lanes() -> Case:
+    def stream(rows: int) -> MixStream:
+        human, synthetic = (
+            datasets.Dataset.from_dict({"n": list(range(100))}).to_iterable_dataset(num_shards=4)
+            for _ in range(2)
+        )
+        made = MixStream(
+            human,
+            synthetic,
+            human_fraction=0.5,
+            block_size=4,
+            batch_size=4,
+            lanes=4,
+            shuffle_buffer=6,
+            length=160,
+        )
+        reading = iter(made)
+        for _ in range(rows):
+            next(reading)
+        return made
+
+    def read(made: MixStream) -> None:
+        with suppress(ArgumentError):
+            list(made)
+
+    return _of("stream in lanes", lambda: stream(3), stream(101), read)
 
 
 def reference_of(path: Any) -> HumanReference:

@@ -67,6 +67,7 @@ class Slots:
         block_size: G, in slots.
         num_sources: Number of sources.
         fewest_human: The floor's slots in the block that has the fewest.
+        period: Slots after which the last leg repeats.
     """
 
     def __init__(self, legs: Sequence[Leg], block_size: int) -> None:
@@ -83,6 +84,7 @@ class Slots:
         self._sources = (rest_leaves, floor_leaves)
         self.num_sources = len(legs[0].floor)
         self.fewest_human = min(leg.human_per_block for leg in legs)
+        self.period = legs[-1].blocks * block_size
         self._leaves = [
             [
                 (side, leaf)
@@ -127,15 +129,26 @@ class Slots:
 
     def draws_before(self, slot: int) -> npt.NDArray[np.int64]:
         """How many of the first `slot` slots are from each source: int64 of (num_sources,)."""
-        legs, periods, offsets = self._positions(np.array([slot]))
-        leg = int(np.atleast_1d(legs)[0])
-        floor_before = self._floor_before(leg, offsets)
+        before: npt.NDArray[np.int64] = self.draws_before_each(np.array([slot]))[0]
+        return before
+
+    def draws_before_each(self, slots: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many slots before each of these are from each source.
+
+        Args:
+            slots: int64 of shape (n,), at least 0.
+
+        Returns:
+            int64 of shape (n, num_sources).
+        """
+        legs, periods, offsets = self._positions(slots)
+        floor_before = self._floor_before(legs, offsets)
         turns = [
-            int(self._turns_before(source, leg, offsets, floor_before)[0])
+            self._turns_before(source, legs, offsets, floor_before)
             for source in range(self.num_sources)
         ]
         before: npt.NDArray[np.int64] = (
-            self._first_draws[leg] + int(periods[0]) * self._draws[leg] + np.array(turns)
+            self._first_draws[legs] + periods[:, None] * self._draws[legs] + np.stack(turns, axis=1)
         )
         return before
 

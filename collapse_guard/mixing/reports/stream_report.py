@@ -64,7 +64,12 @@ class StreamReport:
 
 
 def report_stream(
-    sources: Sequence[Source], shown: Sequence[int], *, slots: int, block_size: int
+    sources: Sequence[Source],
+    shown: Sequence[int],
+    *,
+    slots: int,
+    block_size: int,
+    in_lanes: bool = False,
 ) -> StreamReport:
     """Report what was shown of each source of a stream.
 
@@ -73,6 +78,7 @@ def report_stream(
         shown: Slots that showed a row of each.
         slots: Slots covered.
         block_size: Slots of a block.
+        in_lanes: Whether each lane runs dry by itself.
     """
     return StreamReport(
         slots=slots,
@@ -89,6 +95,7 @@ def report_stream(
             for source, count in zip(sources, shown, strict=True)
         ),
         is_exact=all(
-            source.when_dry != "human" or hasattr(source.rows, "__len__") for source in sources
+            source.when_dry != "human" or (hasattr(source.rows, "__len__") and not in_lanes)
+            for source in sources
         ),
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from collapse_guard.arguments import whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.rows.row_source import Rows
 
 Rarity = (
     HumanReference | str | Callable[[Any], float] | Sequence[float] | npt.NDArray[np.number[Any]]
@@ -41,6 +42,9 @@ class RareBoost:
         num_strata: Groups by rarity, cut at quantiles of all human rows, from 2 to 100. Rows of
             equal rarity share a stratum. No more rarities than this are a stratum each, and many
             rows of one rarity have a stratum of their own.
+        sample: For a `MixStream` only, whose rows are not known beforehand: human rows that say how
+            rarity is spread, such as the first ten thousand. The strata are cut at their
+            quantiles, and a class that is not among them is as rare as the rarest.
 
     Raises:
         ArgumentError: A value is out of range, or `by` cannot say what is rare. What only the rows
@@ -55,6 +59,7 @@ class RareBoost:
     by: Rarity = field(repr=False)
     column: str = field(default="input_ids", kw_only=True)
     num_strata: int = field(default=10, kw_only=True)
+    sample: Rows | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.times, int | float) or not 1 <= self.times < 2**1023:

@@ -79,14 +79,19 @@ def _class_rarity(sources: Sequence[RowSource], column: str) -> list[npt.NDArray
         of_source = np.empty(len(source), dtype=np.int32)
         for start, rows in source.narrowed([column]).batches():
             for number, row in enumerate(rows, start):
-                of_source[number] = codes.setdefault(_class_of(row[column], column), len(codes))
+                of_source[number] = codes.setdefault(class_of(row[column], column), len(codes))
         classes.append(of_source)
     counts = sum(np.bincount(of_source, minlength=len(codes)) for of_source in classes)
     information = -np.log2(counts / np.sum(counts)).astype(np.float32)
     return [information[of_source] for of_source in classes]
 
 
-def _class_of(value: Any, column: str) -> Hashable:
+def class_of(value: Any, column: str) -> Hashable:
+    """The class that a row's column names.
+
+    Raises:
+        ArgumentError: It is a measurement, or can be no class.
+    """
     if getattr(value, "ndim", None) == 0:
         value = value.item()
     # A float is rarely the same twice: such a column holds measurements.

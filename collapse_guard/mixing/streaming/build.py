@@ -1,7 +1,7 @@
 """The steps from a `MixStream`'s arguments to its slots, each with its checks."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
@@ -11,6 +11,15 @@ from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.streaming.golden import golden_stages
+from collapse_guard.mixing.streaming.lanes import (
+    MOST_LANES,
+    Lanes,
+    check_lanes,
+    plan_lanes,
+    rounded_up,
+)
+from collapse_guard.mixing.streaming.stream_boost import StreamBoost, boost_of_stream
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
@@ -31,7 +40,10 @@ class StreamPlan:
         max_repeats: How often each is gone through; None for no limit.
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
-        length: In slots, a whole number of blocks; None where it is not known.
+        length: In slots, a whole number of blocks, and of a portion of each lane; None where it is
+            not known.
+        lanes: What of the slots and rows is whose; None where each reader reads all rows.
+        boost: What shows rare human rows in more passes, if anything.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +53,8 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    lanes: Lanes | None = None
+    boost: StreamBoost | None = None
 
 
 def plan_stream(
@@ -52,6 +66,9 @@ def plan_stream(
     length: Any,
     max_repeats: Any,
     generation_decay: Any,
+    lanes: Any = 1,
+    batch_size: Any = None,
+    boost: Any = None,
 ) -> StreamPlan:
     """The plan of a mixed stream.
 
@@ -63,6 +80,9 @@ def plan_stream(
         length: As of `MixStream`.
         max_repeats: As of `MixStream`.
         generation_decay: As of `MixStream`.
+        lanes: As of `MixStream`.
+        batch_size: As of `MixStream`.
+        boost: As of `MixStream`.
 
     Raises:
         ArgumentError: One of them is out of range, or they cannot work together.
@@ -74,9 +94,19 @@ def plan_stream(
         length = -(-length // block_size) * block_size
     if max_repeats is not None:
         max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give 1, or None")
-    stages = _stages(human_fraction, length)
-    sources, keys = sources_with_slots(human, synthetic, stages)
+    if isinstance(human_fraction, str) and human_fraction == "golden":
+        sources, keys = sources_with_slots(human, synthetic, None)
+        stages = golden_stages(sources)
+    else:
+        stages = _stages(human_fraction, length)
+        sources, keys = sources_with_slots(human, synthetic, stages)
     _refuse_what_streams_cannot(sources)
+    lanes = whole_number("lanes", lanes, least=1, most=MOST_LANES, hint="give e.g. 8, or 1")
+    if lanes > 1:
+        batch_size = check_lanes(
+            batch_size, length=length, max_repeats=max_repeats, sources=sources
+        )
+        length = rounded_up(length, block_size, lanes, batch_size)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
@@ -89,19 +119,18 @@ def plan_stream(
         slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
+        boost=boost_of_stream(boost, sources),
     )
     _refuse_short_sources(plan)
+    if lanes > 1:
+        split = plan_lanes(
+            sources, rows, plan.slots, lanes=lanes, size=batch_size, length=plan.length
+        )
+        plan = replace(plan, lanes=split)
     return plan
 
 
 def _stages(human_fraction: Any, length: int | None) -> Stages:
-    if isinstance(human_fraction, str):
-        raise bad_argument(
-            "human_fraction",
-            expected="a share, or stages of it",
-            given=human_fraction,
-            hint="a stream does not know how many rows it has: give golden_fraction's result",
-        )
     stages = human_stages(human_fraction)
     if length is None and len({share for _, share in stages}) > 1:
         raise bad_argument(
@@ -137,12 +166,13 @@ def _refuse_what_streams_cannot(sources: Sequence[Source]) -> None:
                 given=source.max_fraction,
                 hint=f"{source.name!r} would rise above it; use MixGuard, or when_dry='stop'",
             )
-        if source.quality is not None:
+        is_told = isinstance(source.quality, str) or callable(source.quality)
+        if source.quality is not None and (not is_told or can_be_read_by_number(source.rows)):
             raise bad_argument(
                 "quality",
-                expected="None for a source of a stream",
+                expected="None, or for a stream the name of a column or a function of a row",
                 given=source.quality,
-                hint="weigh rows with MixGuard, which reads them by number",
+                hint="weigh rows that are read by number with MixGuard",
             )
 
 

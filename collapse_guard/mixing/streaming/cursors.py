@@ -16,11 +16,12 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.order.permutation import derive_keys, permute
 from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
+from collapse_guard.mixing.streaming.shard_chain import ShardChain
+from collapse_guard.mixing.streaming.taking_up import can_be_taken_up
+from collapse_guard.mixing.streaming.thinning import Qualities, shown_in_pass
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.statistics.json_forms import Part
 
-# Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
-_FORGETFUL = "BufferShuffledExamplesIterable"
 # As many draws as `max_repeats=None` needs to stand for no limit.
 _NO_LIMIT = 2**62
 
@@ -94,6 +95,32 @@ class MapCursor:
         """Nothing is to be restored."""
 
 
+class NoCursor:
+    """The rows of a source of which a lane has none."""
+
+    def reach(self, draws: int) -> int:
+        """As `Cursor.reach`."""
+        return 0
+
+    def read(self, draws: Sequence[int]) -> list[Any]:
+        """As `Cursor.read`: no draw is asked for."""
+        return []
+
+    def forget(self, draws: int) -> None:
+        """Nothing is kept."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        """As `Cursor.check_state`."""
+        state.keys()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing is to be restored."""
+
+
 @dataclass
 class _Chunk:
     """Rows that were read together, in the order that they are shown in."""
@@ -133,6 +160,7 @@ class StreamCursor:
         buffer: Rows of a chunk, at least 1.
         max_repeats: Passes, or None for no end of them.
         key: The seed, and a number that tells this source from others of the same seed.
+        qualities: Tells how often each row is to be shown; None where all are, in each pass.
     """
 
     def __init__(
@@ -143,6 +171,7 @@ class StreamCursor:
         buffer: int,
         max_repeats: int | None,
         key: tuple[int, int],
+        qualities: Qualities | None = None,
     ) -> None:
         self._name = name
         self._stream: Any = stream
@@ -153,11 +182,10 @@ class StreamCursor:
         self._buffer = buffer
         self._passes = _NO_LIMIT if max_repeats is None else max_repeats
         self._key = np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.uint64)
-        self._has_state = (
-            hasattr(stream, "state_dict")
-            and hasattr(stream, "load_state_dict")
-            and not _shuffles_with_a_buffer(getattr(stream, "_ex_iterable", None))
-        )
+        self._qualities = qualities
+        # Rows read one after another that no pass would show.
+        self._in_vain = 0
+        self._has_state = can_be_taken_up(stream)
         self._reading: Any = None
         self._iterator: Iterator[Any] | None = None
         self._chunks: deque[_Chunk] = deque()
@@ -169,7 +197,7 @@ class StreamCursor:
         """As `Cursor.reach`. Reads on until it knows.
 
         Raises:
-            ArgumentError: The stream has no row at all.
+            ArgumentError: The stream has no row at all, or none that may be shown.
         """
         while self._next_draw < min(draws, _NO_LIMIT if self._supply is None else self._supply):
             self._read_chunk()
@@ -211,6 +239,8 @@ class StreamCursor:
         parts["row"].whole()
         inner = parts["stream"].plain()
         parts["stream"].check(inner is None or self._has_state, "None, as the stream has no state")
+        if inner is not None and isinstance(self._stream, ShardChain):
+            self._stream.check_state(parts["stream"])
         if parts["supply"].value is not None:
             parts["supply"].whole(least=draw)
         elif furthest is not None:
@@ -233,8 +263,12 @@ class StreamCursor:
                 self._iterator = self._begin(place)
             rows = list(islice(self._iterator, self._buffer))
         if rows:
-            self._chunks.append(_Chunk(self._next_draw, self._shuffled(rows, place), place))
-            self._next_draw += len(rows)
+            shown = rows
+            if self._qualities is not None:
+                shown = self._thinned(self._qualities, rows, place)
+            if shown:
+                self._chunks.append(_Chunk(self._next_draw, self._shuffled(shown, place), place))
+                self._next_draw += len(shown)
             state = deepcopy(self._reading.state_dict()) if self._has_state else None
             self._next_place = _Place(place.pass_number, place.row + len(rows), state)
         if len(rows) < self._buffer:
@@ -259,10 +293,24 @@ class StreamCursor:
                 given="a stream without rows",
                 hint=f"give {self._name} rows, or a human_fraction that leaves them out",
             )
+        if self._in_vain >= rows:
+            raise bad_argument(
+                "quality",
+                expected=f"a number above 0 for some row of {self._name!r}",
+                given=0.0,
+                hint="give 1 for rows to show in every pass, or leave the source out",
+            )
         self._iterator = None
         self._next_place = _Place(self._next_place.pass_number + 1, 0, None)
         if self._next_place.pass_number >= self._passes:
             self._supply = self._next_draw
+
+    def _thinned(self, qualities: Qualities, rows: list[Any], place: _Place) -> list[Any]:
+        """Those rows that this pass shows."""
+        values = qualities(rows)
+        self._in_vain = 0 if values.any() else self._in_vain + len(rows)
+        shown = shown_in_pass(values, place.row, place.pass_number, self._key)
+        return [rows[number] for number in np.flatnonzero(shown).tolist()]
 
     def _shuffled(self, rows: list[Any], place: _Place) -> list[Any]:
         sizes = np.full(len(rows), len(rows), dtype=np.int64)
@@ -291,13 +339,6 @@ def _twin(stream: Any) -> Any:
     twin: Any = object.__new__(type(stream))
     vars(twin).update(vars(stream))
     return twin
-
-
-def _shuffles_with_a_buffer(rows: Any) -> bool:
-    if rows is None:
-        return False
-    inner = [getattr(rows, "ex_iterable", None), *getattr(rows, "ex_iterables", ())]
-    return type(rows).__name__ == _FORGETFUL or any(map(_shuffles_with_a_buffer, inner))
 
 
 def _one(number: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """One reader of a mixed stream: a process, or one worker of its loader."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,10 @@ class Portions:
         ]
         return mine
 
+    def state_dict(self) -> dict[str, int]:
+        """What `resumed` looks for; plain data."""
+        return asdict(self)
+
     def resumed(self, state: Mapping[str, Any]) -> tuple["Portions", int]:
         """The portions of this reader of a run that is gone on with.
 
@@ -90,6 +94,7 @@ class StreamReader:
         length: Slots of the stream, a whole number of units; None for up to the first dry source.
         shown: Own slots that were read before.
         marks: Marks the labels of rows; None to leave rows as they are.
+        lanes: Of how many lanes of a stream, all as long, it reads one.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class StreamReader:
         length: int | None,
         shown: int,
         marks: Marks | None = None,
+        lanes: int = 1,
     ) -> None:
         self.portions = portions
         self.shown = shown
@@ -112,6 +118,7 @@ class StreamReader:
         self._unit = unit
         self._length = length
         self._marks = marks
+        self._lanes = lanes
 
     def rows(self) -> Iterator[Any]:
         """The rows, one after another.
@@ -139,12 +146,8 @@ class StreamReader:
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands; plain data, of a size that does not grow."""
-        portions = self.portions
         return {
-            "base": portions.base,
-            "size": portions.size,
-            "readers": portions.readers,
-            "reader": portions.reader,
+            **self.portions.state_dict(),
             "shown": self.shown,
             "sources": [cursor.state_dict() for cursor in self._cursors],
         }
@@ -180,11 +183,15 @@ class StreamReader:
         )
         if end and (self._length is None or when_dry == "stop"):
             return end, None
+        where, instead = "", "when_dry='stop'"
+        if self._lanes > 1:
+            where, instead = " in one of the lanes", "a block_size that divides batch_size"
         return end, bad_argument(
             "length",
-            expected=f"at most {end} slots, because then the rows of {name!r} are used up",
-            given=self._length,
-            hint=f"give {name!r} more rows, a larger max_repeats or when_dry='stop'",
+            expected=f"at most {end * self._lanes} slots, because then the rows of {name!r}{where} "
+            "are used up",
+            given=None if self._length is None else self._length * self._lanes,
+            hint=f"give {name!r} more rows, a larger max_repeats or {instead}",
         )
 
     def _dry_before(self, horizon: int) -> dict[int, int]:

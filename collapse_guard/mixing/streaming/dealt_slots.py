@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.mixing.order.slots import Slots
+from collapse_guard.mixing.streaming.lane_slots import LaneSlots
 
 _UNKNOWN = np.iinfo(np.int64).max
 
@@ -17,11 +18,11 @@ class DealtSlots:
     As any process finds the same supply, it hands over the same slots: still nothing is remembered.
 
     Args:
-        slots: Who would get which slots if no source ran dry.
+        slots: Who would get which slots, of the stream or of one lane, if no source ran dry.
         human: Numbers of the human sources, at least one where something is handed over.
     """
 
-    def __init__(self, slots: Slots, human: Sequence[int]) -> None:
+    def __init__(self, slots: Slots | LaneSlots, human: Sequence[int]) -> None:
         self._slots = slots
         self._human = np.array(human, dtype=np.int64)
         self._supplies = np.full(slots.num_sources, _UNKNOWN)

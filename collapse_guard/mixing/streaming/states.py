@@ -9,10 +9,12 @@ import numpy.typing as npt
 from collapse_guard.arguments import MOST
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.streaming.cursors import Cursor
+from collapse_guard.mixing.streaming.lane_states import check_lanes_held
+from collapse_guard.mixing.streaming.lanes import Lanes
 from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
 
 _WHERE = ("version", "stream", "base")
-_READER = ("size", "readers", "reader", "shown", "sources")
+_READER = ("size", "readers", "reader", "shown")
 
 
 def check_state(
@@ -21,9 +23,10 @@ def check_state(
     version: int,
     identity: Sequence[Any],
     length: int | None,
-    cursors: Sequence[Cursor],
+    open_cursors: Callable[[int], Sequence[Cursor]],
     shown_before: Callable[[int], npt.NDArray[np.int64]],
     ahead: int | None,
+    lanes: Lanes | None = None,
 ) -> None:
     """Refuse what `MixStream.state_dict` cannot have said of a stream like this one.
 
@@ -32,10 +35,11 @@ def check_state(
         version: That it must have.
         identity: What it must say of its stream.
         length: Slots of the stream; None where that is not known.
-        cursors: Of the sources.
+        open_cursors: Opens the sources, or what a lane has of them.
         shown_before: How many of so many first slots are from each source.
         ahead: By how many draws, beside a portion of each reader, the rows that a source is to be
             gone on from may lie before what was shown last; None where dry sources hand over.
+        lanes: Of the stream, if it has any.
 
     Raises:
         ArgumentError: Names the part that is wrong.
@@ -49,11 +53,12 @@ def check_state(
             given=(state.get("version"), state.get("stream")),
             hint="make the stream with the arguments of the run that is resumed",
         )
-    parts = whole.keys(*_WHERE, optional=_READER)
+    reader = (*_READER, "sources" if lanes is None else "lanes")
+    parts = whole.keys(*_WHERE, optional=reader)
     if len(parts) == len(_WHERE):
         parts["base"].whole(most=FARTHEST)
         return
-    parts = whole.keys(*_WHERE, *_READER)
+    parts = whole.keys(*_WHERE, *reader)
     size, readers = (parts[name].whole(least=1, most=MOST) for name in ("size", "readers"))
     parts["reader"].whole(most=readers - 1)
     # Rounded up to a portion of each reader.
@@ -61,6 +66,10 @@ def check_state(
     base = parts["base"].whole(most=end)
     # Whole portions of all readers, of which this one has had its own.
     shown = parts["shown"].whole(most=((end - base) // (readers * size) + 1) * size)
+    if lanes is not None:
+        check_lanes_held(parts, lanes, open_cursors, ahead=ahead)
+        return
+    cursors = open_cursors(0)
     start = base + shown // size * readers * size
     furthest = None if ahead is None else ahead + readers * size
     # What dry sources hand over is known when it is read.

@@ -71,6 +71,7 @@ def targets() -> Iterator[Target]:
             "when_dry": "error",
             "decoding": None,
             "found_by": None,
+            "num_rows": None,
         },
     )
     yield Target(
@@ -143,13 +144,26 @@ def targets() -> Iterator[Target]:
             "max_repeats": 1,
             "shuffle_buffer": 8,
             "batch_size": None,
+            "lanes": 1,
+            "boost": None,
             **usual,
         },
     )
     yield Target(
+        "MixStream in lanes",
+        lambda **given: list(stream(**given)),
+        lambda: {"batch_size": 4, "lanes": 2},
+    )
+    yield Target(
         "RareBoost",
         RareBoost,
-        lambda: {"times": 2.0, "by": reference(), "column": "input_ids", "num_strata": 10},
+        lambda: {
+            "times": 2.0,
+            "by": reference(),
+            "column": "input_ids",
+            "num_strata": 10,
+            "sample": None,
+        },
     )
     yield Target(
         "RareBoost in a mix",

@@ -19,6 +19,7 @@ from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_sources, make_stre
         ({"generation_decay": 0}, "`generation_decay` expected a number above 0"),
         ({"human_fraction": 1.5}, "`human_fraction` expected a number from 0 to 1"),
         ({"human_fraction": "golden"}, "`human_fraction` expected a share"),
+        ({"human_fraction": "silver"}, "`human_fraction` expected"),
         ({"human_fraction": [(0.5, 1), (1, 0.3)]}, "`length` expected a number of slots"),
         ({"human": iter(())}, "`human` expected rows that can be read by number"),
         ({"human": 3}, "`human` expected rows that can be read by number"),
@@ -28,6 +29,7 @@ from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_sources, make_stre
             "`when_dry` expected 'error' or 'stop'",
         ),
         ({"human": Source(Rows(1, 9), "a", "human", quality=[1.0])}, "`quality` expected None"),
+        ({"human": Source([1, 2], "a", "human", quality=len)}, "`quality` expected None"),
     ],
 )
 def test_arguments_that_cannot_work(settings: dict[str, Any], message: str) -> None:

@@ -55,7 +55,8 @@ class Mix:
     boost: bool
 
     def _can_boost(self) -> bool:
-        return any(len({_rarity(row) for row in lengths}) > 1 for lengths in self.human)
+        """Whether every human source has rows to boost, as few of them may be drawn from."""
+        return all(len({_rarity(row) for row in lengths}) > 1 for lengths in self.human)
 
     def guard(self, **settings: Any) -> MixGuard:
         sources = [

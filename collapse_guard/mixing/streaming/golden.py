@@ -1,0 +1,42 @@
+"""The golden weight of a stream, whose sources say how many rows they have."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from collapse_guard.arguments import understood, whole_number
+from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
+from collapse_guard.rows.source import Source
+
+
+def golden_stages(sources: Sequence[Source]) -> Stages:
+    """The human floor that `golden_fraction` gives for as many rows as there are.
+
+    Args:
+        sources: Of both kinds.
+
+    Raises:
+        ArgumentError: It is not known how many rows one has.
+    """
+    sizes = {"human": 0, "synthetic": 0}
+    for source in sources:
+        sizes[source.kind] += _num_rows(source)
+    return human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
+
+
+def _num_rows(source: Source) -> int:
+    """Rows of a source: as it was told, or as it says itself."""
+    if source.num_rows is not None:
+        return source.num_rows
+    rows: Any = source.rows
+    hint = f"give Source(..., {source.name!r}, num_rows=...), or a share"
+    with understood(source.name, rows, expected="rows with a length that can be told", hint=hint):
+        count = len(rows) if hasattr(rows, "__len__") else None
+    if count is None:
+        raise bad_argument(
+            "human_fraction",
+            expected=f"a share, where {source.name!r} does not say how many rows it has",
+            given="golden",
+            hint=hint,
+        )
+    return whole_number(source.name, count, least=1, hint="give it at least one row")

@@ -1,0 +1,53 @@
+"""What a reader of lanes has said of itself is gone on from, and nothing else is."""
+
+import json
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from collapse_guard import ArgumentError
+from tests.mixing.sharded import make_lanes
+
+pytestmark = pytest.mark.usefixtures("few_slots_at_a_time")
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (lambda state: state.pop("lanes"), "state"),
+        (lambda state: state.update(sources=[]), "state"),
+        (lambda state: state["lanes"].pop(), 'state["lanes"]'),
+        (lambda state: state["lanes"][1].pop(), 'state["lanes"][1]'),
+        (lambda state: state.update(size=8), 'state["size"]'),
+        (lambda state: state.update(readers=3, shown=100), 'state["readers"]'),
+        (lambda state: state.update(readers=2, base=6), 'state["base"]'),
+        (lambda state: state["lanes"][1][0].update(draw=90), 'state["lanes"][1][0]["draw"]'),
+        (
+            lambda state: state["lanes"][0][0]["stream"].update(shard=1),
+            'state["lanes"][0][0]["stream"]["shard"]',
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_changed(
+    change: Callable[[Any], object], path: str
+) -> None:
+    stream = make_lanes()
+    list(islice(stream, 300))
+    state = json.loads(json.dumps(stream.state_dict()))
+    change(state)
+    resumed = make_lanes()
+    before = resumed.state_dict()
+    with pytest.raises(ArgumentError) as told:
+        resumed.load_state_dict(state)
+    assert str(told.value).startswith(f"argument `{path}` ")
+    assert resumed.state_dict() == before
+
+
+def test_a_state_of_an_endless_stream_far_ahead_is_judged_at_once() -> None:
+    stream = make_lanes(length=None, max_repeats=None)
+    list(islice(stream, 300))
+    state = {**stream.state_dict(), "base": 2**50}
+    with pytest.raises(ArgumentError, match="expected 0, or a whole number from"):
+        make_lanes(length=None, max_repeats=None).load_state_dict(state)
