@@ -78,8 +78,8 @@ class MixGuard(Dataset[Any]):
             come from, and how much of the stream each source may fill.
         synthetic: Synthetic rows, with the same columns, or a `Source`, or a list of them. None
             only where `human_fraction` is 1.
-        human_fraction: The floor f, from 0 to 1. A float is read as the decimal that it prints as,
-            so that 0.3 of 10 slots is 3; `fractions.Fraction` says any other share exactly.
+        human_fraction: The floor f, from 0 to 1. A float is read as the fraction that it was meant
+            as: 0.3 and 1 - 0.7 of 10 slots are 3; `fractions.Fraction` says any share exactly.
             `"golden"` is what `golden_fraction` says. A list of stages `(until, f)`, such as
             `[(0.2, 1.0), (1.0, 0.3)]`, is all human for a fifth of the whole run (of all epochs)
             and 0.3 from there; a function from progress, 0 to 1, to f is made into stages by

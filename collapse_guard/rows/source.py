@@ -114,7 +114,9 @@ class Source:
                 given=generation,
                 hint=f"leave it out, or say that source {self.name!r} is synthetic",
             )
-        if not isinstance(self.weight, int | float | Fraction) or not 0 < self.weight < 2**1023:
+        # Narrow floats cannot be compared with what is past their range.
+        weight = float(self.weight) if isinstance(self.weight, np.floating) else self.weight
+        if not isinstance(weight, int | float | Fraction) or not 0 < weight < 2**1023:
             raise bad_argument(
                 "weight",
                 expected="a number above 0",
