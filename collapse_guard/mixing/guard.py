@@ -73,9 +73,9 @@ class MixGuard(Dataset[Any]):
     `Source` and `collapse_guard.integrations.match_sampler`.
 
     Args:
-        human: Human rows: a Hugging Face `Dataset`, a list of rows, any map-style torch data set.
-            None only where `human_fraction` is 0. A `Source`, or a list of them, says where rows
-            come from, and how much of the stream each source may fill.
+        human: Human rows, in any container that `Source` takes. None only where `human_fraction`
+            is 0. A `Source`, or a list of them, says where rows come from, and how much of the
+            stream each source may fill.
         synthetic: Synthetic rows, with the same columns, or a `Source`, or a list of them. None
             only where `human_fraction` is 1.
         human_fraction: The floor f, from 0 to 1. A float is read as the fraction that it was meant

@@ -7,6 +7,7 @@ from torch.utils.data import IterableDataset
 
 from collapse_guard.arguments import MOST, understood
 from collapse_guard.errors import bad_argument
+from collapse_guard.rows.containers import as_rows
 
 Columns = dict[str, object]
 """Columns by name, and their types; None where a type is not declared."""
@@ -29,8 +30,8 @@ class RowSource:
 
     Args:
         name: Of the source, for errors.
-        rows: The rows. Where they have a `__getitems__` (as a Hugging Face `Dataset` does), a batch
-            is read with one call of it.
+        rows: The rows, as `as_rows` takes them. Where they have a `__getitems__` (as a Hugging Face
+            `Dataset` does), a batch is read with one call of it.
 
     Raises:
         ArgumentError: They have no length or no rows.
@@ -132,7 +133,8 @@ def can_be_read_by_number(rows: Any) -> bool:
     return hasattr(rows, "__len__") and hasattr(rows, "__getitem__") and not is_stream and is_made
 
 
-def _checked(name: str, rows: Any) -> Rows:
+def _checked(name: str, given: Any) -> Rows:
+    rows = as_rows(name, given)
     with understood(name, rows, **_WANTED):
         count = len(rows) if can_be_read_by_number(rows) else None
     if count is None:
