@@ -165,7 +165,8 @@ class MixGuard(Dataset[Any]):
         self._sources = mixed.sources
         self._marks = marks_of(mixed.sources, mixed.rows)
         self._ahead = LookAhead(self._plan)
-        self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
+        rows = [cast(Rows, source.rows) for source in self._sources]
+        self._reader = BatchReader(rows, mixed.check)
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
 

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy, deepcopy
+from functools import partial
 from typing import Any, Self
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -382,7 +383,7 @@ class MixStream(IterableDataset[Any]):
 
     def _cursors(self) -> list[Cursor]:
         return [
-            MapCursor(rows, max_repeats=repeats, key=(self._seed, key))
+            MapCursor(rows, max_repeats=repeats, key=(self._seed, key), check=check)
             if isinstance(rows, RowSource)
             else StreamCursor(
                 source.name,
@@ -390,12 +391,14 @@ class MixStream(IterableDataset[Any]):
                 buffer=self._buffer,
                 max_repeats=repeats,
                 key=(self._seed, key),
+                check=check,
             )
-            for source, rows, repeats, key in zip(
+            for source, rows, repeats, key, check in zip(
                 self.sources,
                 self._plan.rows,
                 self._plan.max_repeats,
                 self._plan.keys,
+                [partial(self._plan.check.rows, n) for n in range(len(self.sources))],
                 strict=True,
             )
         ]

@@ -12,6 +12,7 @@ from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
 from collapse_guard.rows.marks import with_decodings
+from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
@@ -32,6 +33,7 @@ class StreamPlan:
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
         length: In slots, a whole number of blocks; None where it is not known.
+        check: Of the rows, as they are read.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +43,7 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    check: RowCheck
 
 
 def plan_stream(
@@ -79,6 +82,7 @@ def plan_stream(
     _refuse_what_streams_cannot(sources)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
+    check = RowCheck.of([s.name for s in sources], rows, but_for=may_differ(sources))
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     repeats = tuple(source.max_repeats or max_repeats for source in sources)
     plan = StreamPlan(
@@ -89,6 +93,7 @@ def plan_stream(
         slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
+        check=check,
     )
     _refuse_short_sources(plan)
     return plan
