@@ -1,13 +1,14 @@
 """Holds rows of any container to one set of columns, as they are read."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.rows.row_source import Columns, RowSource, declared_columns
 from collapse_guard.rows.schema import hint_for_columns, type_of
 
-_MOST_FORMS = 10_000
+_MOST_FORMS = 100
 _PLAIN = {"int": "number", "float": "number", "bool": "number", "str": "str", "dict": "dict"}
 
 
@@ -47,7 +48,8 @@ class RowCheck:
         self._names = names
         self._stored = stored
         self._but_for = frozenset(but_for)
-        self._forms: set[Any] = set()
+        self._forms: dict[tuple[str, ...], dict[str, set[type]]] = {}
+        self._classes: set[type] = set()
         self._first: tuple[str, dict[str, str | None] | None] | None = None
         for name, own in zip(names, columns, strict=True):
             if own is not UNKNOWN:
@@ -103,15 +105,31 @@ class RowCheck:
         """
         if self._stored[source]:
             return
-        forms = self._forms
-        for place, row in enumerate(rows):
-            # The usual, in a third of a microsecond.
-            is_mapping = type(row) is dict or isinstance(row, Mapping)
-            form = (*row, *map(type, row.values())) if is_mapping else type(row)
-            if form not in forms:
-                self._look(source, int(numbers[place]), row)
-                if len(forms) < _MOST_FORMS:
-                    forms.add(form)
+        if self._are_known(rows):
+            return
+        for number, row in zip(numbers, rows, strict=True):
+            self._look(source, int(number), row)
+        self._remember(rows)
+
+    def _are_known(self, rows: Sequence[Any]) -> bool:
+        """Whether no row is of a form that was not looked at, in few steps of the interpreter."""
+        classes = set(map(type, rows))
+        if classes != {dict}:
+            return classes <= self._classes
+        columns = set(map(tuple, rows))
+        known = self._forms.get(*columns) if len(columns) == 1 else None
+        return known is not None and all(
+            known[column].issuperset(map(type, map(itemgetter(column), rows))) for column in known
+        )
+
+    def _remember(self, rows: Sequence[Any]) -> None:
+        for row in rows:
+            if type(row) is dict and len(self._forms) < _MOST_FORMS:
+                known = self._forms.setdefault(tuple(row), {column: set() for column in row})
+                for column, value in row.items():
+                    known[column].add(type(value))
+            elif not isinstance(row, Mapping):
+                self._classes.add(type(row))
 
     def _look(self, source: int, number: int, row: Any) -> None:
         own = None
