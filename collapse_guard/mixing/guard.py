@@ -2,7 +2,8 @@
 
 import operator
 from collections.abc import Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.mixing.build import build_plan
 from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.block_of import changed_arguments, made_for, remembered
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.reports.counting import report_slots
@@ -50,7 +52,8 @@ class MixGuard(Dataset[Any]):
     after a resume. `floor_segments` has the proof, for floors that change too. The stream is read
     in order, so train with
 
-    * `TrainingArguments(train_sampling_strategy="sequential", num_train_epochs=1)`,
+    * `TrainingArguments(train_sampling_strategy="sequential", num_train_epochs=1)`, or what
+      `trainer_arguments` makes of others,
     * `DataLoader(guard, shuffle=False)`,
     * Lightning's `Trainer(use_distributed_sampler=False)`, on several devices with
       `sampler=DistributedSampler(guard, shuffle=False)`.
@@ -86,8 +89,8 @@ class MixGuard(Dataset[Any]):
             `human_stages`. Each stage keeps its own floor in full, from its first block to its
             last; a window across its border holds at least as much as its parts must.
         block_size: G, in slots: the global batch, i.e. rows per device x devices x accumulation
-            steps, or a divisor of it. Each block holds ceil(f G) human rows, no more except where
-            `Source(when_dry="human")` asks for it.
+            steps, or a divisor of it; `for_trainer` computes it. Each block holds ceil(f G) human
+            rows, no more except where `Source(when_dry="human")` asks for it.
         generation_decay: Factor on the weight of a synthetic source for each generation that it is
             older than the newest, above 0: with 0.5 the newest weighs twice what the one before
             it does; above 1, models nearer to human text weigh more.
@@ -169,11 +172,78 @@ class MixGuard(Dataset[Any]):
         self._reader = BatchReader(rows, mixed.check)
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
+        self._arguments: Any = None
+
+    @classmethod
+    def for_trainer(
+        cls,
+        human: Rows | Source | Sequence[Source] | None,
+        synthetic: Rows | Source | Sequence[Source] | None,
+        args: Any,
+        *,
+        human_fraction: HumanFraction,
+        batch_size: int | None = None,
+        **rest: Any,
+    ) -> Self:
+        """A mixed stream whose block is the global batch of what trains on it.
+
+        Args:
+            human: As of `MixGuard`.
+            synthetic: As of `MixGuard`.
+            args: Hugging Face's `TrainingArguments` or those of a Trainer of TRL; train with
+                `trainer_arguments()`. Or an `Accelerator`, or a Lightning `Trainer`, for which
+                `collapse_guard.integrations.MixDataModule` does the rest too.
+            human_fraction: As of `MixGuard`.
+            batch_size: Of the loader, for the latter two.
+            rest: As of `MixGuard`. Where `epochs` is not given, there are as many as the training
+                has, or as its `max_steps` need.
+
+        Raises:
+            ArgumentError: As of `MixGuard`, or `args` are none of these, or are set to something
+                that voids the floor.
+
+        Example:
+            >>> from transformers import TrainingArguments
+            >>> args = TrainingArguments("out", gradient_accumulation_steps=2, use_cpu=True)
+            >>> rows = [{"input_ids": [row]} for row in range(40)]
+            >>> mix = MixGuard.for_trainer(rows, rows, args, human_fraction=0.3)
+            >>> str(mix.report()).splitlines()[0]
+            '240 slots, 31.2% human (at least 5 of every 16)'
+            >>> mix.trainer_arguments().train_sampling_strategy
+            'sequential'
+        """
+        make = partial(cls, human, synthetic, human_fraction=human_fraction)
+        mix = made_for(make, args, batch_size, rest)
+        mix._arguments = remembered(args)
+        return mix
+
+    def trainer_arguments(self, args: Any = None) -> Any:
+        """A copy of a Trainer's arguments with what must change for this stream changed.
+
+        It is read in order, `train_sampling_strategy="sequential"`, and once: its own epochs take
+        the place of `num_train_epochs`. TRL's `shuffle_dataset` becomes False.
+
+        Args:
+            args: Hugging Face's `TrainingArguments`, or those of TRL; None for those that
+                `for_trainer` was given.
+
+        Raises:
+            ArgumentError: They are set to something that voids the floor, or their global batch
+                is no whole number of blocks.
+        """
+        given = self._arguments if args is None else args
+        block_size = self._plan.slots.block_size
+        return changed_arguments(given, block_size=block_size, epochs=self.epochs)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that have slots, human ones first."""
         return self._sources
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the stream covers."""
+        return self._plan.epochs
 
     @property
     def decodings(self) -> tuple[Decoding, ...]:

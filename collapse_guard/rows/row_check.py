@@ -116,8 +116,8 @@ class RowCheck:
         classes = set(map(type, rows))
         if classes != {dict}:
             return classes <= self._classes
-        columns = set(map(tuple, rows))
-        known = self._forms.get(*columns) if len(columns) == 1 else None
+        columns: set[tuple[str, ...]] = set(map(tuple, rows))
+        known = self._forms.get(next(iter(columns))) if len(columns) == 1 else None
         return known is not None and all(
             known[column].issuperset(map(type, map(itemgetter(column), rows))) for column in known
         )
