@@ -6,17 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from accelerate import Accelerator
 from accelerate.parallelism_config import ParallelismConfig
 from lightning.pytorch import Trainer as LightningTrainer
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
-from trl import SFTConfig, SFTTrainer
 
 from collapse_guard import ArgumentError, MixCollator, MixGuard, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing.loaders.block_of import Training, read_training
+from tests.mixing.test_sft import tiny_tokenizer
 from tests.tiny import tiny_gpt2
 
 HUMAN = [{"input_ids": [1, number, number]} for number in range(30)]
@@ -234,7 +233,11 @@ def test_accelerate_trains_on_it() -> None:
     assert {sum(humans[step : step + 2]) for step in range(0, len(humans), 2)} == {3}
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing` is deprecated:FutureWarning")
 def test_trl_trains_on_it(tmp_path: Path) -> None:
+    from trl import SFTConfig, SFTTrainer
+
     args = arguments(
         tmp_path, SFTConfig, shuffle_dataset=True, max_steps=3, save_strategy="no", max_length=None
     )
@@ -245,20 +248,15 @@ def test_trl_trains_on_it(tmp_path: Path) -> None:
         tiny_gpt2(),
         args=changed,
         train_dataset=as_hf_dataset(mix),
-        data_collator=(recorder := Recorder()),
-        processing_class=_tokenizer(),
+        processing_class=tiny_tokenizer(),
     )
+    seen: list[list[int]] = []
+    collate = trainer.data_collator
+
+    def recorded(rows: list[dict[str, list[int]]]) -> Any:
+        seen.extend(row["input_ids"] for row in rows)
+        return collate(rows)
+
+    trainer.data_collator = recorded
     trainer.train()
-    seen = [row for batch in recorder.batches for row in batch]
     assert seen[:24] == [mix[slot]["input_ids"] for slot in range(24)]
-
-
-def _tokenizer() -> Any:
-    from tests.mixing.test_sft import tokenizer
-
-    return tokenizer()
-
-
-@pytest.fixture(autouse=True)
-def _no_threads() -> None:
-    torch.set_num_threads(1)
