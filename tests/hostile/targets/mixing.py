@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from accelerate import Accelerator
 from torch.utils.data import DataLoader
+from transformers import TrainingArguments
 
 from collapse_guard import Decoding, MixCollator, MixGuard, MixStream, RareBoost, Source
 from collapse_guard.model.decoding_columns import decoding_from_columns, to_columns
@@ -68,6 +70,22 @@ def targets() -> Iterator[Target]:
             "epochs": 1,
             **usual,
         },
+    )
+    yield Target(
+        "MixGuard.for_trainer",
+        MixGuard.for_trainer,
+        lambda: {
+            "human": rows(1),
+            "synthetic": rows(2),
+            "args": Accelerator(cpu=True),
+            "human_fraction": 0.3,
+            "batch_size": 8,
+        },
+    )
+    yield Target(
+        "MixGuard.trainer_arguments",
+        lambda args: mix().trainer_arguments(args),
+        lambda: {"args": TrainingArguments("out", use_cpu=True)},
     )
     yield Target(
         "MixStream",
