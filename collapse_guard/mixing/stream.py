@@ -2,9 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy, deepcopy
-from functools import partial
 from typing import Any, Self
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -17,7 +16,7 @@ from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
-from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
+from collapse_guard.mixing.sources import Given, decodings_of, marks_of, with_found
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
 from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
@@ -25,14 +24,12 @@ from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
 from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
-from collapse_guard.rows.row_source import Rows, RowSource
+from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.source import Source
 
 logger = logging.getLogger("collapse_guard")
 
 _VERSION = 1
-
-Given = Rows | Iterable[Any] | Source | Sequence[Source] | None
 
 
 class MixStream(IterableDataset[Any]):
@@ -398,7 +395,7 @@ class MixStream(IterableDataset[Any]):
                 self._plan.rows,
                 self._plan.max_repeats,
                 self._plan.keys,
-                [partial(self._plan.check.rows, n) for n in range(len(self.sources))],
+                self._plan.checks,
                 strict=True,
             )
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
@@ -11,6 +12,7 @@ from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.streaming.cursors import Check
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
@@ -33,7 +35,7 @@ class StreamPlan:
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
         length: In slots, a whole number of blocks; None where it is not known.
-        check: Of the rows, as they are read.
+        checks: Of the rows of each source, as they are read, with their numbers.
     """
 
     sources: tuple[Source, ...]
@@ -43,7 +45,7 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
-    check: RowCheck
+    checks: tuple[Check, ...]
 
 
 def plan_stream(
@@ -93,7 +95,7 @@ def plan_stream(
         slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
-        check=check,
+        checks=tuple(partial(check.rows, number) for number in range(len(sources))),
     )
     _refuse_short_sources(plan)
     return plan
