@@ -296,9 +296,8 @@ class MixStream(IterableDataset[Any]):
         Raises:
             ArgumentError: It is no number of slots.
         """
-        shown = whole_number(
-            "slots", slots, least=0, most=2**62, hint="give the slots shown so far"
-        )
+        hint = "give the slots shown so far"
+        shown = whole_number("slots", slots, least=0, most=2**62, hint=hint)
         dealt = DealtSlots(self._plan.slots, self._human)
         asked = dealt.shown_before(shown).tolist()
         for number, (source, rows, repeats) in enumerate(
