@@ -16,6 +16,7 @@ from collapse_guard import ArgumentError, MixCollator, MixGuard, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing.loaders.block_of import Training, read_training
 from tests.mixing.test_sft import tiny_tokenizer
+from tests.processes import on_launched_processes
 from tests.tiny import tiny_gpt2
 
 HUMAN = [{"input_ids": [1, number, number]} for number in range(30)]
@@ -260,3 +261,29 @@ def test_trl_trains_on_it(tmp_path: Path) -> None:
     trainer.data_collator = recorded
     trainer.train()
     assert seen[:24] == [mix[slot]["input_ids"] for slot in range(24)]
+
+
+def train_on_process(folder: str) -> list[list[list[int]]]:
+    args = arguments(
+        Path(folder),
+        ddp_backend="gloo",
+        per_device_train_batch_size=5,
+        gradient_accumulation_steps=2,
+        num_train_epochs=2,
+        save_strategy="no",
+    )
+    mix, recorder = mix_for(args), Recorder()
+    Trainer(tiny_gpt2(), mix.trainer_arguments(), train_dataset=mix, data_collator=recorder).train()
+    return recorder.batches
+
+
+@pytest.mark.slow
+def test_each_step_of_two_processes_holds_the_floor(tmp_path: Path) -> None:
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    both = on_launched_processes(train_on_process, meeting, str(tmp_path / "run"))
+    assert [len(batches) for batches in both] == [16, 16]
+    for step in range(0, 16, 2):
+        rows = [row for batches in both for batch in batches[step : step + 2] for row in batch]
+        assert len(rows) == 20
+        assert sum(row[0] == 1 for row in rows) == 6
