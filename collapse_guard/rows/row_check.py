@@ -19,7 +19,8 @@ class RowCheck:
     that mask prompts go so, and the prompts are trained on. Stored rows of Hugging Face have the
     columns that they declare, and are not looked at. Of any others, each must have the columns of
     those before, and in each column a number, a text, a mapping or a list of such, whichever it
-    was; missing values (None) and values of other classes fit every type.
+    was; missing values (None) and values of other classes fit every type. Of what stands in lists,
+    only those that come first are looked at.
 
     Args:
         names: Of the sources.
