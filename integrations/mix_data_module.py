@@ -89,6 +89,8 @@ class MixDataModule(LightningDataModule):
                 hint="call trainer.fit(module, data)",
             )
         sampler = _EpochSlots(self.mix, *replica_of(self.trainer))
+        # Of a run that is resumed, rows are read before Lightning says which epoch it is.
+        sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(self.mix, self._batch_size, sampler=sampler, **self._loader)
 
 

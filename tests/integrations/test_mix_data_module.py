@@ -76,11 +76,12 @@ def test_steps_are_a_limit_too(tmp_path: Path) -> None:
     assert seen == [rows.mix[slot]["input_ids"] for slot in range(60)]
 
 
-def test_a_resumed_run_goes_on_at_the_epoch_that_is_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_run_goes_on_at_the_epoch_that_is_next(tmp_path: Path, workers: int) -> None:
     first = trainer(tmp_path, max_epochs=2)
     first.fit(Reader(), data(epochs=3))
     first.save_checkpoint(tmp_path / "last.ckpt")
-    module, rows = Reader(), data()
+    module, rows = Reader(), data(loader={"num_workers": workers})
     trainer(tmp_path).fit(module, rows, ckpt_path=tmp_path / "last.ckpt", weights_only=False)
     assert rows.mix is not None
     seen = [row for batch in module.batches for row in batch]
