@@ -81,16 +81,17 @@ class MixDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """What the Trainer reads; Lightning calls this after `setup`."""
-        if self.mix is None:
+        trainer = self.trainer
+        if self.mix is None or trainer is None:
             raise bad_argument(
                 "trainer",
                 expected="a Trainer that trains on the data module",
                 given=None,
                 hint="call trainer.fit(module, data)",
             )
-        sampler = _EpochSlots(self.mix, *replica_of(self.trainer))
+        sampler = _EpochSlots(self.mix, *replica_of(trainer))
         # Of a run that is resumed, rows are read before Lightning says which epoch it is.
-        sampler.set_epoch(self.trainer.current_epoch)
+        sampler.set_epoch(trainer.current_epoch)
         return DataLoader(self.mix, self._batch_size, sampler=sampler, **self._loader)
 
 
