@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collapse_guard.integrations.evaluate_folders import evaluate_path
     from collapse_guard.integrations.find_decoding import find_decoding_for
     from collapse_guard.integrations.matching.match_sampler import match_sampler
+    from collapse_guard.integrations.mix_data_module import MixDataModule
     from collapse_guard.integrations.mixed_dataset import as_hf_dataset
     from collapse_guard.integrations.writing import write
 
 _HOME = {
+    "MixDataModule": "mix_data_module",
     "as_hf_dataset": "mixed_dataset",
     "evaluate_path": "evaluate_folders",
     "find_decoding_for": "find_decoding",
@@ -26,7 +28,14 @@ _HOME = {
     "write": "writing",
 }
 
-__all__ = ["as_hf_dataset", "evaluate_path", "find_decoding_for", "match_sampler", "write"]
+__all__ = [
+    "MixDataModule",
+    "as_hf_dataset",
+    "evaluate_path",
+    "find_decoding_for",
+    "match_sampler",
+    "write",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
 from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
+from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.token_counts import row_tokens
 
@@ -176,7 +177,7 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
         A data set of `len(guard)` rows.
 
     Raises:
-        ArgumentError: Rows have no column names.
+        ArgumentError: Rows have no column names, or not all the same.
 
     Example:
         >>> rows = [{"text": "a"}, {"text": "b"}]
@@ -191,7 +192,8 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
     if marks is not None:
         sources = [_marked(rows, marks, number) for number, rows in enumerate(sources)]
     features = next((rows.features for rows in sources if hasattr(rows, "features")), None)
-    parts = [_as_dataset(rows, features) for rows in sources]
+    names = [source.name for source in guard.sources]
+    parts = [_as_dataset(name, rows, features) for name, rows in zip(names, sources, strict=True)]
     starts = np.cumsum([0, *map(len, parts[:-1])])
     numbers = np.empty(len(guard), dtype=np.int64)
     for start in range(0, len(guard), _SLOTS_AT_A_TIME):
@@ -215,7 +217,7 @@ def _packs(packed: PackedMix) -> datasets.Dataset:
     return datasets.concatenate_datasets(parts)
 
 
-def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:
+def _as_dataset(name: str, rows: Any, features: Any) -> datasets.Dataset:
     if isinstance(rows, datasets.Dataset):
         return rows
     listed = [rows[number] for number in range(len(rows))]
@@ -226,6 +228,8 @@ def _as_dataset(rows: Any, features: Any) -> datasets.Dataset:
             given=listed[0],
             hint="make each row a mapping from column to value",
         )
+    # What a row lacks would be filled with nothing.
+    RowCheck.of([name], [RowSource(name, listed)])
     return datasets.Dataset.from_list([dict(row) for row in listed], features=features)
 
 

@@ -21,6 +21,7 @@ from collapse_guard.arguments.kinds import (
     text,
     whole,
 )
+from collapse_guard.arguments.meant_fraction import meant_fraction
 from collapse_guard.arguments.numbers import (
     MOST,
     amount,
@@ -43,6 +44,7 @@ __all__ = [
     "function",
     "listed",
     "many",
+    "meant_fraction",
     "members",
     "module",
     "number",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from collapse_guard.arguments.meant_fraction import meant_fraction
 from collapse_guard.errors import bad_argument
 
 # Rows, slots of an epoch, epochs: with each of them below this, no product of two leaves int64.
@@ -130,27 +131,27 @@ def slots_of_a_block(block_size: Any) -> int:
 def share(name: str, value: Any, *, hint: str) -> Fraction:
     """The argument as an exact share.
 
-    A float is read as the decimal that it prints as, not as the nearest binary number: 0.3 is a
-    hair less than 3/10, 0.1 a hair more than 1/10, and rounding to whole rows would turn that hair
-    into a row.
+    A float is read as the fraction that it was meant as, which `meant_fraction` defines, and not as
+    the nearest binary number: 0.3 is a hair less than 3/10, `1 - 0.7` a hair more, and rounding to
+    whole rows would turn that hair into a row.
 
     Args:
         name: The argument's name.
-        value: What the caller gave: a float, int, `Fraction` or `Decimal`.
+        value: What the caller gave: a float, int, `Fraction`, `Decimal` or numpy's number.
         hint: What to do when it is something else.
 
     Raises:
         ArgumentError: It is no number from 0 to 1.
 
     Example:
-        >>> share("human_fraction", 0.3, hint="give e.g. 0.3")
+        >>> share("human_fraction", 1 - 0.7, hint="give e.g. 0.3")
         Fraction(3, 10)
     """
     error = bad_argument(name, expected="a number from 0 to 1", given=value, hint=hint)
     if isinstance(value, bool) or not isinstance(value, Rational | Decimal | float | np.floating):
         raise error
     try:
-        exact = Fraction(value) if isinstance(value, Rational | Decimal) else Fraction(str(value))
+        exact = meant_fraction(value)
     except (ArithmeticError, ValueError):
         # Not finite.
         raise error from None

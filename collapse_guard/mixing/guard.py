@@ -2,7 +2,8 @@
 
 import operator
 from collections.abc import Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.mixing.build import build_plan
 from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.block_of import changed_arguments, made_for, remembered
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.planning.outlook import MixOutlook, outlook_of
@@ -53,7 +55,8 @@ class MixGuard(Dataset[Any]):
     after a resume. `floor_segments` has the proof, for floors that change too. The stream is read
     in order, so train with
 
-    * `TrainingArguments(train_sampling_strategy="sequential", num_train_epochs=1)`,
+    * `TrainingArguments(train_sampling_strategy="sequential", num_train_epochs=1)`, or what
+      `trainer_arguments` makes of others,
     * `DataLoader(guard, shuffle=False)`,
     * Lightning's `Trainer(use_distributed_sampler=False)`, on several devices with
       `sampler=DistributedSampler(guard, shuffle=False)`.
@@ -76,21 +79,21 @@ class MixGuard(Dataset[Any]):
     `Source` and `collapse_guard.integrations.match_sampler`.
 
     Args:
-        human: Human rows: a Hugging Face `Dataset`, a list of rows, any map-style torch data set.
-            None only where `human_fraction` is 0. A `Source`, or a list of them, says where rows
-            come from, and how much of the stream each source may fill.
+        human: Human rows, in any container that `Source` takes. None only where `human_fraction`
+            is 0. A `Source`, or a list of them, says where rows come from, and how much of the
+            stream each source may fill.
         synthetic: Synthetic rows, with the same columns, or a `Source`, or a list of them. None
             only where `human_fraction` is 1.
-        human_fraction: The floor f, from 0 to 1. A float is read as the decimal that it prints as,
-            so that 0.3 of 10 slots is 3; `fractions.Fraction` says any other share exactly.
+        human_fraction: The floor f, from 0 to 1. A float is read as the fraction that it was meant
+            as: 0.3 and 1 - 0.7 of 10 slots are 3; `fractions.Fraction` says any share exactly.
             `"golden"` is what `golden_fraction` says. A list of stages `(until, f)`, such as
             `[(0.2, 1.0), (1.0, 0.3)]`, is all human for a fifth of the whole run (of all epochs)
             and 0.3 from there; a function from progress, 0 to 1, to f is made into stages by
             `human_stages`. Each stage keeps its own floor in full, from its first block to its
             last; a window across its border holds at least as much as its parts must.
         block_size: G, in slots: the global batch, i.e. rows per device x devices x accumulation
-            steps, or a divisor of it. Each block holds ceil(f G) human rows, no more except where
-            `Source(when_dry="human")` asks for it.
+            steps, or a divisor of it; `for_trainer` computes it. Each block holds ceil(f G) human
+            rows, no more except where `Source(when_dry="human")` asks for it.
         generation_decay: Factor on the weight of a synthetic source for each generation that it is
             older than the newest, above 0: with 0.5 the newest weighs twice what the one before
             it does; above 1, models nearer to human text weigh more.
@@ -182,9 +185,72 @@ class MixGuard(Dataset[Any]):
         self._sources = mixed.sources
         self._marks = marks_of(mixed.sources, mixed.rows)
         self._ahead = LookAhead(self._plan)
-        self._reader = BatchReader([cast(Rows, source.rows) for source in self._sources])
+        rows = [cast(Rows, source.rows) for source in self._sources]
+        self._reader = BatchReader(rows, mixed.check)
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
+        self._arguments: Any = None
+
+    @classmethod
+    def for_trainer(
+        cls,
+        human: Rows | Source | Sequence[Source] | None,
+        synthetic: Rows | Source | Sequence[Source] | None,
+        args: Any,
+        *,
+        human_fraction: HumanFraction,
+        batch_size: int | None = None,
+        **rest: Any,
+    ) -> Self:
+        """A mixed stream whose block is the global batch of what trains on it.
+
+        Args:
+            human: As of `MixGuard`.
+            synthetic: As of `MixGuard`.
+            args: Hugging Face's `TrainingArguments` or those of a Trainer of TRL; train with
+                `trainer_arguments()`. Or an `Accelerator`, or a Lightning `Trainer`, for which
+                `collapse_guard.integrations.MixDataModule` does the rest too.
+            human_fraction: As of `MixGuard`.
+            batch_size: Of the loader, for the latter two.
+            rest: As of `MixGuard`. Where `epochs` is not given, there are as many as the training
+                has, or as its `max_steps` need.
+
+        Raises:
+            ArgumentError: As of `MixGuard`, or `args` are none of these, or are set to something
+                that voids the floor.
+
+        Example:
+            >>> from transformers import TrainingArguments
+            >>> args = TrainingArguments("out", gradient_accumulation_steps=2, use_cpu=True)
+            >>> rows = [{"input_ids": [row]} for row in range(40)]
+            >>> mix = MixGuard.for_trainer(rows, rows, args, human_fraction=0.3)
+            >>> str(mix.report()).splitlines()[0]
+            '240 slots, 31.2% human (at least 5 of every 16)'
+            >>> mix.trainer_arguments().train_sampling_strategy
+            'sequential'
+        """
+        make = partial(cls, human, synthetic, human_fraction=human_fraction)
+        mix = made_for(make, args, batch_size, rest)
+        mix._arguments = remembered(args)
+        return mix
+
+    def trainer_arguments(self, args: Any = None) -> Any:
+        """A copy of a Trainer's arguments with what must change for this stream changed.
+
+        It is read in order, `train_sampling_strategy="sequential"`, and once: its own epochs take
+        the place of `num_train_epochs`. TRL's `shuffle_dataset` becomes False.
+
+        Args:
+            args: Hugging Face's `TrainingArguments`, or those of TRL; None for those that
+                `for_trainer` was given.
+
+        Raises:
+            ArgumentError: They are set to something that voids the floor, or their global batch
+                is no whole number of blocks.
+        """
+        given = self._arguments if args is None else args
+        block_size = self._plan.slots.block_size
+        return changed_arguments(given, block_size=block_size, epochs=self.epochs)
 
     @classmethod
     def plan(
@@ -234,6 +300,11 @@ class MixGuard(Dataset[Any]):
     def sources(self) -> tuple[Source, ...]:
         """The sources that have slots, human ones first."""
         return self._sources
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the stream covers."""
+        return self._plan.epochs
 
     @property
     def decodings(self) -> tuple[Decoding, ...]:

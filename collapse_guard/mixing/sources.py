@@ -11,6 +11,7 @@ from collapse_guard.human_text.left_out import MASK_COLUMN
 from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import MAY_DIFFER, Marks, with_decodings
+from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import Rows, RowSource, declared_columns
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Kind, Source
@@ -28,12 +29,14 @@ class MixSources:
         keys: A number for each: 0, 2, 4, ... for human ones and 1, 3, 5, ... for synthetic ones,
             so that another source at the end of either list leaves the orders of the rest alone.
         stages: Of the human floor.
+        check: Of the rows, as they are read.
     """
 
     sources: tuple[Source, ...]
     rows: tuple[RowSource, ...]
     keys: tuple[int, ...]
     stages: Stages
+    check: RowCheck
 
 
 def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSources:
@@ -52,9 +55,9 @@ def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSour
     stages = None if golden else human_stages(human_fraction)
     sources, keys = sources_with_slots(human, synthetic, stages)
     rows = tuple(RowSource(source.name, source.rows) for source in sources)
-    check_same_columns(
-        [(source.name, source.columns()) for source in rows], but_for=may_differ(sources)
-    )
+    names, but_for = [source.name for source in rows], may_differ(sources)
+    check_same_columns([(source.name, source.columns()) for source in rows], but_for=but_for)
+    check = RowCheck.of(names, rows, but_for=but_for)
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     if stages is None:
         sizes = {
@@ -62,7 +65,7 @@ def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSour
             for kind in get_args(Kind)
         }
         stages = human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
-    return MixSources(sources, rows, keys, stages)
+    return MixSources(sources, rows, keys, stages, check)
 
 
 def sources_with_slots(

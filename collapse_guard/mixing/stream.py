@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy, deepcopy
 from functools import partial
 from typing import Any, Self
@@ -17,7 +17,7 @@ from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
-from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
+from collapse_guard.mixing.sources import Given, decodings_of, marks_of, with_found
 from collapse_guard.mixing.strata.boost import RareBoost
 from collapse_guard.mixing.streaming.build import plan_stream
 from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
@@ -28,14 +28,12 @@ from collapse_guard.mixing.streaming.open_reader import open_cursors, open_reade
 from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
-from collapse_guard.rows.row_source import Rows, RowSource
+from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.source import Source
 
 logger = logging.getLogger("collapse_guard")
 
 _VERSION = 1
-
-Given = Rows | Iterable[Any] | Source | Sequence[Source] | None
 
 
 class MixStream(IterableDataset[Any]):
@@ -327,9 +325,8 @@ class MixStream(IterableDataset[Any]):
         Raises:
             ArgumentError: It is no number of slots.
         """
-        shown = whole_number(
-            "slots", slots, least=0, most=2**62, hint="give the slots shown so far"
-        )
+        hint = "give the slots shown so far"
+        shown = whole_number("slots", slots, least=0, most=2**62, hint=hint)
         dealt = DealtSlots(self._plan.slots, self._human)
         asked = dealt.shown_before(shown).tolist()
         for number, (source, rows, repeats) in enumerate(

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.rows.arrow_rows import ArrowRows
+from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import Rows, read_rows
 
 
@@ -18,15 +19,17 @@ class BatchReader:
 
     Args:
         sources: The rows of each source.
+        check: Refuses rows that do not fit the others; None to leave that to a collator.
     """
 
-    def __init__(self, sources: Sequence[Rows]) -> None:
+    def __init__(self, sources: Sequence[Rows], check: RowCheck | None = None) -> None:
         self._sources = tuple(sources)
+        self._check = check
         self._together = ArrowRows.of(self._sources)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Views on Arrow buffers would travel as copies of all rows.
-        return type(self), (self._sources,)
+        return type(self), (self._sources, self._check)
 
     def read(self, sources: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> list[Any]:
         """The rows of a batch.
@@ -44,6 +47,8 @@ class BatchReader:
         for source in set(sources.tolist()):
             places = np.flatnonzero(sources == source)
             read = read_rows(self._sources[source], rows[places].tolist())
+            if self._check is not None:
+                self._check.rows(source, read, rows[places].tolist())
             for place, row in zip(places.tolist(), read, strict=True):
                 batch[place] = row
         return batch

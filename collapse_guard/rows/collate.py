@@ -10,6 +10,7 @@ import torch
 from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.inputs import IGNORED_LABEL
+from collapse_guard.rows.schema import hint_for_columns
 from collapse_guard.rows.token_batch import TokenBatch, Tokens
 
 
@@ -49,8 +50,9 @@ class MixCollator:
             Tensors of shape (n,) or (n, width) by column; int64 where the rows hold integers.
 
         Raises:
-            ArgumentError: Rows are no mappings, have several lengths, or hold something that is
-                neither text nor numbers; or there are no `input_ids` to make `labels` of.
+            ArgumentError: Rows are no mappings, have several sets of columns or lengths, or hold
+                something that is neither text nor numbers; or there are no `input_ids` to make
+                `labels` of.
         """
         columns = rows.unread_columns if isinstance(rows, TokenBatch) else None
         if columns is None:
@@ -70,11 +72,26 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
         first = rows[0]
         if not isinstance(first, Mapping):
             raise bad_argument("rows", given=first, **wanted)
+        for place, row in enumerate(rows):
+            if row.keys() != first.keys():
+                raise bad_argument(
+                    "rows",
+                    expected=f"the columns of row 0 {sorted(first)} in every row of a batch",
+                    given=f"{sorted(row)} in row {place}",
+                    hint=hint_for_columns("rows like row 0", first, f"rows like row {place}", row),
+                )
         return {
-            name: [row[name] for row in rows]
-            for name, value in first.items()
-            if not isinstance(value, str)
+            name: values for name in first if not _are_text(values := [row[name] for row in rows])
         }
+
+
+def _are_text(values: Sequence[Any]) -> bool:
+    """Whether a column is left out; one in which some are text and others are not, is refused."""
+    if not isinstance(values[0], str | None):
+        return False
+    return any(isinstance(value, str) for value in values) and all(
+        isinstance(value, str | None) for value in values
+    )
 
 
 def _tensor(name: str, values: Tokens) -> torch.Tensor:

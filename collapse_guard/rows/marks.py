@@ -258,13 +258,22 @@ def marked_labels(row: Mapping[str, Any], number: _Ids | int) -> _Ids:
         int64 of the shape of its `input_ids`.
 
     Raises:
-        ArgumentError: A column of another length or with other values, or one of `LOSS_MASKS`
-            without `labels`: whether it counts is for the trainer to say, which takes labels as
-            they are where there are some.
+        ArgumentError: A column of another length or with other values, a missing value in a column
+            of labels, or one of `LOSS_MASKS` without `labels`: whether it counts is for the trainer
+            to say, which takes labels as they are where there are some.
     """
     ids = _whole(row, "input_ids", None)
     if row.get("labels") is not None:
         labels = _whole(row, "labels", ids)
+    elif "labels" in row:
+        # What others mask in their labels, such as prompts, would be trained on here.
+        raise bad_argument(
+            "labels",
+            expected="labels in every row of a source that has a column of them",
+            given=None,
+            hint="fill them in (the input_ids, and -100 where a token is not to count), or remove "
+            "the column",
+        )
     else:
         for name in LOSS_MASKS:
             if row.get(name) is not None:

@@ -7,6 +7,7 @@ from torch.utils.data import IterableDataset
 
 from collapse_guard.arguments import MOST, understood
 from collapse_guard.errors import bad_argument
+from collapse_guard.rows.containers import as_rows
 
 Columns = dict[str, object]
 """Columns by name, and their types; None where a type is not declared."""
@@ -29,8 +30,8 @@ class RowSource:
 
     Args:
         name: Of the source, for errors.
-        rows: The rows. Where they have a `__getitems__` (as a Hugging Face `Dataset` does), a batch
-            is read with one call of it.
+        rows: The rows, as `as_rows` takes them. Where they have a `__getitems__` (as a Hugging Face
+            `Dataset` does), a batch is read with one call of it.
 
     Raises:
         ArgumentError: They have no length or no rows.
@@ -54,6 +55,17 @@ class RowSource:
         for start in range(0, len(self), _ROWS_AT_A_TIME):
             yield start, self.read(range(start, min(start + _ROWS_AT_A_TIME, len(self))))
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether all rows have the columns, and the types, that the source declares."""
+        declared = None if _is_transformed(self._rows) else declared_columns(self._rows)
+        return bool(declared) and None not in (declared or {}).values()
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows can be looked at in no time."""
+        return type(self._rows) in (list, tuple)
+
     def columns(self) -> Columns | None:
         """The rows' columns and, where the source declares them, their types (else None).
 
@@ -61,7 +73,7 @@ class RowSource:
         not mappings. There must be a row.
         """
         with understood(self.name, self._rows, **_WANTED):
-            declared = declared_columns(self._rows)
+            declared = None if _is_transformed(self._rows) else declared_columns(self._rows)
             if declared is not None:
                 return declared
             first = self._rows[0]
@@ -113,7 +125,21 @@ def declared_columns(rows: Any) -> Columns | None:
     if names is None:
         return None
     features = getattr(rows, "features", None) or {}
+    form = _format(rows)
+    if form.get("columns") and not form.get("output_all_columns"):
+        names = form["columns"]
     return {name: features.get(name) for name in names}
+
+
+def _format(rows: Any) -> Mapping[str, Any]:
+    """How a Hugging Face data set shows its rows."""
+    form = getattr(rows, "format", None)
+    return form if isinstance(form, Mapping) else {}
+
+
+def _is_transformed(rows: Any) -> bool:
+    """Whether a data set makes its rows anew, by a function of the user's, when they are read."""
+    return _format(rows).get("type") == "custom"
 
 
 def read_rows(rows: Rows, indices: Sequence[int]) -> list[Any]:
@@ -132,7 +158,8 @@ def can_be_read_by_number(rows: Any) -> bool:
     return hasattr(rows, "__len__") and hasattr(rows, "__getitem__") and not is_stream and is_made
 
 
-def _checked(name: str, rows: Any) -> Rows:
+def _checked(name: str, given: Any) -> Rows:
+    rows = as_rows(name, given)
     with understood(name, rows, **_WANTED):
         count = len(rows) if can_be_read_by_number(rows) else None
     if count is None:

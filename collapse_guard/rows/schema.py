@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.rows.no_containers import called
 from collapse_guard.rows.row_source import RowSource
 
 _NAMES = {"f": "float", "U": "str", "b": "bool"}
 """What numpy's kinds of values are called where they stand in a list."""
 
 _ROWS_LOOKED_AT = 1024
+_LABELS = "labels"
 
 
 @dataclass(frozen=True)
@@ -118,22 +120,64 @@ def check_same_columns(
         differing = differing_columns([ours or {}, theirs or {}])
         if ours is None or theirs is None or not differing:
             continue
-        missing = ours.keys() ^ theirs.keys()
-        if missing:
+        if ours.keys() != theirs.keys():
             raise bad_argument(
                 name,
                 expected=f"the columns of {first} rows {sorted(ours)}",
                 given=sorted(theirs),
-                hint=f"only {first} rows have {sorted(ours.keys() - theirs.keys())}, only {name} "
-                f"rows have {sorted(theirs.keys() - ours.keys())}; rename or remove them",
+                hint=hint_for_columns(f"{first} rows", ours, f"{name} rows", theirs),
             )
         column = differing[0]
         raise bad_argument(
             name,
             expected=f"column {column!r} of the {first} rows' type {ours[column]}",
             given=theirs[column],
-            hint=f"{name}.cast_column({column!r}, {first}.features[{column!r}]) changes it",
+            hint=_hint_for_types(first, ours[column], name, theirs[column], column),
         )
+
+
+def hint_for_columns(
+    first: str, ours: Mapping[str, object], other: str, theirs: Mapping[str, object]
+) -> str:
+    """What to do about columns that only some rows have.
+
+    Args:
+        first: What has the one set of columns, in the plural.
+        ours: These.
+        other: What has the other set.
+        theirs: These.
+    """
+    only_ours, only_theirs = (
+        sorted(ours.keys() - theirs.keys()),
+        sorted(theirs.keys() - ours.keys()),
+    )
+    told = f"only {first} have {only_ours}, only {other} have {only_theirs}"
+    if _LABELS in only_ours or _LABELS in only_theirs:
+        return (
+            f"{told}; give labels to all rows (the input_ids, and -100 where a token is not to be "
+            "trained on, such as a prompt's): a batch in which some have none would lose them all"
+        )
+    return f"{told}; rename or remove them"
+
+
+def _hint_for_types(first: str, ours: Any, name: str, theirs: Any, column: str) -> str:
+    first, name = called(first), called(name)
+    if "ClassLabel(" in str(theirs) and "ClassLabel(" in str(ours):
+        names, own = getattr(ours, "names", None), getattr(theirs, "names", None)
+        if names and own and {n.lower() for n in own} <= {n.lower() for n in names}:
+            mapping = {label: number for number, label in enumerate(names)}
+            return (
+                f"{name}.align_labels_with_mapping({mapping}, {column!r}) renumbers the classes by "
+                "their names, which a cast would not: it keeps the numbers, and so changes classes"
+            )
+        return (
+            f"map the numbers to the same classes by their names, with {name}.map(...): a cast "
+            "keeps the numbers, and so changes classes"
+        )
+    cast = f"{name}.cast_column({column!r}, {first}.features[{column!r}]) changes it"
+    if "ClassLabel(" in str(theirs) + str(ours) and "string" not in str(theirs):
+        return f"{cast}, if the numbers mean the same classes, as it keeps them"
+    return cast
 
 
 def _declared(source: RowSource) -> dict[str, str | None] | None:
@@ -147,15 +191,20 @@ def _seen(source: RowSource) -> dict[str, str | None]:
     seen: dict[str, set[str]] = {}
     for row in source.read(range(min(len(source), _ROWS_LOOKED_AT))):
         for column, value in row.items() if isinstance(row, Mapping) else [("", row)]:
-            seen.setdefault(column, set()).add(_type(value))
+            seen.setdefault(column, set()).add(type_of(value))
     return {column: " or ".join(sorted(types - {"None"})) or None for column, types in seen.items()}
 
 
-def _type(value: Any) -> str:
+def type_of(value: Any) -> str:
+    """What a value is called in errors and reports, as "list of int"; "None" for nothing.
+
+    Args:
+        value: Of a column of some row.
+    """
     if value is None:
         return "None"
     if isinstance(value, list | tuple):
-        inner = sorted({_type(item) for item in value} - {"None"})
+        inner = sorted({type_of(item) for item in value} - {"None"})
         return f"list of {' or '.join(inner)}" if inner else "None"
     if hasattr(value, "dtype") and hasattr(value, "ndim"):
         kind = str(value.dtype).removeprefix("torch.")

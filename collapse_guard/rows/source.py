@@ -11,6 +11,7 @@ import numpy.typing as npt
 from collapse_guard.arguments import a, check_fields, optional, share, text, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding, check_matchable
+from collapse_guard.rows.containers import as_rows
 from collapse_guard.rows.row_source import Rows
 
 Kind = Literal["human", "synthetic"]
@@ -36,8 +37,9 @@ class Source:
       evenly spread, goes to human sources; if it is human itself, to the others.
 
     Attributes:
-        rows: A Hugging Face `Dataset`, a list of rows, any map-style torch data set; for a
-            `MixStream` also a stream of them.
+        rows: A Hugging Face `Dataset`, a list or tuple of rows, any map-style torch data set, a
+            data frame of pandas, a dict of columns, a tokenizer's output; for a `MixStream` also a
+            stream of rows.
         name: Of the source in reports and errors; no two sources of a stream share one.
         kind: "human" or "synthetic".
         generation: How many models lie between human text and these rows: 0 for human rows, and
@@ -120,7 +122,9 @@ class Source:
                 given=generation,
                 hint=f"leave it out, or say that source {self.name!r} is synthetic",
             )
-        if not isinstance(self.weight, int | float | Fraction) or not 0 < self.weight < 2**1023:
+        # Narrow floats cannot be compared with what is past their range.
+        weight = float(self.weight) if isinstance(self.weight, np.floating) else self.weight
+        if not isinstance(weight, int | float | Fraction) or not 0 < weight < 2**1023:
             raise bad_argument(
                 "weight",
                 expected="a number above 0",
@@ -148,6 +152,7 @@ class Source:
             licence=optional(text(hint=named)),
             found_by=optional(a(Mapping, expected="what found the decoding", hint=named)),
         )
+        object.__setattr__(self, "rows", as_rows(self.name, self.rows))
         self._check_decoding()
 
     def _check_decoding(self) -> None:

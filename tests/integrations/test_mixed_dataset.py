@@ -135,3 +135,18 @@ def test_a_stored_data_set_comes_back_as_an_ordinary_one(tmp_path: Path) -> None
     loaded = datasets.load_from_disk(tmp_path / "mixed")
     assert type(loaded) is datasets.Dataset
     assert list(loaded) == rows_of(guard)
+
+
+def test_no_column_is_filled_with_nothing() -> None:
+    class Rows:
+        """Not a list, which would be looked through before."""
+
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return {"input_ids": [index]} if index == 3 else {"input_ids": [index], "labels": [1]}
+
+    guard = MixGuard(Rows(), Rows(), human_fraction=0.5, block_size=2)
+    with pytest.raises(ArgumentError, match=r"`human` expected the columns .*in row 3"):
+        as_hf_dataset(guard)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import assume, given, strategies as st
 
+from collapse_guard.arguments import meant_fraction
 from collapse_guard.errors import ArgumentError, MixOrderError, TokenizerMismatchError
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.mixing import MixGuard, RareBoost
@@ -42,7 +43,7 @@ def test_the_promise(
 ) -> None:
     """The floor in every window and batch, the cap in every epoch, and rows shown evenly."""
     cap = 5
-    exact = fraction if isinstance(fraction, Fraction) else Fraction(str(fraction))
+    exact = meant_fraction(fraction)
     per_block = math.ceil(exact * block_size)
     most_blocks = min(
         num_human * cap // per_block if per_block else 400,

@@ -215,7 +215,7 @@ def test_masks_of_other_numbers_are_refused(mask: list[float]) -> None:
 
 
 def test_columns_of_none_are_as_if_they_were_not_there() -> None:
-    rows = [{"input_ids": [1, 2], "labels": None, "drawn_mask": None}]
+    rows = [{"input_ids": [1, 2], "attention_mask": None, "drawn_mask": None}]
     assert parts(Marks([source_of(rows, COOL)]).mark(rows, np.array([0]))[0]) == ([1, 2], [1, 1])
 
 

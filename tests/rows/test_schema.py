@@ -69,3 +69,51 @@ def test_a_column_that_nowhere_holds_a_value_differs_from_none() -> None:
         "b": RowSource("b", [{"text": "y"}]),
     }
     assert find_differences(sources) == []
+
+
+def labelled(names: list[str], labels: list[str], *, in_lists: bool = False) -> datasets.Dataset:
+    feature: Any = datasets.ClassLabel(names=names)
+    numbers: list[Any] = [names.index(label) for label in labels]
+    if in_lists:
+        feature, numbers = datasets.List(feature), [[number] for number in numbers]
+    features = datasets.Features({"y": feature})
+    return datasets.Dataset.from_dict({"y": numbers}, features=features)
+
+
+def advised(human: Any, synthetic: Any) -> str:
+    with pytest.raises(ArgumentError, match="column 'y'") as raised:
+        check(human, synthetic)
+    return str(raised.value).split(": ", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "names", [["pos", "neg"], ["Pos", "NEG"], ["pos"]], ids=["other order", "other case", "fewer"]
+)
+def test_the_advice_on_classes_keeps_each_row_in_its_class(names: list[str]) -> None:
+    human = labelled(["neg", "pos", "none"], ["pos", "neg"])
+    synthetic = labelled(names, [names[0]] * 3)
+    advice = advised(human, synthetic)
+    code = advice[: advice.index(" renumbers")]
+    assert "cast_column" not in code
+    followed = eval(code, {"synthetic": synthetic})
+    check(human, followed)
+    assert {followed.features["y"].int2str(row["y"]) for row in followed} == {names[0].lower()}
+
+
+def test_other_classes_are_never_cast() -> None:
+    human = labelled(["neg", "pos"], ["pos"])
+    for synthetic in (labelled(["bad", "good"], ["good"]), labelled(["pos", "neg", "x"], ["pos"])):
+        assert "map the numbers to the same classes by their names" in advised(human, synthetic)
+    in_lists = [labelled(names, ["pos"], in_lists=True) for names in (["neg", "pos"], ["pos"])]
+    assert "map the numbers to the same classes by their names" in advised(*in_lists)
+
+
+def test_a_cast_is_advised_where_it_keeps_the_classes() -> None:
+    human = labelled(["neg", "pos"], ["pos"])
+    words = datasets.Dataset.from_dict({"y": ["pos", "neg"]})
+    advice = advised(human, words)
+    assert advice == "synthetic.cast_column('y', human.features['y']) changes it."
+    followed = words.cast_column("y", human.features["y"])
+    assert [followed.features["y"].int2str(row["y"]) for row in followed] == ["pos", "neg"]
+    numbers = datasets.Dataset.from_dict({"y": [1, 0]})
+    assert "if the numbers mean the same classes" in advised(human, numbers)

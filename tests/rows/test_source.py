@@ -2,6 +2,7 @@ import math
 from typing import Any
 
 import pytest
+from torch.utils.data import ConcatDataset
 
 from collapse_guard import Source
 from collapse_guard.errors import ArgumentError
@@ -81,7 +82,7 @@ def test_another_source_leaves_the_orders_of_the_rest_alone() -> None:
         (Source([1], "synthetic", "human"), [1], "`name` expected a name of its own"),
         (Source([], "wiki", "human"), [1], "`wiki` expected from 1 to"),
         ([Source([1], "a", "human"), Source([], "b", "human")], [1], "`b` expected from 1 to"),
-        (Source(iter([1]), "wiki", "human"), [1], "`wiki` expected rows with a length"),
+        (Source(ConcatDataset, "wiki", "human"), [1], "`wiki` expected rows with a length"),
     ],
 )
 def test_sources_that_do_not_fit_are_refused(human: Any, synthetic: Any, message: str) -> None:

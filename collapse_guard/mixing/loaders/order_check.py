@@ -15,7 +15,8 @@ from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
 _REMEDY = (
     "so its floor of human rows would not hold: it is shuffled already and must be read in order. "
-    'Set TrainingArguments(train_sampling_strategy="sequential") for the Hugging Face Trainer, '
+    "For the Hugging Face Trainer write args = mix.trainer_arguments(args), before it is made, or "
+    'TrainingArguments(..., train_sampling_strategy="sequential", num_train_epochs=1); '
     "shuffle=False for a DataLoader, Trainer(use_distributed_sampler=False) for Lightning (on "
     "several devices with sampler=DistributedSampler(guard, shuffle=False))."
 )

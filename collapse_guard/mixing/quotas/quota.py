@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from collapse_guard.arguments import share
+from collapse_guard.arguments import meant_fraction, share
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.floor import Stages
 from collapse_guard.rows.source import Source, WhenDry
@@ -49,7 +49,8 @@ class Quota:
         return cls(
             name=source.name,
             is_human=source.kind == "human",
-            weight=Fraction(source.weight) * discount,
+            # What is next to nothing must not become nothing.
+            weight=(meant_fraction(source.weight) or Fraction(source.weight)) * discount,
             min_fraction=share("min_fraction", source.min_fraction, hint="give e.g. 0.1"),
             max_fraction=share("max_fraction", source.max_fraction, hint="give e.g. 0.5"),
             rows=rows,
@@ -117,7 +118,8 @@ def age_discounts(sources: Sequence[Source], generation_decay: Any) -> list[Frac
         )
     newest = max((each.generation for each in sources if each.kind == "synthetic"), default=0)
     ages = [newest - each.generation if each.kind == "synthetic" else 0 for each in sources]
-    return [Fraction(decay) ** age for age in ages]
+    factor = meant_fraction(decay) or Fraction(decay)
+    return [factor**age for age in ages]
 
 
 def check_quotas(quotas: Sequence[Quota], stages: Stages, block_size: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
@@ -11,6 +12,7 @@ from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.streaming.cursors import Check
 from collapse_guard.mixing.streaming.golden import golden_stages
 from collapse_guard.mixing.streaming.lanes import (
     MOST_LANES,
@@ -21,6 +23,7 @@ from collapse_guard.mixing.streaming.lanes import (
 )
 from collapse_guard.mixing.streaming.stream_boost import StreamBoost, boost_of_stream
 from collapse_guard.rows.marks import with_decodings
+from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
@@ -40,6 +43,7 @@ class StreamPlan:
         max_repeats: How often each is gone through; None for no limit.
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
+        checks: Of the rows of each source, as they are read, with their numbers.
         length: In slots, a whole number of blocks, and of a portion of each lane; None where it is
             not known.
         lanes: What of the slots and rows is whose; None where each reader reads all rows.
@@ -53,6 +57,7 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    checks: tuple[Check, ...]
     lanes: Lanes | None = None
     boost: StreamBoost | None = None
 
@@ -109,6 +114,7 @@ def plan_stream(
         length = rounded_up(length, block_size, lanes, batch_size)
     rows = tuple(_opened(source) for source in sources)
     _check_columns(sources, rows)
+    check = RowCheck.of([s.name for s in sources], rows, but_for=may_differ(sources))
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     repeats = tuple(source.max_repeats or max_repeats for source in sources)
     plan = StreamPlan(
@@ -120,6 +126,7 @@ def plan_stream(
         block_size=block_size,
         length=length,
         boost=boost_of_stream(boost, sources),
+        checks=tuple(partial(check.rows, number) for number in range(len(sources))),
     )
     _refuse_short_sources(plan)
     if lanes > 1:

@@ -1,7 +1,7 @@
 """Reads the rows of one source in the order of its draws, and says when there are no more."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ from collapse_guard.statistics.json_forms import Part
 
 # As many draws as `max_repeats=None` needs to stand for no limit.
 _NO_LIMIT = 2**62
+
+Check = Callable[[Sequence[Any], Sequence[int]], None]
 
 
 class Cursor(Protocol):
@@ -64,10 +66,19 @@ class MapCursor:
         rows: The rows.
         max_repeats: Passes, or None for no end of them.
         key: The seed, and a number that tells this source from others of the same seed.
+        check: Refuses rows, given with their numbers, that do not fit those of other sources.
     """
 
-    def __init__(self, rows: RowSource, *, max_repeats: int | None, key: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        rows: RowSource,
+        *,
+        max_repeats: int | None,
+        key: tuple[int, int],
+        check: Check | None = None,
+    ) -> None:
         self._rows = rows
+        self._check = check
         self._stream = RowOrder(Strata.unranked(len(rows)), [len(rows)], key=key)
         self._supply = _NO_LIMIT if max_repeats is None else len(rows) * max_repeats
 
@@ -78,7 +89,10 @@ class MapCursor:
     def read(self, draws: Sequence[int]) -> list[Any]:
         """As `Cursor.read`."""
         numbers, _ = self._stream.rows(np.array(draws, dtype=np.int64))
-        return self._rows.read(numbers.tolist())
+        rows = self._rows.read(numbers.tolist())
+        if self._check is not None:
+            self._check(rows, numbers.tolist())
+        return rows
 
     def forget(self, draws: int) -> None:
         """Nothing is kept."""
@@ -161,6 +175,7 @@ class StreamCursor:
         max_repeats: Passes, or None for no end of them.
         key: The seed, and a number that tells this source from others of the same seed.
         qualities: Tells how often each row is to be shown; None where all are, in each pass.
+        check: Refuses rows, given with their numbers, that do not fit those of other sources.
     """
 
     def __init__(
@@ -172,8 +187,10 @@ class StreamCursor:
         max_repeats: int | None,
         key: tuple[int, int],
         qualities: Qualities | None = None,
+        check: Check | None = None,
     ) -> None:
         self._name = name
+        self._check = check
         self._stream: Any = stream
         if isinstance(getattr(stream, "_epoch", None), torch.Tensor):
             # Hugging Face shares its epoch among processes: another worker's pass would be ours.
@@ -262,6 +279,8 @@ class StreamCursor:
             if self._iterator is None:
                 self._iterator = self._begin(place)
             rows = list(islice(self._iterator, self._buffer))
+        if self._check is not None:
+            self._check(rows, range(place.row, place.row + len(rows)))
         if rows:
             shown = rows
             if self._qualities is not None:

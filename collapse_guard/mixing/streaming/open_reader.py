@@ -95,14 +95,14 @@ def open_cursors(plan: StreamPlan, lane: int = 0, *, buffer: int, seed: int) -> 
     rows = plan.rows if plan.lanes is None else plan.lanes.rows(plan.rows, lane)
     boosted = None if plan.boost is None else plan.boost.qualities
     cursors: list[Cursor] = []
-    for source, own, repeats, number in zip(
-        plan.sources, rows, plan.max_repeats, plan.keys, strict=True
+    for source, own, repeats, number, check in zip(
+        plan.sources, rows, plan.max_repeats, plan.keys, plan.checks, strict=True
     ):
         key = (seed, number + lane * _LANES_APART)
         if own is None:
             cursors.append(NoCursor())
         elif isinstance(own, RowSource):
-            cursors.append(MapCursor(own, max_repeats=repeats, key=key))
+            cursors.append(MapCursor(own, max_repeats=repeats, key=key, check=check))
         else:
             cursors.append(
                 StreamCursor(
@@ -111,6 +111,7 @@ def open_cursors(plan: StreamPlan, lane: int = 0, *, buffer: int, seed: int) -> 
                     buffer=buffer,
                     max_repeats=repeats,
                     key=key,
+                    check=check,
                     qualities=qualities_of(source, boosted if source.kind == "human" else None),
                 )
             )

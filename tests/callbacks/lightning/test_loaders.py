@@ -12,6 +12,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from collapse_guard import MixCollator, MixGuard, MixStream, PackedMix
 from collapse_guard.errors import MixOrderError
+from collapse_guard.integrations import MixDataModule
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, every, fit, guarded, make_trainer
 from tests.tiny import tiny_gpt2
 
@@ -106,6 +107,22 @@ def test_a_run_resumed_in_mid_epoch_reads_what_is_left(
     assert resumed.losses == whole.losses[5:]
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_data_module_resumed_within_its_second_epoch_reads_what_is_left(
+    tmp_path: Path, workers: int
+) -> None:
+    def data() -> MixDataModule:
+        settings: dict[str, Any] = {"human_fraction": 0.25, "length": 4 * BATCHES}
+        loader = {"collate_fn": MixCollator(), "num_workers": workers}
+        return MixDataModule(HUMAN, WRITTEN, batch_size=4, loader=loader, **settings)
+
+    whole = run(tmp_path / "whole", data(), max_epochs=2)
+    assert len(whole.rows) == 2 * 4 * BATCHES
+    checkpoint = tmp_path / "whole" / "step=15.ckpt"
+    resumed = run(tmp_path / "resumed", data(), max_epochs=2, ckpt_path=checkpoint)
+    assert resumed.rows == whole.rows[4 * 15 :]
 
 
 def test_without_the_callback_the_first_rows_would_come_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collapse_guard.callbacks import (
     WatchSession,
 )
 from collapse_guard.integrations import (
+    MixDataModule,
     as_hf_dataset,
     evaluate_path,
     find_decoding_for,
@@ -57,6 +58,17 @@ def targets() -> Iterator[Target]:
             "name": "collapse",
         }
 
+    yield Target(
+        "MixDataModule",
+        MixDataModule,
+        lambda: {
+            "human": rows(1),
+            "synthetic": rows(2),
+            "human_fraction": 0.3,
+            "batch_size": 8,
+            "loader": {},
+        },
+    )
     yield Target(
         "WatchSession",
         WatchSession,

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
 from torch.utils.data import DataLoader
+from transformers import TrainingArguments
 
 from collapse_guard import (
     Decoding,
@@ -133,6 +135,22 @@ def targets() -> Iterator[Target]:
         "PackCollator()",
         lambda rows: PackCollator()(rows),
         lambda: {"rows": [packed()[0], packed()[1]]},
+    )
+    yield Target(
+        "MixGuard.for_trainer",
+        MixGuard.for_trainer,
+        lambda: {
+            "human": rows(1),
+            "synthetic": rows(2),
+            "args": Accelerator(cpu=True),
+            "human_fraction": 0.3,
+            "batch_size": 8,
+        },
+    )
+    yield Target(
+        "MixGuard.trainer_arguments",
+        lambda args: mix().trainer_arguments(args),
+        lambda: {"args": TrainingArguments("out", use_cpu=True)},
     )
     yield Target(
         "MixStream",

@@ -21,7 +21,7 @@ from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_sources, make_stre
         ({"human_fraction": "golden"}, "`human_fraction` expected a share"),
         ({"human_fraction": "silver"}, "`human_fraction` expected"),
         ({"human_fraction": [(0.5, 1), (1, 0.3)]}, "`length` expected a number of slots"),
-        ({"human": iter(())}, "`human` expected rows that can be read by number"),
+        ({"human": iter(())}, "`human` expected rows.*it is used up once it was read"),
         ({"human": 3}, "`human` expected rows that can be read by number"),
         ({"human": Source(Rows(1, 9), "synthetic", "human")}, "expected a name of its own"),
         (
