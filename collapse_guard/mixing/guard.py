@@ -303,9 +303,10 @@ class MixGuard(Dataset[Any]):
     ) -> AuditReport:
         """Look for rows that should not be trained on, and say which: `audit_rows` says more.
 
-        Synthetic rows that a human source holds too, identical or nearly so, rows that hold
-        held-out text, empty rows, columns that differ, and token ids that cannot be those which a
-        source's `decoding` drew. Every row is read, some ten thousand a second.
+        Synthetic rows that a human source holds too, identical or nearly so, rows that repeat
+        others or lie inside longer ones, rows that hold held-out text, empty rows, columns that
+        differ, and token ids that cannot be those which a source's `decoding` drew. Every row is
+        read, some ten thousand a second.
 
         Args:
             column: The column of token ids or texts; None for "input_ids" or, where there is none,
@@ -313,11 +314,10 @@ class MixGuard(Dataset[Any]):
             panel: The held-out text. Where rows are texts, with the `tokenizer`.
             tokenizer: The tokenizer of the panel's reference, and of what drew the rows.
             near: Least Jaccard similarity of runs of five tokens that counts as nearly the same,
-                from 0.5 to 1; None to look for identical rows only, which needs no other package.
+                from 0.5 to 1; None to look for identical rows only.
 
         Raises:
             ArgumentError: No such column, or texts and a panel without a tokenizer.
-            MissingExtraError: `near` needs `pip install "collapse_guard[audit]"`.
             TokenizerMismatchError: The tokenizer is not the panel's, or the token ids are not.
 
         Example:
