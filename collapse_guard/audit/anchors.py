@@ -1,6 +1,7 @@
 """A few shingles stand for a row: whoever holds two of them may hold most of the row."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,26 +73,28 @@ class AnchorTable:
     Keeps 64 bytes of each owner, and 8 to 16 more.
 
     Args:
-        anchors: uint32 of shape (owners, ANCHORS), of `row_anchors`.
-        owners: int64 of shape (owners,), rising, below 2^32: their numbers.
-        sizes: int64 of shape (owners,), how many shingles each has; those that have none are not
-            looked up.
+        parts: The owners, some at a time: their numbers, int64 of shape (owners,), below 2^32;
+            their anchors, uint32 of shape (owners, ANCHORS), of `row_anchors`; and how many
+            shingles each has, of shape (owners,). Those that have none are not looked up.
+        count: How many anchors that makes, `num_anchors`.
     """
 
-    def __init__(self, anchors: Anchors, owners: Ids, sizes: Ids) -> None:
-        counts = np.minimum(sizes, ANCHORS)
-        has = np.arange(ANCHORS) < counts[:, None]
-        packed = anchors[has].astype(np.uint64)
-        packed <<= _HALF
-        packed |= np.repeat(owners, counts).astype(np.uint64)
+    def __init__(self, parts: Iterable[tuple[Ids, Anchors, npt.NDArray[Any]]], count: int) -> None:
+        packed = np.empty(count, dtype=np.uint64)
+        start = 0
+        for owners, anchors, sizes in parts:
+            counts = np.minimum(sizes, ANCHORS)
+            own = anchors[np.arange(ANCHORS) < counts[:, None]].astype(np.uint64) << _HALF
+            packed[start : start + len(own)] = own | np.repeat(owners, counts).astype(np.uint64)
+            start += len(own)
         packed.sort()
         self._packed = packed
         bits = 8 * max(len(packed), 8)
         self._mask = np.uint64((1 << (bits - 1).bit_length()) - 1)
         # Most shingles are nobody's anchor: a look at one bit spares them a search.
         self._bits = np.zeros((int(self._mask) + 1) // 8, dtype=np.uint8)
-        for start in range(0, len(packed), 1 << 20):
-            byte, bit = self._places(packed[start : start + (1 << 20)] >> _HALF)
+        for start in range(0, len(packed), 1 << 16):
+            byte, bit = self._places(packed[start : start + (1 << 16)] >> _HALF)
             np.bitwise_or.at(self._bits, byte, bit)
 
     def look_up(self, shingles: RowShingles) -> Held:
@@ -123,6 +126,11 @@ class AnchorTable:
         place = (anchors * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & self._mask
         bit = np.left_shift(np.uint8(1), (place & np.uint64(7)).astype(np.uint8))
         return (place >> np.uint64(3)).astype(np.int64), bit
+
+
+def num_anchors(sizes: npt.NDArray[Any]) -> int:
+    """How many anchors rows of so many shingles have."""
+    return int(np.minimum(sizes, ANCHORS).sum(dtype=np.int64))
 
 
 def enough(held: Held, sizes: Ids, share: float) -> npt.NDArray[np.bool_]:

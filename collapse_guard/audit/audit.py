@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from collapse_guard.arguments import listed, optional, understood
 from collapse_guard.audit.distinct import Distinct
+from collapse_guard.audit.forms import compare_forms
 from collapse_guard.audit.inside_rows import find_inside
 from collapse_guard.audit.leaks import LeakedRows, find_leaks
 from collapse_guard.audit.likeness import find_like
@@ -161,6 +162,7 @@ def audit_rows(
             *find_repeated(distinct, likeness, "synthetic"),
         ),
         inside=() if likeness is None else tuple(find_inside(distinct, likeness.inside)),
+        forms=compare_forms(columns, kinds, tokenizer),
     )
 
 

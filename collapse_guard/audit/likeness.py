@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.audit.anchors import AnchorTable, enough
+from collapse_guard.audit.anchors import Anchors, AnchorTable, enough, num_anchors
 from collapse_guard.audit.distinct import Distinct
 from collapse_guard.audit.row_shingles import SHINGLE, RowShingles
 from collapse_guard.rows.source import Kind
@@ -21,6 +21,7 @@ Runs of 13 are what Brown et al. (GPT-3, 2020, appendix C) judge shared text by.
 
 _MOST_COMPARED = 4
 _SHINGLES_AT_A_TIME = 1 << 17
+_OWNERS_AT_A_TIME = 1 << 16
 _KINDS: tuple[Kind, ...] = ("human", "synthetic")
 
 
@@ -98,18 +99,18 @@ def find_like(distinct: Distinct, near: float) -> Likeness:
         near: Least Jaccard similarity that counts as nearly the same, and least share of a
             content's shingles that have to stand in a longer one.
     """
+    sizes = _sizes(distinct)
+    tables = _tables(distinct, sizes)
     count = len(distinct)
     found = Likeness(
         Closest.none(count), {kind: Closest.none(count) for kind in _KINDS}, Inside(*_NOTHING)
     )
     inside = [found.inside]
-    sizes = _of_contents(distinct, "sizes").astype(np.int64)
-    tables = _tables(distinct, sizes)
     for contents, shingles in _batches(distinct):
         for kind, table in tables:
             for pairs in _compared(distinct, contents, shingles, table, sizes, near):
                 ours = contents[pairs.rows]
-                own, theirs = sizes[ours], sizes[pairs.others]
+                own, theirs = (sizes[each].astype(np.int64) for each in (ours, pairs.others))
                 similarity = pairs.shared / (own + theirs - pairs.shared)
                 close = similarity >= near
                 _note(found, distinct, kind, ours[close], pairs.others[close], similarity[close])
@@ -123,31 +124,31 @@ def find_like(distinct: Distinct, near: float) -> Likeness:
 _NOTHING = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
 
 
-def _of_contents(distinct: Distinct, name: str) -> npt.NDArray[np.uint32]:
-    """A column of the scans, for each content's first row."""
-    values: npt.NDArray[np.uint32] = np.concatenate(
-        [
-            getattr(scan, name)[distinct.row[first:last] - start]
-            for scan, start, first, last in zip(
-                distinct.scans,
-                distinct.starts.tolist(),
-                np.searchsorted(distinct.row, distinct.starts[:-1]).tolist(),
-                np.searchsorted(distinct.row, distinct.starts[1:]).tolist(),
-                strict=False,
-            )
-        ]
-    )
-    return values
+def _sizes(distinct: Distinct) -> npt.NDArray[np.uint32]:
+    """How many shingles each content has."""
+    sizes = np.concatenate([scan.sizes for scan in distinct.scans])
+    return sizes[distinct.row]
 
 
-def _tables(distinct: Distinct, sizes: Ids) -> list[tuple[Kind, AnchorTable]]:
-    anchors = _of_contents(distinct, "anchors")
+def _tables(distinct: Distinct, sizes: npt.NDArray[np.uint32]) -> list[tuple[Kind, AnchorTable]]:
     tables = []
     for kind in _KINDS:
         owners = np.flatnonzero(distinct.first[kind] >= 0)
         if len(owners):
-            tables.append((kind, AnchorTable(anchors[owners], owners, sizes[owners])))
+            parts = _with_anchors(distinct, owners, sizes)
+            tables.append((kind, AnchorTable(parts, num_anchors(sizes[owners]))))
     return tables
+
+
+def _with_anchors(
+    distinct: Distinct, owners: Ids, sizes: npt.NDArray[np.uint32]
+) -> Iterator[tuple[Ids, Anchors, npt.NDArray[np.uint32]]]:
+    for start in range(0, len(owners), _OWNERS_AT_A_TIME):
+        part = owners[start : start + _OWNERS_AT_A_TIME]
+        source, rows = distinct.located(distinct.row[part])
+        for number in np.unique(source).tolist():
+            own = part[source == number]
+            yield own, distinct.scans[number].anchors[rows[source == number]], sizes[own]
 
 
 def _batches(distinct: Distinct) -> Iterator[tuple[Ids, RowShingles]]:
@@ -169,12 +170,13 @@ def _compared(
     contents: Ids,
     shingles: RowShingles,
     table: AnchorTable,
-    sizes: Ids,
+    sizes: npt.NDArray[np.uint32],
     near: float,
 ) -> Iterator[_Pairs]:
     """The rows of a batch with up to four contents each, those with the most common anchors."""
     held = table.look_up(shingles)
-    ours, own, theirs = contents[held.rows], shingles.sizes[held.rows], sizes[held.owners]
+    ours, own = contents[held.rows], shingles.sizes[held.rows]
+    theirs = sizes[held.owners].astype(np.int64)
     alike = np.minimum(own, theirs) >= near * np.maximum(own, theirs)
     wanted = (ours >= 0) & (ours != held.owners) & enough(held, theirs, near)
     wanted &= alike | _may_lie_inside(theirs, own)
@@ -195,10 +197,10 @@ class _Read(NamedTuple):
     shingles: RowShingles
 
 
-def _read(distinct: Distinct, contents: Ids, sizes: Ids) -> Iterator[_Read]:
+def _read(distinct: Distinct, contents: Ids, sizes: npt.NDArray[np.uint32]) -> Iterator[_Read]:
     """Some contents, rising, as they are read again: not too many shingles at a time."""
     source, rows = distinct.located(distinct.row[contents])
-    group = np.cumsum(sizes[contents]) // _SHINGLES_AT_A_TIME
+    group = np.cumsum(sizes[contents], dtype=np.int64) // _SHINGLES_AT_A_TIME
     cuts = np.flatnonzero((np.diff(source) != 0) | (np.diff(group) != 0)) + 1
     parts = np.split(np.arange(len(contents)), cuts) if len(contents) else []
     for part in parts:

@@ -1,5 +1,6 @@
 """What was found in the rows before training."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.audit.anchors import missed
+from collapse_guard.audit.forms import FormReport
 from collapse_guard.audit.inside_rows import InsideRows
 from collapse_guard.audit.leaks import LeakedRows
 from collapse_guard.audit.repeated_rows import RepeatedRows
@@ -53,6 +55,8 @@ class AuditReport:
         retokenized: Sources whose token ids are not those that their `decoding` drew.
         repeated: Rows that say again what an earlier row of their kind says.
         inside: Rows that lie inside longer ones.
+        forms: How the form of each synthetic source differs from that of the human rows: `print`
+            one for a table. No form is a finding, whatever its size.
     """
 
     num_rows: Mapping[str, int]
@@ -64,6 +68,7 @@ class AuditReport:
     retokenized: tuple[RetokenizedRows, ...] = ()
     repeated: tuple[RepeatedRows, ...] = ()
     inside: tuple[InsideRows, ...] = ()
+    forms: tuple[FormReport, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -145,6 +150,7 @@ class AuditReport:
             *(empty_line(none.source, none.rows) for none in self.empty),
             *map(difference_line, self.differences),
             *map(retokenized_line, self.retokenized),
+            *(forms.sentence for forms in self.forms),
         ]
         if self.near is None:
             lines.append("not looked for: rows that are nearly the same, or lie inside longer ones")
@@ -170,4 +176,5 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    # JSON knows no infinity.
+    return None if isinstance(value, float) and not math.isfinite(value) else value

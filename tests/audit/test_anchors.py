@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from collapse_guard.audit.anchors import ANCHORS, AnchorTable, enough, missed, row_anchors
+from collapse_guard.audit.anchors import (
+    ANCHORS,
+    AnchorTable,
+    enough,
+    missed,
+    num_anchors,
+    row_anchors,
+)
 from collapse_guard.audit.row_shingles import RowShingles
 from collapse_guard.human_text.token_rows import TokenRows
 from tests.audit.texts import random_rows
@@ -13,7 +20,11 @@ def shingles_of(rows: list[list[int]]) -> RowShingles:
 
 def table_of(rows: list[list[int]]) -> AnchorTable:
     shingles = shingles_of(rows)
-    return AnchorTable(row_anchors(shingles), np.arange(len(rows)), shingles.sizes)
+    parts = [
+        (np.arange(len(rows))[part], row_anchors(shingles)[part], shingles.sizes[part])
+        for part in (slice(0, 7), slice(7, None))
+    ]
+    return AnchorTable(parts, num_anchors(shingles.sizes))
 
 
 def test_a_row_that_holds_another_whole_is_always_found() -> None:
