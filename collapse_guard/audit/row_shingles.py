@@ -24,7 +24,7 @@ Two different shingles are taken for one with a probability of 2^-52.
 
 _HASH = np.uint64((1 << HASH_BITS) - 1)
 _ABOVE = np.uint64(HASH_BITS)
-_TOKENS_AT_A_TIME = 1 << 18
+_TOKENS_AT_A_TIME = 1 << 16
 
 
 class RowShingles(NamedTuple):

@@ -18,7 +18,7 @@ from collapse_guard.rows.column import Column
 Ids = npt.NDArray[np.int64]
 Decode = Callable[[list[int]], str]
 
-_ROWS_AT_A_TIME = 256
+_ROWS_AT_A_TIME = 64
 _MOST_TOKENS = 4_096
 _LAST_TOKENS = 256
 _MOST_CHARACTERS = 2_048
