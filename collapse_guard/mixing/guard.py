@@ -305,8 +305,8 @@ class MixGuard(Dataset[Any]):
 
         Synthetic rows that a human source holds too, identical or nearly so, rows that repeat
         others or lie inside longer ones, rows that hold held-out text, empty rows, columns that
-        differ, and token ids that cannot be those which a source's `decoding` drew. Every row is
-        read, some ten thousand a second.
+        differ, token ids that cannot be those which a source's `decoding` drew, and forms that tell
+        synthetic rows from human ones. Every row is read, some ten thousand a second.
 
         Args:
             column: The column of token ids or texts; None for "input_ids" or, where there is none,
@@ -328,6 +328,7 @@ class MixGuard(Dataset[Any]):
             7 rows checked: 4 of human, 3 of synthetic
             synthetic: 1 row stands in human too, 1 identical and 0 nearly so: 0 like 2 (identical)
             synthetic: 1 empty row: 2
+            synthetic: of 4 forms none surely tells its rows from human ones
             not looked for: held-out text, since no panel was given
         """
         return audit_rows(self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near)
