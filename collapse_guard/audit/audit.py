@@ -68,13 +68,13 @@ def audit_rows(
       of the difference; none is called bad.
 
     Identical rows are all found, and so are rows that lie wholly inside longer ones, unless very
-    many rows are alike: then each is compared with some. Of others eight runs
-    are looked up, and two have to stand in the other row, so that a row which is just `near` enough
-    is missed with a probability of at most 1 in 10,000 at `near=0.8`, and of 3.5% at 0.5
-    (`AuditReport.missed`); the more it shares, the less often. The figures that are given are
-    counted on the rows themselves. Where many rows are much alike, each is compared with four of
-    each kind, those that share most of the runs that are looked up, and not with all: members of a
-    large family may go unnoticed that are near to few of the others.
+    many rows are alike: then each is compared with some. Of others eight runs are looked up, and
+    two have to stand in the other row, so that a row which is just `near` enough is missed with a
+    probability of at most 1 in 10,000 at `near=0.8`, and of 3.5% at 0.5 (`AuditReport.missed`); the
+    more it shares, the less often. The figures that are given are counted on the rows themselves.
+    Where many rows are much alike, each is compared with four of each kind, those that share most
+    of the runs that are looked up, and not with all: members of a large family may go unnoticed
+    that are near to few of the others.
 
     Rows are read twice in batches, and numbers are kept of them, not the rows: about 180 bytes a
     row while they are compared, and 15 MB. Time grows as the tokens do, also where rows are all
