@@ -40,7 +40,7 @@ def pinned(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The quick tests, with the lowest version of each package that a user may have."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = ("huggingface", "lightning", "evaluate", "report", "alerts", "audit")
+    extras = ("huggingface", "lightning", "evaluate", "report", "alerts")
     promised = [*project["dependencies"]]
     for extra in extras:
         promised += project["optional-dependencies"][extra]

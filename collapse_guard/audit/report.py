@@ -1,18 +1,30 @@
 """What was found in the rows before training."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.audit.anchors import missed
+from collapse_guard.audit.forms import FormReport
+from collapse_guard.audit.inside_rows import InsideRows
 from collapse_guard.audit.leaks import LeakedRows
+from collapse_guard.audit.repeated_rows import RepeatedRows
+from collapse_guard.audit.report_lines import (
+    difference_line,
+    empty_line,
+    inside_line,
+    leaked_line,
+    repeated_line,
+    retokenized_line,
+    shared_line,
+)
 from collapse_guard.audit.retokenized import RetokenizedRows
 from collapse_guard.audit.shared_rows import SharedRows
 from collapse_guard.rows.schema import ColumnDifference
-
-_ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +53,10 @@ class AuditReport:
         empty: Rows that hold nothing.
         differences: Columns that are not the same in all sources.
         retokenized: Sources whose token ids are not those that their `decoding` drew.
+        repeated: Rows that say again what an earlier row of their kind says.
+        inside: Rows that lie inside longer ones.
+        forms: How the form of each synthetic source differs from that of the human rows: `print`
+            one for a table. No form is a finding, whatever its size.
     """
 
     num_rows: Mapping[str, int]
@@ -50,17 +66,35 @@ class AuditReport:
     empty: tuple[EmptyRows, ...]
     differences: tuple[ColumnDifference, ...]
     retokenized: tuple[RetokenizedRows, ...] = ()
+    repeated: tuple[RepeatedRows, ...] = ()
+    inside: tuple[InsideRows, ...] = ()
+    forms: tuple[FormReport, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was found."""
-        found = (self.shared, self.leaked, self.empty, self.differences, self.retokenized)
-        return not any(found)
+        return not any(
+            (
+                self.shared,
+                self.leaked,
+                self.empty,
+                self.differences,
+                self.retokenized,
+                self.repeated,
+                self.inside,
+            )
+        )
+
+    @property
+    def missed(self) -> float:
+        """At most how probably a row was missed that is just `near` enough; more alike, less so."""
+        return 0.0 if self.near is None else missed(self.near)
 
     def bad_rows(self, source: str) -> npt.NDArray[np.int64]:
         """Rows of a source that are better left out: shared, leaked or empty.
 
-        Of shared rows it is the synthetic ones; the human ones stay.
+        Of shared rows it is the synthetic ones, also those that lie inside a longer human row; the
+        human ones stay.
 
         Args:
             source: Its name.
@@ -71,14 +105,34 @@ class AuditReport:
         Raises:
             KeyError: There is no such source.
         """
-        if not isinstance(source, str) or source not in self.num_rows:
-            raise KeyError(source)
-        parts = [
+        self._check(source)
+        return _joined(
             *(part.rows for part in self.shared if part.synthetic == source),
+            *(
+                part.rows
+                for part in self.inside
+                if part.source == source and part.kinds == ("synthetic", "human")
+            ),
             *(part.rows for part in self.leaked or () if part.source == source),
             *(part.rows for part in self.empty if part.source == source),
-        ]
-        return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
+        )
+
+    def repeated_rows(self, source: str) -> npt.NDArray[np.int64]:
+        """Rows of a source that repeat an earlier row of their kind.
+
+        Without them each text is shown as often as a pass shows it, and not once for each copy.
+
+        Args:
+            source: Its name.
+
+        Returns:
+            int64 of shape (rows,), rising, each row once.
+
+        Raises:
+            KeyError: There is no such source.
+        """
+        self._check(source)
+        return _joined(*(part.rows for part in self.repeated if part.source == source))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain nested dicts and lists, every row number included, for JSON."""
@@ -87,62 +141,32 @@ class AuditReport:
 
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} of {name}" for name, count in self.num_rows.items())
-        lines = [f"{sum(self.num_rows.values()):,} rows checked: {rows}"]
-        for part in self.shared:
-            identical = int(part.identical.sum())
-            shown = [
-                f"{row} like {original} ({'identical' if same else f'{similarity:.0%}'})"
-                for row, original, similarity, same in zip(
-                    *(
-                        values[:_ROWS_SHOWN].tolist()
-                        for values in (part.rows, part.originals, part.similarity, part.identical)
-                    ),
-                    strict=True,
-                )
-            ]
-            lines.append(
-                f"{part.synthetic}: {_count(part.rows, 'row stands', 'rows stand')} in "
-                f"{part.human} too, {identical:,} identical and "
-                f"{len(part.rows) - identical:,} nearly so: "
-                f"{_list(shown, len(part.rows))}"
-            )
-        for leak in self.leaked or ():
-            documents = np.unique(leak.documents)
-            lines.append(
-                f"{leak.source}: {_count(leak.rows, 'row holds', 'rows hold')} text of "
-                f"{_count(documents, 'held-out document', 'held-out documents')}: "
-                f"{_list(leak.rows[:_ROWS_SHOWN].tolist(), len(leak.rows))}"
-            )
-        for none in self.empty:
-            lines.append(
-                f"{none.source}: {_count(none.rows, 'empty row', 'empty rows')}: "
-                f"{_list(none.rows[:_ROWS_SHOWN].tolist(), len(none.rows))}"
-            )
-        for difference in self.differences:
-            types = ", ".join(f"{of or 'missing'} in {s}" for s, of in difference.types.items())
-            lines.append(f"column {difference.column!r} differs: {types}")
-        for anew in self.retokenized:
-            lines.append(
-                f"{anew.source}: tokenized anew, it seems: {anew.rows:,} rows are just what the "
-                f"tokenizer makes of their text, so that its decoding does not fit these ids; "
-                f'decoding="find" finds what does'
-            )
+        lines = [
+            f"{sum(self.num_rows.values()):,} rows checked: {rows}",
+            *map(shared_line, self.shared),
+            *map(repeated_line, self.repeated),
+            *map(inside_line, self.inside),
+            *map(leaked_line, self.leaked or ()),
+            *(empty_line(none.source, none.rows) for none in self.empty),
+            *map(difference_line, self.differences),
+            *map(retokenized_line, self.retokenized),
+            *(forms.sentence for forms in self.forms),
+        ]
         if self.near is None:
-            lines.append("not looked for: rows that are nearly the same")
+            lines.append("not looked for: rows that are nearly the same, or lie inside longer ones")
         if self.leaked is None:
             lines.append("not looked for: held-out text, since no panel was given")
         if self.is_clean:
             lines.append("nothing found")
         return "\n".join(lines)
 
+    def _check(self, source: str) -> None:
+        if not isinstance(source, str) or source not in self.num_rows:
+            raise KeyError(source)
 
-def _count(rows: npt.NDArray[np.int64], one: str, more: str) -> str:
-    return f"{len(rows):,} {one if len(rows) == 1 else more}"
 
-
-def _list(shown: Iterable[object], count: int) -> str:
-    listed = [str(item) for item in shown]
-    return ", ".join(listed) + (f", and {count - len(listed):,} more" * (count > len(listed)))
+def _joined(*parts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
 
 
 def _plain(value: Any) -> Any:
@@ -152,4 +176,5 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    # JSON knows no infinity.
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.audit.anchors import ANCHORS, Anchors, row_anchors
 from collapse_guard.audit.exact_duplicates import Keys, empty_rows, identity_keys
-from collapse_guard.audit.near_duplicates import Bands, band_keys
-from collapse_guard.human_text.shingles import Hashes
+from collapse_guard.audit.row_shingles import RowShingles
 from collapse_guard.rows.column import Column
+from collapse_guard.rows.source import Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,37 +18,41 @@ class Scan:
 
     Attributes:
         column: The source and its column.
+        kind: Whether people wrote the rows.
         keys: uint64 of shape (rows,), `identity_keys`.
         is_empty: bool of shape (rows,), `empty_rows`.
-        bands: uint64 of shape (rows, bands), `band_keys`; no bands where none were asked for.
-        has_shingles: bool of shape (rows,), whether the bands mean anything.
+        anchors: uint32 of shape (rows, ANCHORS), `row_anchors`; of shape (rows, 0) where nothing
+            but identical rows is looked for.
+        sizes: uint32 of shape (rows,), how many shingles each row has; none with `anchors`.
     """
 
     column: Column
+    kind: Kind
     keys: Keys
     is_empty: npt.NDArray[np.bool_]
-    bands: Hashes
-    has_shingles: npt.NDArray[np.bool_]
+    anchors: Anchors
+    sizes: npt.NDArray[np.uint32]
 
 
-def scan(column: Column, bands: Bands | None) -> Scan:
+def scan(column: Column, kind: Kind, *, near: bool) -> Scan:
     """Read a source once.
 
     Args:
         column: The source and its column.
-        bands: How to cut MinHash signatures, 8 bytes a row and band; None for none.
+        kind: Whether people wrote the rows.
+        near: Whether more than identical rows is looked for.
 
     Raises:
         ArgumentError: A row holds something else than the others.
-        MissingExtraError: `rensa` is needed for the bands and not installed.
     """
     rows = len(column)
     done = Scan(
         column,
+        kind,
         np.zeros(rows, dtype=np.uint64),
         np.zeros(rows, dtype=bool),
-        np.zeros((rows, 0 if bands is None else bands.number), dtype=np.uint64),
-        np.zeros(rows, dtype=bool),
+        np.zeros((rows, ANCHORS if near else 0), dtype=np.uint32),
+        np.zeros(rows, dtype=np.uint32),
     )
     start = 0
     for contents in column.batches():
@@ -55,7 +60,9 @@ def scan(column: Column, bands: Bands | None) -> Scan:
         part = slice(start, start + len(keys))
         done.keys[part] = keys
         done.is_empty[part] = empty_rows(contents)
-        if bands is not None:
-            done.bands[part], done.has_shingles[part] = band_keys(contents, bands)
+        if near:
+            shingles = RowShingles.of(contents)
+            done.anchors[part] = row_anchors(shingles)
+            done.sizes[part] = shingles.sizes
         start = part.stop
     return done

@@ -445,9 +445,10 @@ class MixGuard(Dataset[Any]):
     ) -> AuditReport:
         """Look for rows that should not be trained on, and say which: `audit_rows` says more.
 
-        Synthetic rows that a human source holds too, identical or nearly so, rows that hold
-        held-out text, empty rows, columns that differ, and token ids that cannot be those which a
-        source's `decoding` drew. Every row is read, some ten thousand a second.
+        Synthetic rows that a human source holds too, identical or nearly so, rows that repeat
+        others or lie inside longer ones, rows that hold held-out text, empty rows, columns that
+        differ, token ids that cannot be those which a source's `decoding` drew, and forms that tell
+        synthetic rows from human ones. Every row is read, some ten thousand a second.
 
         Args:
             column: The column of token ids or texts; None for "input_ids" or, where there is none,
@@ -455,11 +456,10 @@ class MixGuard(Dataset[Any]):
             panel: The held-out text. Where rows are texts, with the `tokenizer`.
             tokenizer: The tokenizer of the panel's reference, and of what drew the rows.
             near: Least Jaccard similarity of runs of five tokens that counts as nearly the same,
-                from 0.5 to 1; None to look for identical rows only, which needs no other package.
+                from 0.5 to 1; None to look for identical rows only.
 
         Raises:
             ArgumentError: No such column, or texts and a panel without a tokenizer.
-            MissingExtraError: `near` needs `pip install "collapse_guard[audit]"`.
             TokenizerMismatchError: The tokenizer is not the panel's, or the token ids are not.
 
         Example:
@@ -470,6 +470,7 @@ class MixGuard(Dataset[Any]):
             7 rows checked: 4 of human, 3 of synthetic
             synthetic: 1 row stands in human too, 1 identical and 0 nearly so: 0 like 2 (identical)
             synthetic: 1 empty row: 2
+            synthetic: of 4 forms none surely tells its rows from human ones
             not looked for: held-out text, since no panel was given
         """
         return audit_rows(self._sources, column=column, panel=panel, tokenizer=tokenizer, near=near)

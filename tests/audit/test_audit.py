@@ -105,3 +105,9 @@ def test_one_type_in_numpy_and_in_lists_is_no_difference() -> None:
     arrays = datasets.Dataset.from_list(rows).with_format("numpy")
     sources = [Source(rows, "human", "human"), Source(arrays, "web", "synthetic")]
     assert audit_rows(sources, near=None).differences == ()
+
+
+@pytest.mark.parametrize("near", [0.49, 1.01, 80, True, "0.8"])
+def test_a_similarity_that_cannot_work_is_refused(near: object) -> None:
+    with pytest.raises(ArgumentError, match="`near` expected a Jaccard similarity"):
+        audit_rows([Source(["a"], "x", "human")], near=near)

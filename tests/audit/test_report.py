@@ -47,3 +47,10 @@ def test_the_report_is_plain_json(tmp_path: Path) -> None:
     assert "model: 8 rows stand in human too, 8 identical and 0 nearly so: 0 like 0" in shown
     assert ", and 3 more" in shown
     assert isinstance(report, AuditReport)
+
+
+def test_it_says_how_much_may_be_missed() -> None:
+    source = Source([[1]], "human", "human")
+    assert audit_rows([source], near=0.8).missed == pytest.approx(8.4e-5, rel=0.01)
+    assert audit_rows([source], near=1.0).missed == 0
+    assert audit_rows([source], near=None).missed == 0

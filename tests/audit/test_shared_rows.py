@@ -1,4 +1,3 @@
-import sys
 from functools import cache
 from typing import Any
 
@@ -78,8 +77,7 @@ def test_shared_rows_are_those_that_all_pairs_show(form: str) -> None:
         assert identical == (contents[synthetic][row] == contents[human][original])
 
 
-def test_only_identical_rows_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "rensa", None)
+def test_only_identical_rows_where_near_ones_are_not_looked_for() -> None:
     contents = _contents()
     report = audit_rows(_sources("token list"), near=None)
     human = {tuple(row) for name in ("books", "wiki") for row in contents[name]}

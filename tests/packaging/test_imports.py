@@ -19,7 +19,6 @@ OPTIONAL = (
     "matplotlib",
     "peft",
     "pytorch_lightning",
-    "rensa",
     "scipy",
     "sklearn",
     "tokenizers",
