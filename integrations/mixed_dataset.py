@@ -11,7 +11,9 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
+from collapse_guard.mixing.loaders.single_reads import SingleReads
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
+from collapse_guard.rows.row_source import another_number
 
 require("datasets", "huggingface")
 
@@ -58,6 +60,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
+        mixed._singles = SingleReads(len(rows))
         mixed.marks = marks
         return mixed
 
@@ -66,14 +69,27 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
-            ArgumentError: Labels are marked, and no loss knows what the marks mean.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean; or a transform
+                made more rows than it was given, or fewer.
         """
         if len(keys):
             self._order.check(keys)
             if self.marks is not None:
                 self.marks.check_known()
         rows: list[Any] = super().__getitems__(keys)
+        if len(rows) != len(keys):
+            raise another_number("rows", asked=len(keys), given=len(rows))
         return rows
+
+    def __getitem__(self, key: Any) -> Any:
+        """As `datasets.Dataset.__getitem__`; in order where a loader asks for single rows.
+
+        Raises:
+            MixOrderError: A loader reads a data set around this one out of order.
+        """
+        if isinstance(key, int) and 0 <= key < len(self):
+            self._singles.check(key)
+        return super().__getitem__(key)
 
     add_column = _if_it_keeps_the_rows("add_column")
     add_item = _if_it_keeps_the_rows("add_item")

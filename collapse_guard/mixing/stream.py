@@ -29,7 +29,7 @@ from collapse_guard.rows.source import Source
 
 logger = logging.getLogger("collapse_guard")
 
-_VERSION = 1
+_VERSION = 2
 
 Given = Rows | Iterable[Any] | Source | Sequence[Source] | None
 
@@ -170,6 +170,12 @@ class MixStream(IterableDataset[Any]):
         """Say what was found for a source with `decoding="find"`, as of `MixGuard`."""
         self._sources = with_found(self._sources, name, found)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a state must share with this stream: its arguments, as plain data."""
+        own = {"seed": self._seed, "shuffle_buffer": self._buffer}
+        return deepcopy({**own, **self._plan.identity})
+
     def __len__(self) -> int:
         """Number of slots, of this process where the stream is sharded.
 
@@ -249,7 +255,7 @@ class MixStream(IterableDataset[Any]):
         if self._start is not None:
             return deepcopy(self._start)
         state = {"base": 0} if self._reader is None else self._reader.state_dict()
-        return {"version": _VERSION, "stream": self._identity(), **state}
+        return {"version": _VERSION, "stream": self.identity, **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on where a state was taken.
@@ -268,7 +274,7 @@ class MixStream(IterableDataset[Any]):
         check_state(
             state,
             version=_VERSION,
-            identity=self._identity(),
+            identity=self.identity,
             length=self._length,
             cursors=self._cursors(),
             shown_before=DealtSlots(self._plan.slots, self._human).shown_before,
@@ -286,7 +292,7 @@ class MixStream(IterableDataset[Any]):
             slots: Slots shown so far by all processes, e.g. steps x global batch.
         """
         base = whole_number("slots", slots, least=0, most=2**62, hint="give the slots shown so far")
-        self._start = {"version": _VERSION, "stream": self._identity(), "base": base}
+        self._start = {"version": _VERSION, "stream": self.identity, "base": base}
         self._gone_on = GoneOn()
 
     def report(self, slots: int) -> StreamReport:
@@ -399,8 +405,3 @@ class MixStream(IterableDataset[Any]):
                 strict=True,
             )
         ]
-
-    def _identity(self) -> list[Any]:
-        """What a state must share with the stream that it is loaded into."""
-        names = [source.name for source in self.sources]
-        return [self._seed, self._plan.block_size, self._buffer, names]

@@ -62,11 +62,11 @@ class OrderCheck:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
         slots = [operator.index(slot) for slot in slots]
-        processes = _divisors(launched_processes())
+        processes = divisors(launched_processes())
         if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
             if len(steps) > 1 or not steps <= self._strides(processes, 1):
-                raise _disorder(slots)
+                raise disorder(slots)
         if os.getpid() != self._process:
             # A forked worker brings along what its parent has read.
             self._process, self._last, self._began_at = os.getpid(), (), -1
@@ -92,7 +92,7 @@ class OrderCheck:
             return
         read_on = self._followed >= (2 if first > last[0] else 1)
         if worker is not None or not (self._began or read_on):
-            raise _disorder([last[-1], first])
+            raise disorder([last[-1], first])
         self._began, self._followed = False, 0
 
     def _compare_starts(
@@ -105,7 +105,7 @@ class OrderCheck:
             strides = self._strides(processes, away * size)
             strides |= self._strides(processes, (away - workers) * size)
             if (slots[0] - other_first) % self._num_slots not in strides:
-                raise _disorder([other_first, slots[0]])
+                raise disorder([other_first, slots[0]])
 
     def _strides(self, processes: tuple[int, ...], slots: int) -> set[int]:
         return {dealt_to * slots % self._num_slots for dealt_to in processes}
@@ -146,10 +146,12 @@ def check_loader(loader: "DataLoader[object]") -> None:
 
 
 @cache
-def _divisors(number: int) -> tuple[int, ...]:
+def divisors(number: int) -> tuple[int, ...]:
+    """The whole parts that so many processes can be dealt out to, in rising order."""
     return tuple(divisor for divisor in range(1, number + 1) if number % divisor == 0)
 
 
-def _disorder(slots: Sequence[int]) -> MixOrderError:
+def disorder(slots: Sequence[int]) -> MixOrderError:
+    """What is said of slots that were asked for one after another."""
     shown = ", ".join(map(str, slots[:6])) + (", ..." if len(slots) > 6 else "")
     return MixOrderError(f"MixGuard was asked for slots {shown} one after another, {_REMEDY}")

@@ -1,12 +1,13 @@
 """The steps from a `MixStream`'s arguments to its slots, each with its checks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.floor import Era, Stages, floor_segments, human_stages
+from collapse_guard.mixing.identity import identity_of
 from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
@@ -32,6 +33,7 @@ class StreamPlan:
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
         length: In slots, a whole number of blocks; None where it is not known.
+        identity: What a state must share with it, as `identity_of` says.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +43,7 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    identity: Mapping[str, Any]
 
 
 def plan_stream(
@@ -89,6 +92,15 @@ def plan_stream(
         slots=_slots(sources, stages, block_size, length, generation_decay),
         block_size=block_size,
         length=length,
+        identity=identity_of(
+            sources,
+            rows,
+            stages,
+            generation_decay=generation_decay,
+            block_size=block_size,
+            length=length,
+            max_repeats=max_repeats,
+        ),
     )
     _refuse_short_sources(plan)
     return plan
