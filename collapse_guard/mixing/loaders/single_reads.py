@@ -1,23 +1,18 @@
 """Refuses a loader that reads a stream out of order through a data set around it, row by row."""
 
 import os
-import sys
-from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch.utils.data import IterableDataset, get_worker_info
-from torch.utils.data._utils import fetch
 
 from collapse_guard.distributed import launched_processes
+from collapse_guard.mixing.loaders.fetching import fetching
 from collapse_guard.mixing.loaders.order_check import disorder, divisors
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
 _MOST_PER_ITEM = 64
 """Slots that a data set may join to one item."""
-
-_OF_ITEMS: CodeType = fetch._MapDatasetFetcher.fetch.__code__
-_OF_STREAMS: CodeType = fetch._IterableDatasetFetcher.fetch.__code__
 
 
 class SingleReads:
@@ -57,26 +52,26 @@ class SingleReads:
         Raises:
             MixOrderError: A loader asks for it at the wrong place.
         """
-        frame = _fetching()
-        if frame is None:
+        now = fetching()
+        if now is None:
             return
-        told = frame.f_locals
-        fetcher, batch = told["self"], told["possibly_batched_index"]
+        fetcher, batch = now
         run = self._runs.get(fetcher)
         if run is None:
             # A loader's iterator has a fetcher of its own in each worker.
             run = self._runs[fetcher] = _Run(self._num_slots, divisors(launched_processes()))
         if not run.follows(slot, batch):
             raise disorder([run.last, slot])
-        self._compare_starts(run, slot, frame)
+        self._compare_starts(run, slot, fetcher.dataset)
 
-    def _compare_starts(self, run: "_Run", slot: int, frame: FrameType) -> None:
+    def _compare_starts(self, run: "_Run", slot: int, data: object) -> None:
         worker = get_worker_info()
         # Workers that stay begin anew, when what the others wrote down is of another pass.
         if worker is None or self._compared_in == os.getpid() or not run.has_begun:
             return
         self._compared_in = os.getpid()
-        if isinstance(frame.f_locals["self"].dataset, IterableDataset):
+        if isinstance(data, IterableDataset):
+            # Each worker goes its own way through the stream.
             return
         for other, other_slot, size in self._starts.enter(worker.id, run.first, run.size):
             away = (worker.id - other) % worker.num_workers
@@ -154,18 +149,5 @@ class _Run:
             return True
         in_a_row, self._in_a_row = self._in_a_row, 1
         dealt = {(dealt_to - 1) * in_a_row + 1 for dealt_to in self._processes}
-        # A last batch may be filled up from the start of a part of the stream.
-        return step in dealt or slot < self._processes[-1]
-
-
-def _fetching() -> FrameType | None:
-    """The call in which a loader of torch fetches a batch, where there is one around this one."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code is _OF_STREAMS:
-            return frame
-        if frame.f_code is _OF_ITEMS:
-            # With its rows at hand it collates, and what is looked at there is not shown.
-            return None if "data" in frame.f_locals else frame
-        frame = frame.f_back
-    return None
+        # A last batch may be filled up from the start, which a part of the stream ends before.
+        return step in dealt or slot < self._processes[-1] * in_a_row
