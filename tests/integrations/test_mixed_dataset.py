@@ -135,3 +135,14 @@ def test_a_stored_data_set_comes_back_as_an_ordinary_one(tmp_path: Path) -> None
     loaded = datasets.load_from_disk(tmp_path / "mixed")
     assert type(loaded) is datasets.Dataset
     assert list(loaded) == rows_of(guard)
+
+
+def test_a_transform_that_makes_more_rows_is_refused() -> None:
+    def doubled(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return {
+            name: [value for value in column for _ in range(2)] for name, column in rows.items()
+        }
+
+    data = as_hf_dataset(make_guard()).with_transform(doubled)
+    with pytest.raises(ArgumentError, match="4 here, but got '8 rows'"):
+        next(iter(DataLoader(data, 4, collate_fn=list)))
