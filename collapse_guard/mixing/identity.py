@@ -81,11 +81,11 @@ def differences(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
         ['seed: the state has 0, this mix 1']
     """
     theirs, ours = (_names(mix.get("sources")) for mix in (saved, own))
-    plain = ({**mix, "sources": names} for mix, names in ((saved, theirs), (own, ours)))
-    found = _different(*plain)
+    found = _different({**saved, "sources": theirs}, {**own, "sources": ours})
     if theirs == ours:
-        for name, *both in zip(ours, saved.get("sources", []), own.get("sources", []), strict=True):
-            found += _different(*both, of=f" of source {name!r}")
+        both = zip(saved.get("sources", []), own.get("sources", []), strict=True)
+        for name, (their_source, our_source) in zip(ours, both, strict=True):
+            found += _different(their_source, our_source, of=f" of source {name!r}")
     return found
 
 

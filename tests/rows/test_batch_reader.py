@@ -156,7 +156,7 @@ class TestAnotherNumberOfRows:
             def __getitem__(self, number: int) -> int:
                 return number
 
-        with pytest.raises(ArgumentError, match="`web` expected one row .* 1 here, but got '2 ro"):
+        with pytest.raises(ArgumentError, match=r"`web` expected one row .* 1 here, but got '2 ro"):
             BatchReader([Pairs()], ["web"]).read(np.array([0]), np.array([3]))
-        with pytest.raises(ArgumentError, match="`web` expected one row .* 2 here, but got '4 ro"):
+        with pytest.raises(ArgumentError, match=r"`web` expected one row .* 2 here, but got '4 ro"):
             RowSource("web", Pairs()).read([3, 4])
