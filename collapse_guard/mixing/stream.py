@@ -18,9 +18,10 @@ from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
 from collapse_guard.mixing.sources import decodings_of, marks_of, with_found
 from collapse_guard.mixing.streaming.build import plan_stream
-from collapse_guard.mixing.streaming.cursors import Cursor, MapCursor, StreamCursor
+from collapse_guard.mixing.streaming.cursors import Cursor
 from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portions, StreamReader
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
+from collapse_guard.mixing.streaming.open_cursors import open_cursors
 from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
@@ -387,21 +388,4 @@ class MixStream(IterableDataset[Any]):
         return fresh.resumed(start)
 
     def _cursors(self) -> list[Cursor]:
-        return [
-            MapCursor(rows, max_repeats=repeats, key=(self._seed, key))
-            if isinstance(rows, RowSource)
-            else StreamCursor(
-                source.name,
-                rows,
-                buffer=self._buffer,
-                max_repeats=repeats,
-                key=(self._seed, key),
-            )
-            for source, rows, repeats, key in zip(
-                self.sources,
-                self._plan.rows,
-                self._plan.max_repeats,
-                self._plan.keys,
-                strict=True,
-            )
-        ]
+        return open_cursors(self._plan, buffer=self._buffer, seed=self._seed)
