@@ -14,6 +14,7 @@ from collapse_guard.mixing.quotas.split import Dry, split_slots
 from collapse_guard.mixing.sources import may_differ, sources_with_slots
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
+from collapse_guard.rows.same_for_all import check_same_for_all
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
 
@@ -160,6 +161,7 @@ def _refuse_what_streams_cannot(sources: Sequence[Source]) -> None:
 
 def _opened(source: Source) -> RowSource | Iterable[Any]:
     rows: Any = source.rows
+    check_same_for_all(source.name, rows)
     if can_be_read_by_number(rows):
         return RowSource(source.name, rows)
     if not hasattr(rows, "__iter__") or isinstance(rows, Iterator):
