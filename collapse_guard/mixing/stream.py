@@ -13,6 +13,7 @@ from collapse_guard.distributed import launched_rank
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.first_rows import Differs, FirstRows
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
@@ -47,7 +48,8 @@ class MixStream(IterableDataset[Any]):
     Which row a slot shows follows from the seed, the slot and the order of the sources, so that
     any number of processes and workers train on the same stream, and no row comes twice. For that
     each of them reads *all* rows of the sources and drops those of other readers' slots: sources
-    are not to be split between processes beforehand, and give the same rows in each of them. So
+    are not to be split between processes beforehand, and give the same rows in each of them. What
+    is known not to do so is refused, and readers compare their first rows where they can. So
     more readers make collating faster, but not reading, and take as many times the bandwidth. Of a
     source, each holds at most two shuffle buffers of rows, and those of 512 slots, of a block or of
     one portion of each reader, whichever is most.
@@ -145,6 +147,7 @@ class MixStream(IterableDataset[Any]):
         self._is_dealt_out = False
         self._start: dict[str, Any] | None = None
         self._gone_on = GoneOn()
+        self._first_rows = FirstRows(len(self._sources))
         self._reader: StreamReader | None = None
 
     @property
@@ -200,7 +203,9 @@ class MixStream(IterableDataset[Any]):
         if start is not None and not self._gone_on.claim():
             start = None
         portions, shown = self._portions(start)
-        cursors = self._cursors()
+        # Where all processes read, each reads a part of it.
+        is_shared = self._shard is not None or self._is_dealt_out
+        cursors = self._cursors(self._first_rows.of_sources(self.identity, is_shared=is_shared))
         for cursor, state in zip(cursors, (start or {}).get("sources", ()), strict=False):
             cursor.load_state_dict(state)
         self._reader = StreamReader(
@@ -387,5 +392,5 @@ class MixStream(IterableDataset[Any]):
             return fresh, 0
         return fresh.resumed(start)
 
-    def _cursors(self) -> list[Cursor]:
-        return open_cursors(self._plan, buffer=self._buffer, seed=self._seed)
+    def _cursors(self, differs: Sequence[Differs] | None = None) -> list[Cursor]:
+        return open_cursors(self._plan, buffer=self._buffer, seed=self._seed, differs=differs)

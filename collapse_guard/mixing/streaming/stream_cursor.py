@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,15 +15,14 @@ from torch.utils.data import get_worker_info
 
 from collapse_guard.distributed import launched_rank
 from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.loaders.first_rows import Differs
 from collapse_guard.mixing.order.permutation import derive_keys, permute
 from collapse_guard.mixing.streaming.cursors import NO_LIMIT
+from collapse_guard.mixing.streaming.whole_streams import as_one_reader, goes_on, twin_of
 from collapse_guard.rows.row_digest import row_digest
 from collapse_guard.statistics.json_forms import Part
 
 logger = logging.getLogger("collapse_guard")
-
-# Hugging Face says itself that its shuffle buffer is lost where a stream is taken up again.
-_FORGETFUL = "BufferShuffledExamplesIterable"
 
 
 @dataclass
@@ -67,6 +65,8 @@ class StreamCursor:
         buffer: Rows of a chunk, at least 1.
         max_repeats: Passes, or None for no end of them.
         key: The seed, and a number that tells this source from others of the same seed.
+        differs: Whether another reader saw another row at the place where this one begins; None
+            where there is nobody to ask.
     """
 
     def __init__(
@@ -77,21 +77,19 @@ class StreamCursor:
         buffer: int,
         max_repeats: int | None,
         key: tuple[int, int],
+        differs: Differs | None = None,
     ) -> None:
         self._name = name
+        self._differs = differs
         self._stream: Any = stream
         if isinstance(getattr(stream, "_epoch", None), torch.Tensor):
             # Hugging Face shares its epoch among processes: another worker's pass would be ours.
-            self._stream = _twin(stream)
+            self._stream = twin_of(stream)
             self._stream._epoch = self._stream._epoch.clone()
         self._buffer = buffer
         self._passes = NO_LIMIT if max_repeats is None else max_repeats
         self._key = np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.uint64)
-        self._has_state = (
-            hasattr(stream, "state_dict")
-            and hasattr(stream, "load_state_dict")
-            and not _shuffles_with_a_buffer(getattr(stream, "_ex_iterable", None))
-        )
+        self._has_state = goes_on(stream)
         self._reading: Any = None
         self._iterator: Iterator[Any] | None = None
         self._chunks: deque[_Chunk] = deque()
@@ -170,12 +168,14 @@ class StreamCursor:
         place = self._next_place
         if self._iterator is None:
             self._tell_pass(place)
-        with _as_one_reader():
+        with as_one_reader():
             if self._iterator is None:
                 self._iterator = self._begin(place)
             rows = list(islice(self._iterator, self._buffer))
             if self._expected is not None:
                 rows = self._recognised(rows, place)
+        if rows and self._differs is not None:
+            self._compare(rows, place, self._differs)
         if rows:
             chunk = self._shuffled(rows, place)
             self._chunks.append(_Chunk(self._next_draw, chunk, place, row_digest(rows[0])))
@@ -208,9 +208,7 @@ class StreamCursor:
                 )
                 return again
             rows = again
-        twice = next(self._begin(replace(place, state=None)), None)
-        self._iterator = islice(self._begin(replace(place, state=None)), len(rows), None)
-        if not rows or row_digest(rows[0]) == row_digest(twice):
+        if self._are_fixed(rows, place):
             raise bad_argument(
                 "state",
                 expected=f"that of a run whose source {self._name!r} gave the same rows",
@@ -231,7 +229,7 @@ class StreamCursor:
         if place.state is None:
             return islice(iter(self._stream), place.row, None)
         # The user's own must not begin in the middle from now on.
-        self._reading = _twin(self._stream)
+        self._reading = twin_of(self._stream)
         self._reading.load_state_dict(place.state)
         return iter(self._reading)
 
@@ -247,6 +245,33 @@ class StreamCursor:
         self._next_place = _Place(self._next_place.pass_number + 1, 0, None)
         if self._next_place.pass_number >= self._passes:
             self._supply = self._next_draw
+
+    def _compare(self, rows: list[Any], place: _Place, differs: Differs) -> None:
+        """Refuse a source that gives another reader other rows.
+
+        Raises:
+            ArgumentError: It does.
+        """
+        self._differs = None
+        if differs(place.pass_number, place.row, row_digest(rows[0])) and self._are_fixed(
+            rows, place
+        ):
+            raise bad_argument(
+                self._name,
+                expected="the same rows in the same order in each process and worker",
+                given="others in another one",
+                hint="give each of them all rows, unsplit, and shuffled with the same seed if at "
+                "all: the mix deals them out itself",
+            )
+
+    def _are_fixed(self, rows: list[Any], place: _Place) -> bool:
+        """Whether rows are the same when they are read again, and not changed by chance."""
+        from_the_start = replace(place, state=None)
+        with as_one_reader():
+            again = next(self._begin(from_the_start), None)
+            self._iterator = islice(self._begin(from_the_start), len(rows), None)
+        self._has_state = False
+        return not rows or row_digest(rows[0]) == row_digest(again)
 
     def _tell_pass(self, place: _Place) -> None:
         """Say that the stream is gone through once more, on one of all that read it."""
@@ -269,35 +294,6 @@ class StreamCursor:
 def _is_first_reader() -> bool:
     worker = get_worker_info()
     return not launched_rank() and (worker is None or not worker.id)
-
-
-@contextmanager
-def _as_one_reader() -> Iterator[None]:
-    """Hide the loader's workers from a stream that would share its rows out among them.
-
-    Hugging Face's streams, and those written after torch's manual, give each worker a part of their
-    rows. Here the slots are what is dealt out: every worker must see the same stream.
-    """
-    module = torch.utils.data._utils.worker
-    hidden, module._worker_info = module._worker_info, None
-    try:
-        yield
-    finally:
-        module._worker_info = hidden
-
-
-def _twin(stream: Any) -> Any:
-    # Not `copy`, which Hugging Face's streams answer with one that shares all attributes.
-    twin: Any = object.__new__(type(stream))
-    vars(twin).update(vars(stream))
-    return twin
-
-
-def _shuffles_with_a_buffer(rows: Any) -> bool:
-    if rows is None:
-        return False
-    inner = [getattr(rows, "ex_iterable", None), *getattr(rows, "ex_iterables", ())]
-    return type(rows).__name__ == _FORGETFUL or any(map(_shuffles_with_a_buffer, inner))
 
 
 def _one(number: int) -> npt.NDArray[np.int64]:
