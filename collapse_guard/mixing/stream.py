@@ -324,7 +324,10 @@ class MixStream(IterableDataset[Any]):
             if asked[number] > len(rows) * repeats:
                 dealt.hand_over(number, len(rows) * repeats)
         counts = dealt.shown_before(shown).tolist()
-        return report_stream(self.sources, counts, slots=shown, block_size=self._plan.block_size)
+        sizes = [len(rows) if isinstance(rows, RowSource) else None for rows in self._plan.rows]
+        return report_stream(
+            self.sources, counts, sizes, slots=shown, block_size=self._plan.block_size
+        )
 
     def check_loader(self, loader: "DataLoader[Any]") -> None:
         """Refuse a loader that would void the floor, or show rows twice, before it reads any.
