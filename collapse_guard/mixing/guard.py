@@ -21,6 +21,7 @@ from collapse_guard.mixing.floor import HumanFraction
 from collapse_guard.mixing.identity import identity_of
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from collapse_guard.mixing.loaders.single_reads import SingleReads
+from collapse_guard.mixing.loaders.split_sources import SplitSources
 from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.reports.counting import report_slots
 from collapse_guard.mixing.reports.report import MixReport
@@ -175,6 +176,7 @@ class MixGuard(Dataset[Any]):
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
         self._singles = SingleReads(self._num_slots)
+        self._split = SplitSources(mixed.sources, (block_size, max_repeats, epochs, seed))
         self._identity = identity_of(
             mixed.sources,
             mixed.rows,
@@ -252,7 +254,8 @@ class MixGuard(Dataset[Any]):
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
-            ArgumentError: Labels are marked, and no loss knows what the marks mean.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean; a source gives
+                more or fewer rows than are asked for; or another process has other rows.
         """
         if not isinstance(slots, Sequence) or isinstance(slots, range):
             slots = _listed(slots, self._num_slots)
@@ -265,6 +268,7 @@ class MixGuard(Dataset[Any]):
                 f"slots {shown(list(slots))} are not all from 0 to {self._num_slots - 1}"
             )
         self._order.check(slots)
+        self._split.check(slots[0])
         return self._read(np.asarray(slots, dtype=np.int64))
 
     def locate(self, slots: npt.ArrayLike) -> Located:

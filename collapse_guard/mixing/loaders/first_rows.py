@@ -19,6 +19,9 @@ _WITHIN = timedelta(seconds=3)
 _BITS = 60
 """Of a digest, those that fit into a table of whole numbers."""
 
+_SAID: dict[tuple[int, str], list[str]] = {}
+"""What this process has said, by its rank and the place."""
+
 Differs = Callable[[int, int, str], bool]
 """Whether another reader saw another row than this one, by its pass, its place and its digest."""
 
@@ -37,7 +40,6 @@ class FirstRows:
 
     def __init__(self, num_sources: int) -> None:
         self._of_workers = [WorkerStarts() for _ in range(num_sources)]
-        self._seen: dict[str, list[str]] = {}
 
     def of_sources(self, identity: Mapping[str, Any], *, is_shared: bool) -> list[Differs]:
         """What compares the first row that a reader reads of each source.
@@ -52,7 +54,7 @@ class FirstRows:
         def of(source: int) -> Differs:
             def differs(pass_number: int, row: int, digest: str) -> bool:
                 place = f"{run}/{source}/{pass_number}/{row}"
-                apart = is_shared and self._differs_among_processes(place, digest)
+                apart = is_shared and _differs_among_processes(place, digest)
                 return self._differs_among_workers(source, (pass_number, row), digest) or apart
 
             return differs
@@ -68,26 +70,40 @@ class FirstRows:
         others = self._of_workers[source].enter(worker.id, mine, key)
         return any(theirs != mine for _, theirs, at in others if at == key)
 
-    def _differs_among_processes(self, place: str, digest: str) -> bool:
-        size, rank = launched_processes(), launched_rank()
-        if size == 1:
-            return False
-        # A later stream with the same arguments may have other rows, such as a next generation's.
-        seen = self._seen.setdefault(place, [])
-        seen += [digest] if digest not in seen else []
-        try:
-            store = _store()
-            if store is None:
-                return False
-            store.set(f"{place}/{rank}", ",".join(seen))
-            others = [f"{place}/{other}" for other in range(size) if other != rank]
-            return any(
-                not {*store.get(other).decode().split(",")} & {*seen}
-                for other in others
-                if store.check([other])
-            )
-        except (RuntimeError, OSError, ValueError):
-            return False
+
+def _differs_among_processes(place: str, digest: str) -> bool:
+    mine, others = exchanged(place, digest)
+    return any(not set(mine) & set(theirs) for theirs in others)
+
+
+def exchanged(place: str, word: str) -> tuple[list[str], list[list[str]]]:
+    """Leave word for the other processes of the run, and see what they have left there.
+
+    Several mixes may use one place, such as one for each generation, and one process may be ahead
+    of others: so all that was ever said there is kept.
+
+    Args:
+        place: Its name, alike in all processes.
+        word: What this process, or its worker, has to say.
+
+    Returns:
+        All that this one has said there, and each of the others that have been there before; none
+        of these where they cannot be reached.
+    """
+    size, rank = launched_processes(), launched_rank()
+    mine = _SAID.setdefault((rank, place), [])
+    mine += [word] if word not in mine else []
+    if size == 1:
+        return mine, []
+    keys = [f"{place}/{other}" for other in range(size) if other != rank]
+    try:
+        store = _store()
+        if store is None:
+            return mine, []
+        store.set(f"{place}/{rank}", json.dumps(mine))
+        return mine, [json.loads(store.get(key)) for key in keys if store.check([key])]
+    except (RuntimeError, OSError, ValueError):
+        return mine, []
 
 
 def _store() -> Any:
