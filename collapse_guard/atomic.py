@@ -7,7 +7,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,19 @@ import numpy.typing as npt
 MOST_BYTES = 1 << 30
 """A file of arrays that unpacks to more is refused before it is unpacked: a reference of 2 million
 types has a sixtieth of that, a track of 100,000 windows a third."""
+
+
+def create_atomically(path: str | os.PathLike[str], content: bytes | str) -> bool:
+    """Write a file whole where there is none; of several processes, one alone does.
+
+    Args:
+        path: Where the file shall be.
+        content: As of `write_atomically`.
+
+    Returns:
+        False where there is one already, which stays as it is.
+    """
+    return _write(Path(path), content, _put_if_new)
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -29,7 +42,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
         path: Where the file shall be.
         content: What it shall hold; text is encoded as UTF-8.
     """
-    target = Path(path)
+    _write(Path(path), content, _put)
+
+
+def _write(target: Path, content: bytes | str, put: Callable[[str, Path], bool]) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -40,10 +56,29 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
             os.fsync(file.fileno())
         # mkstemp makes files private; a result that a colleague cannot read would surprise.
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
+        return put(temporary, target)
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
+
+
+def _put(temporary: str, target: Path) -> bool:
+    os.replace(temporary, target)
+    return True
+
+
+def _put_if_new(temporary: str, target: Path) -> bool:
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # A file system without links: who makes the empty file fills it.
+        try:
+            target.open("xb").close()
+        except FileExistsError:
+            return False
+        os.replace(temporary, target)
+    return True
 
 
 def read_arrays(path: str | os.PathLike[str], *names: str) -> list[npt.NDArray[Any]]:

@@ -11,10 +11,11 @@ from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
+from collapse_guard.mixing.loaders.single_reads import SingleReads
 from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.rows.marks import TAKEN_OUT, Marks
 from collapse_guard.rows.row_check import RowCheck
-from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.row_source import RowSource, another_number
 from collapse_guard.rows.token_counts import row_tokens
 
 require("datasets", "huggingface")
@@ -69,6 +70,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
+        mixed._singles = SingleReads(len(rows))
         mixed.marks, mixed.counts_tokens = marks, counts_tokens
         return mixed
 
@@ -77,14 +79,27 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
-            ArgumentError: Labels are marked, and no loss knows what the marks mean.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean; or a transform
+                made more rows than it was given, or fewer.
         """
         if len(keys):
             self._order.check(keys)
             if self.marks is not None:
                 self.marks.check_known()
         rows: list[Any] = super().__getitems__(keys)
+        if len(rows) != len(keys):
+            raise another_number("rows", asked=len(keys), given=len(rows))
         return rows
+
+    def __getitem__(self, key: Any) -> Any:
+        """As `datasets.Dataset.__getitem__`; in order where a loader asks for single rows.
+
+        Raises:
+            MixOrderError: A loader reads a data set around this one out of order.
+        """
+        if isinstance(key, int) and 0 <= key < len(self):
+            self._singles.check(key)
+        return super().__getitem__(key)
 
     add_column = _if_it_keeps_the_rows("add_column")
     add_item = _if_it_keeps_the_rows("add_item")

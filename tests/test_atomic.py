@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collapse_guard.atomic import read_arrays, write_atomically
+from collapse_guard.atomic import create_atomically, read_arrays, write_atomically
 
 
 def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
@@ -22,6 +22,21 @@ def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
         os.umask(mask)
     assert (tmp_path / "new" / "file").read_text() == "text"
     assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_is_there_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", fail)
+    assert create_atomically(tmp_path / "new" / "file", "old")
+    assert not create_atomically(tmp_path / "new" / "file", "new")
+    assert (tmp_path / "new" / "file").read_text() == "old"
+    assert os.listdir(tmp_path / "new") == ["file"]
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

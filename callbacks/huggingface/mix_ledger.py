@@ -3,16 +3,25 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from collapse_guard.arguments import whole_number
 from collapse_guard.extras import require
 from collapse_guard.failures import FailureGuard, OnError
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.identity import another_mix, differences
 from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.mixing.packing.shown_slots import in_slots
-from collapse_guard.mixing.reports.ledger import Shown, ledger_of, slots_shown, write_ledger
+from collapse_guard.mixing.reports.ledger import (
+    LEDGER_NAME,
+    Shown,
+    ledger_of,
+    slots_shown,
+    write_ledger,
+)
 from collapse_guard.mixing.stream import MixStream
 
 require("transformers", "huggingface")
@@ -39,7 +48,8 @@ class MixLedgerCallback(TrainerCallback):
     shown, by source, generation, stratum and epoch (see `collapse_guard.mixing.reports.ledger`). It
     is computed from the plan and the number of steps, so it covers all processes and what was shown
     before a resume. A kill at any moment leaves a whole file; a run that is resumed begins by
-    bringing it up to the checkpoint.
+    bringing it up to the checkpoint. Another run in the same folder writes `mix_ledger-2.json` and
+    so on, and says so. A checkpoint of another mix is refused by what is different.
 
     Nothing else is touched: same weights, random states and data. What fails while the ledger is
     kept is reported to the logger `collapse_guard`, and training goes on. Only the main process
@@ -76,7 +86,9 @@ class MixLedgerCallback(TrainerCallback):
         )
         self._failures = FailureGuard(on_error)
         self._loader: Any = None
-        self._mix: str | None = None
+        self._mix: dict[str, Any] = {}
+        self._run: str | None = None
+        self._is_told = False
 
     def on_train_begin(
         self,
@@ -89,6 +101,7 @@ class MixLedgerCallback(TrainerCallback):
 
         Raises:
             MixOrderError: The loader does not read the stream in order; says what to set.
+            ArgumentError: The checkpoint that is resumed is of another mix; says what differs.
         """
         loader = kwargs["train_dataloader"]
         self.guard.check_loader(loader)
@@ -96,9 +109,13 @@ class MixLedgerCallback(TrainerCallback):
         with self._failures.contained("opening the mix ledger"):
             if self._can_keep(args, state, loader):
                 self._loader = loader
-                self._mix = _fingerprint(_stream(self.guard))
-                self._compare_with_checkpoint(args, state)
+                self._mix = _identity(_stream(self.guard))
                 self._compare_with_blocks(args)
+        saved = _saved(state)
+        self._refuse_another_mix(saved)
+        self._run = saved.get("run") if saved else uuid4().hex[:12]
+        with self._failures.contained("opening the mix ledger"):
+            self._compare_with_checkpoint(args, state, saved)
         self._write(args, state)
 
     def on_step_end(
@@ -119,6 +136,7 @@ class MixLedgerCallback(TrainerCallback):
                 "passes": shown.passes,
                 "slots": shown.slots,
                 "mix": self._mix,
+                "run": self._run,
             }
         if state.global_step % self.every_n_steps == 0:
             self._write(args, state)
@@ -161,17 +179,23 @@ class MixLedgerCallback(TrainerCallback):
             return False
         return True
 
-    def _compare_with_checkpoint(self, args: TrainingArguments, state: TrainerState) -> None:
-        saved = cast(dict[str, Any], state.stateful_callbacks).get(_STATE_KEY)
-        if not state.global_step or saved is None:
+    def _refuse_another_mix(self, saved: Mapping[str, Any]) -> None:
+        if self._loader is None or not saved:
+            return
+        if not isinstance(saved.get("mix"), Mapping):
+            logger.warning(
+                "the checkpoint is of an earlier release, which did not keep of what its mix was "
+                "made: whether it is this one is not looked at."
+            )
+        elif found := differences(saved["mix"], self._mix):
+            raise another_mix("resume_from_checkpoint", found)
+
+    def _compare_with_checkpoint(
+        self, args: TrainingArguments, state: TrainerState, saved: Mapping[str, Any]
+    ) -> None:
+        if self._loader is None or not saved:
             return
         shown = self._shown(args, state)
-        if saved.get("mix") != self._mix:
-            logger.warning(
-                "the checkpoint's run was mixed in another way (other sources, fractions, boost or "
-                "seed): the ledger counts as if this mix had been shown all along, and rows may be "
-                "shown again. Resume with the mixed stream of the run that it resumes."
-            )
         if (saved["passes"], saved["slots"]) != (shown.passes, shown.slots):
             logger.warning(
                 "the checkpoint's run had shown %d slots of pass %d, and this one goes on at slot "
@@ -217,22 +241,34 @@ class MixLedgerCallback(TrainerCallback):
             return
         with self._failures.contained("writing the mix ledger"):
             shown = self._shown(args, state)
-            ledger = ledger_of(_stream(self.guard), shown, step=state.global_step)
+            stream = _stream(self.guard)
+            ledger = ledger_of(stream, shown, step=state.global_step, run=self._run)
             folder = Path(cast(str, args.output_dir))
             checkpoint = folder / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
             if beside_checkpoint and checkpoint.is_dir():
-                write_ledger(checkpoint, ledger)
-            write_ledger(folder, ledger)
+                write_ledger(checkpoint, ledger, replace=True)
+            path = write_ledger(folder, ledger)
+            if path.name != LEDGER_NAME and not self._is_told:
+                self._is_told = True
+                logger.warning(
+                    "%s holds the ledger of another run: that of this one is %s.", folder, path
+                )
 
 
 def _stream(guard: MixGuard | MixStream | PackedMix) -> MixGuard | MixStream:
     return guard.guard if isinstance(guard, PackedMix) else guard
 
 
-def _fingerprint(guard: MixGuard | MixStream) -> str | None:
-    """16 hexadecimal digits that name a mix by how it begins; None for a stream."""
+def _saved(state: TrainerState) -> Mapping[str, Any]:
+    """What the checkpoint that is resumed has kept; empty where there is none."""
+    saved = cast(dict[str, Any], state.stateful_callbacks).get(_STATE_KEY)
+    return saved if state.global_step and isinstance(saved, Mapping) else {}
+
+
+def _identity(guard: MixGuard | MixStream) -> dict[str, Any]:
+    """What a run must share with the one that it resumes, with how its rows are ordered."""
     if not isinstance(guard, MixGuard):
-        return None
+        return guard.identity
     slots = min(len(guard), _COMPARED_SLOTS)
     rows = guard.locate(range(slots)).row.tolist()
     report = guard.report(slots).to_dict()
@@ -240,7 +276,8 @@ def _fingerprint(guard: MixGuard | MixStream) -> str | None:
         # It says how rows are learnt from, and may be found only after the run has begun.
         del source["decoding"]
     told = json.dumps([report, rows])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    order = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return {**guard.identity, "order of its rows": order}
 
 
 def _slots_per_batch(loader: Any) -> int:

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any, Self, cast
 
@@ -18,8 +19,11 @@ from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.mixing.build import build_plan
 from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.identity import identity_of
 from collapse_guard.mixing.loaders.block_of import changed_arguments, made_for, remembered
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
+from collapse_guard.mixing.loaders.single_reads import SingleReads
+from collapse_guard.mixing.loaders.split_sources import SplitSources
 from collapse_guard.mixing.order.plan import Located, LookAhead
 from collapse_guard.mixing.planning.outlook import MixOutlook, outlook_of
 from collapse_guard.mixing.reports.counting import report_slots
@@ -64,9 +68,9 @@ class MixGuard(Dataset[Any]):
     It is shuffled already: which row stands in a slot follows from (seed, slot) alone. A loader
     that shuffles it again, as the Trainer does by default, is refused with a `MixOrderError` at its
     first batch or, where batches of a single slot do not show their order, at its second: before
-    the first step of the Trainer and of accelerate, which read a batch ahead. `check_loader`
-    refuses it before the first. Not seen are a loader with `batch_size=None`, which reads row by
-    row, and one with `in_order=False`, whose workers hand over batches as they come.
+    the first step of the Trainer and of accelerate, which read a batch ahead. So is one that
+    shuffles a data set around it. `check_loader` refuses it before the first. Not seen is a loader
+    with `in_order=False`, whose workers hand over batches as they come.
 
     Rows of Hugging Face data sets are read with one call a batch, columns of token ids straight out
     of their Arrow buffers; with `collate_fn=MixCollator()` they become tensors without a detour.
@@ -185,10 +189,28 @@ class MixGuard(Dataset[Any]):
         self._sources = mixed.sources
         self._marks = marks_of(mixed.sources, mixed.rows)
         self._ahead = LookAhead(self._plan)
-        rows = [cast(Rows, source.rows) for source in self._sources]
-        self._reader = BatchReader(rows, mixed.check)
+        self._reader = BatchReader(
+            [cast(Rows, source.rows) for source in self._sources],
+            [source.name for source in self._sources],
+            mixed.check,
+        )
         self._num_slots = self._plan.slots_per_epoch * self._plan.epochs
         self._order = OrderCheck(self._num_slots)
+        self._singles = SingleReads(self._num_slots)
+        self._split = SplitSources(mixed.sources, (block_size, max_repeats, epochs, seed))
+        self._identity = identity_of(
+            mixed.sources,
+            mixed.rows,
+            mixed.stages,
+            generation_decay=generation_decay,
+            boost=boost,
+            block_size=self._plan.slots.block_size,
+            length=self._plan.slots_per_epoch,
+            max_repeats=max_repeats,
+            epochs=epochs,
+            seed=seed,
+            unit=unit,
+        )
         self._arguments: Any = None
 
     @classmethod
@@ -297,6 +319,11 @@ class MixGuard(Dataset[Any]):
         )
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What a run must share with the one that it resumes: the arguments, as plain data."""
+        return deepcopy(self._identity)
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that have slots, human ones first."""
         return self._sources
@@ -342,15 +369,17 @@ class MixGuard(Dataset[Any]):
         return self._num_slots
 
     def __getitem__(self, slot: int) -> Any:
-        """The row in one slot, in whatever order slots are asked for: for looking, not training.
+        """The row in one slot: in any order to look at, in order where a loader asks for it.
 
         Raises:
             IndexError: There is no such slot; they are counted from 0.
+            MixOrderError: A loader reads a data set around this one out of order.
         """
         if not isinstance(slot, int):
             slot = operator.index(slot)
         if not 0 <= slot < self._num_slots:
             raise IndexError(f"slot {shown(slot)} is not from 0 to {self._num_slots - 1}")
+        self._singles.check(slot)
         return self.read(np.array([slot], dtype=np.int64))[0]
 
     def __getitems__(self, slots: Sequence[int]) -> list[Any]:
@@ -358,7 +387,8 @@ class MixGuard(Dataset[Any]):
 
         Raises:
             MixOrderError: The batch is out of order; says what to set.
-            ArgumentError: Labels are marked, and no loss knows what the marks mean.
+            ArgumentError: Labels are marked, and no loss knows what the marks mean; a source gives
+                more or fewer rows than are asked for; or another process has other rows.
         """
         if not isinstance(slots, Sequence) or isinstance(slots, range):
             slots = _listed(slots, self._num_slots)
@@ -371,6 +401,7 @@ class MixGuard(Dataset[Any]):
                 f"slots {shown(list(slots))} are not all from 0 to {self._num_slots - 1}"
             )
         self._order.check(slots)
+        self._split.check(slots[0])
         return self.read(np.asarray(slots, dtype=np.int64))
 
     def read(self, slots: npt.NDArray[np.int64]) -> list[Any]:

@@ -7,13 +7,14 @@ from copy import copy, deepcopy
 from functools import partial
 from typing import Any, Self
 
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 
 from collapse_guard.arguments import whole_number
 from collapse_guard.distributed import launched_rank
 from collapse_guard.errors import MixOrderError, bad_argument
 from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.floor import HumanFraction
+from collapse_guard.mixing.loaders.first_rows import FirstRows
 from collapse_guard.mixing.loaders.stream_check import check_stream_loader
 from collapse_guard.mixing.loaders.worker_starts import GoneOn
 from collapse_guard.mixing.reports.stream_report import StreamReport, report_stream
@@ -24,7 +25,8 @@ from collapse_guard.mixing.streaming.dealt_reader import SLOTS_AT_A_TIME, Portio
 from collapse_guard.mixing.streaming.dealt_slots import DealtSlots
 from collapse_guard.mixing.streaming.lane_reader import LaneReader
 from collapse_guard.mixing.streaming.lanes import check_readers
-from collapse_guard.mixing.streaming.open_reader import open_cursors, open_reader
+from collapse_guard.mixing.streaming.open_cursors import open_cursors
+from collapse_guard.mixing.streaming.open_reader import open_reader
 from collapse_guard.mixing.streaming.states import check_state
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.rows.marks import Marks
@@ -33,7 +35,7 @@ from collapse_guard.rows.source import Source
 
 logger = logging.getLogger("collapse_guard")
 
-_VERSION = 1
+_VERSION = 2
 
 
 class MixStream(IterableDataset[Any]):
@@ -65,6 +67,7 @@ class MixStream(IterableDataset[Any]):
       is logged by how much, as far as the number of shards tells;
     * the stream has a `length` or no end (`max_repeats=None`), as no reader sees the others' ends;
     * a row moves within its lane.
+    Readers compare their first rows where they can, and what is known to differ is refused.
 
     The stream is dealt out to readers in portions of `batch_size` slots. One that has several must
     know how many rows each reads in one go:
@@ -170,6 +173,7 @@ class MixStream(IterableDataset[Any]):
         self._is_dealt_out = False
         self._start: dict[str, Any] | None = None
         self._gone_on = GoneOn()
+        self._first_rows = FirstRows(len(self._sources))
         self._reader: StreamReader | LaneReader | None = None
 
     @property
@@ -196,6 +200,12 @@ class MixStream(IterableDataset[Any]):
         """Say what was found for a source with `decoding="find"`, as of `MixGuard`."""
         self._sources = with_found(self._sources, name, found)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a state must share with this stream: its arguments, as plain data."""
+        own = {"seed": self._order["seed"], "shuffle_buffer": self._order["buffer"]}
+        return deepcopy({**own, **self._plan.identity})
+
     def __len__(self) -> int:
         """Number of slots, of this process where the stream is sharded.
 
@@ -218,7 +228,12 @@ class MixStream(IterableDataset[Any]):
         start, self._start = self._start, None
         if start is not None and not self._gone_on.claim():
             start = None
-        portions, shown = self._portions(start)
+        size = self._batch_size or self._plan.block_size
+        portions, shown = Portions.of_this_worker(self._shard, size), 0
+        if start is not None:
+            portions, shown = portions.resumed(start)
+        # Where all processes read, each reads a part of it.
+        is_shared = self._shard is not None or self._is_dealt_out
         self._reader = open_reader(
             self._plan,
             self.sources,
@@ -229,6 +244,7 @@ class MixStream(IterableDataset[Any]):
             unit=self._unit,
             length=self._length,
             marks=self._marks,
+            differs=self._first_rows.of_sources(self.identity, is_shared=is_shared),
         )
         return self._rows(self._reader)
 
@@ -275,7 +291,7 @@ class MixStream(IterableDataset[Any]):
         if self._start is not None:
             return deepcopy(self._start)
         state = {"base": 0} if self._reader is None else self._reader.state_dict()
-        return {"version": _VERSION, "stream": self._identity(), **state}
+        return {"version": _VERSION, "stream": self.identity, **state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on where a state was taken.
@@ -294,9 +310,14 @@ class MixStream(IterableDataset[Any]):
         check_state(
             state,
             version=_VERSION,
-            identity=self._identity(),
+            identity=self.identity,
             length=self._length,
-            open_cursors=partial(open_cursors, self._plan, **self._order),
+            open_cursors=partial(
+                open_cursors,
+                self._plan,
+                buffer=self._order["buffer"],
+                seed=self._order["seed"],
+            ),
             shown_before=DealtSlots(self._plan.slots, self._human).shown_before,
             ahead=None if hands_over else self._order["buffer"] + SLOTS_AT_A_TIME,
             lanes=self._plan.lanes,
@@ -313,7 +334,7 @@ class MixStream(IterableDataset[Any]):
             slots: Slots shown so far by all processes, e.g. steps x global batch.
         """
         base = whole_number("slots", slots, least=0, most=2**62, hint="give the slots shown so far")
-        self._start = {"version": _VERSION, "stream": self._identity(), "base": base}
+        self._start = {"version": _VERSION, "stream": self.identity, "base": base}
         self._gone_on = GoneOn()
 
     def report(self, slots: int) -> StreamReport:
@@ -343,6 +364,7 @@ class MixStream(IterableDataset[Any]):
         return report_stream(
             self.sources,
             counts,
+            self._plan.sizes,
             slots=shown,
             block_size=self._plan.block_size,
             in_lanes=self._plan.lanes is not None,
@@ -403,22 +425,3 @@ class MixStream(IterableDataset[Any]):
             )
         check_readers(self._plan.lanes, reader.portions.readers)
         yield from reader.rows()
-
-    def _portions(self, start: dict[str, Any] | None) -> tuple[Portions, int]:
-        """The slots of this reader, and how many of them were shown before."""
-        worker = get_worker_info()
-        workers, number = (1, 0) if worker is None else (worker.num_workers, worker.id)
-        shards, index = self._shard or (1, 0)
-        readers, reader = shards * workers, number * shards + index
-        size = self._batch_size or self._plan.block_size
-        fresh = Portions(0, size, readers, reader)
-        if start is None:
-            return fresh, 0
-        return fresh.resumed(start)
-
-    def _identity(self) -> list[Any]:
-        """What a state must share with the stream that it is loaded into."""
-        names = [source.name for source in self.sources]
-        own = [self._order["seed"], self._plan.block_size, self._order["buffer"], names]
-        lanes = self._plan.lanes
-        return own if lanes is None else [*own, len(lanes), lanes.size]

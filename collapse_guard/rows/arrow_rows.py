@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from collapse_guard.rows.row_source import another_number
 from collapse_guard.rows.token_batch import ROW_FORMATS, TokenBatch
 from collapse_guard.rows.token_columns import StoredColumn, text_column, token_column
 
@@ -149,9 +150,16 @@ def _is_plain(table: Any) -> bool:
 
 
 def _rows(table: Any, numbers: list[int], row_format: Any) -> list[Any]:
-    if row_format != "torch":
+    if row_format not in ("torch", "custom"):
         return cast(list[Any], table.__getitems__(numbers))
     batch = table[numbers]
+    counts = {len(column) for column in batch.values()}
+    if len(counts) > 1:
+        # Of a transform that made more rows of one column, and left others as they were.
+        raise another_number("rows", asked=len(numbers), given=max(counts - {len(numbers)}))
+    if row_format == "custom":
+        columns = list(batch.values())
+        return [dict(zip(batch, row, strict=True)) for row in zip(*columns, strict=True)]
     # Taking a tensor apart at once is several times as fast as row by row.
     columns = [
         column.unbind() if isinstance(column, torch.Tensor) else column for column in batch.values()

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from collapse_guard.rows.arrow_rows import ArrowRows
 from collapse_guard.rows.row_check import RowCheck
-from collapse_guard.rows.row_source import Rows, read_rows
+from collapse_guard.rows.row_source import Rows, another_number, read_rows
 
 
 class BatchReader:
@@ -19,17 +19,24 @@ class BatchReader:
 
     Args:
         sources: The rows of each source.
+        names: Of the sources, for errors; None to number them.
         check: Refuses rows that do not fit the others; None to leave that to a collator.
     """
 
-    def __init__(self, sources: Sequence[Rows], check: RowCheck | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Rows],
+        names: Sequence[str] | None = None,
+        check: RowCheck | None = None,
+    ) -> None:
         self._sources = tuple(sources)
+        self._names = tuple(names or (f"source {number}" for number in range(len(sources))))
         self._check = check
         self._together = ArrowRows.of(self._sources)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Views on Arrow buffers would travel as copies of all rows.
-        return type(self), (self._sources, self._check)
+        return type(self), (self._sources, self._names, self._check)
 
     def read(self, sources: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> list[Any]:
         """The rows of a batch.
@@ -40,15 +47,24 @@ class BatchReader:
 
         Returns:
             n rows, in the order asked for.
+
+        Raises:
+            ArgumentError: A source gave more rows than were asked of it, or fewer.
         """
         if self._together is not None:
-            return self._together.read(sources, rows)
+            read = self._together.read(sources, rows)
+            if len(read) == len(rows):
+                return read
+            # Which source it is shows when each is read by itself.
+            together = another_number(" and ".join(self._names), asked=len(rows), given=len(read))
         batch: list[Any] = [None] * len(rows)
         for source in set(sources.tolist()):
             places = np.flatnonzero(sources == source)
-            read = read_rows(self._sources[source], rows[places].tolist())
+            read = read_rows(self._names[source], self._sources[source], rows[places].tolist())
             if self._check is not None:
                 self._check.rows(source, read, rows[places].tolist())
             for place, row in zip(places.tolist(), read, strict=True):
                 batch[place] = row
+        if self._together is not None:
+            raise together
         return batch

@@ -37,7 +37,7 @@ def what_to_write(name: str, given: Any) -> str | None:
             "what begins anew each time, as datasets.IterableDataset.from_generator(make_rows) does"
         )
     if isinstance(given, AbstractSet):
-        return "a set has no order that is the same in every process: give a list"
+        return "give sorted(...) of it: a set has another order in each process"
     if is_of(given, "pyarrow", "Table"):
         return f"give datasets.Dataset({called(name)})"
     if is_of(given, "polars", "DataFrame"):

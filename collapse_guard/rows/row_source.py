@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from torch.utils.data import IterableDataset
 
 from collapse_guard.arguments import MOST, understood
-from collapse_guard.errors import bad_argument
+from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.rows.containers import as_rows
 
 Columns = dict[str, object]
@@ -48,7 +48,7 @@ class RowSource:
     def read(self, indices: Sequence[int]) -> list[Any]:
         """The rows with these numbers, in their order."""
         with understood(self.name, self._rows, **_WANTED):
-            return read_rows(self._rows, indices)
+            return read_rows(self.name, self._rows, indices)
 
     def batches(self) -> Iterator[tuple[int, list[Any]]]:
         """All rows in their order, some at a time: the number of the first, and the rows."""
@@ -142,12 +142,44 @@ def _is_transformed(rows: Any) -> bool:
     return _format(rows).get("type") == "custom"
 
 
-def read_rows(rows: Rows, indices: Sequence[int]) -> list[Any]:
-    """The rows with these numbers, in their order: with one call where the rows have one for it."""
+def read_rows(name: str, rows: Rows, indices: Sequence[int]) -> list[Any]:
+    """The rows with these numbers, in their order: with one call where the rows have one for it.
+
+    Args:
+        name: Of the source, for errors.
+        rows: Its rows.
+        indices: Their numbers.
+
+    Raises:
+        ArgumentError: There came more rows than were asked for, or fewer.
+    """
     read_batch = getattr(rows, "__getitems__", None)
     if read_batch is None or not indices:
         return [rows[index] for index in indices]
-    return list(read_batch(list(indices)))
+    read = list(read_batch(list(indices)))
+    if len(read) != len(indices):
+        raise another_number(name, asked=len(indices), given=len(read))
+    return read
+
+
+def another_number(name: str, *, asked: int, given: int) -> ArgumentError:
+    """What is said of a source that gives more rows than it is asked for, or fewer.
+
+    Which of them are human could not be said any more.
+
+    Args:
+        name: Of the source.
+        asked: How many rows were asked for.
+        given: How many came.
+    """
+    return bad_argument(
+        name,
+        expected=f"one row for each that is asked for, {asked} here",
+        given=f"{given} rows",
+        hint="a transform that makes more or fewer rows comes before the mix: give the rows that "
+        "it makes, as dataset.map(transform, batched=True, remove_columns=dataset.column_names) "
+        "does, instead of set_transform or with_transform",
+    )
 
 
 def can_be_read_by_number(rows: Any) -> bool:

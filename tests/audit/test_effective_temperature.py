@@ -322,7 +322,7 @@ class Flat(torch.nn.Module):
         ([[1, 2], [3, 4]], {"max_rows": 0}, "`max_rows`"),
         ([[1, 2], [3, 4]], {"max_tokens": 0}, "`max_tokens`"),
         ([[1, 2], [3, 4]], {"column": "text"}, "`column`"),
-        (iter([[1, 2]]), {}, "read by number"),
+        (iter([[1, 2]]), {}, "used up once"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(rows: Any, options: dict[str, Any], message: str) -> None:

@@ -150,3 +150,14 @@ def test_no_column_is_filled_with_nothing() -> None:
     guard = MixGuard(Rows(), Rows(), human_fraction=0.5, block_size=2)
     with pytest.raises(ArgumentError, match=r"`human` expected the columns .*in row 3"):
         as_hf_dataset(guard)
+
+
+def test_a_transform_that_makes_more_rows_is_refused() -> None:
+    def doubled(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return {
+            name: [value for value in column for _ in range(2)] for name, column in rows.items()
+        }
+
+    data = as_hf_dataset(make_guard()).with_transform(doubled)
+    with pytest.raises(ArgumentError, match="4 here, but got '8 rows'"):
+        next(iter(DataLoader(data, 4, collate_fn=list)))

@@ -51,7 +51,7 @@ def batches_of(workers: int, begin: Callable[[], Iterator[Any]], size: int) -> l
     """The batches of one process, whose workers take turns as torch's loaders let them."""
 
     def batches(worker: int) -> Iterator[list[Any]]:
-        name = "collapse_guard.mixing.stream.get_worker_info"
+        name = "collapse_guard.mixing.streaming.dealt_reader.get_worker_info"
         with mock.patch(name, return_value=Worker(worker, workers)):
             # A wrapper may not begin to read until it is asked to.
             rows = begin()

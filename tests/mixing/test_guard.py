@@ -322,5 +322,5 @@ def test_a_source_that_loses_rows_is_not_covered_up() -> None:
             return rows[1:]
 
     guard = MixGuard(Lossy(10), Lossy(10), human_fraction=0.5, block_size=2)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ArgumentError, match=r"2 here, but got .1 rows"):
         guard.__getitems__([0, 1, 2, 3])

@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, SequentialSampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from collapse_guard.errors import MixOrderError
+from collapse_guard.errors import ArgumentError, MixOrderError
 from collapse_guard.mixing import MixCollator, MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck
 from tests.mixing.conftest import Row, batches_of, make_rows
@@ -229,3 +229,20 @@ class TestLightning:
         loader = DataLoader(make_guard(), 4, collate_fn=stack, shuffle=True)
         with pytest.raises(MixOrderError, match="use_distributed_sampler=False"):
             self.fit(loader, tmp_path)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_transform_that_makes_more_or_fewer_rows_is_refused_at_the_first_read(
+    num_workers: int,
+) -> None:
+    def halved(rows: dict[str, list[int]]) -> dict[str, list[int]]:
+        return {"n": rows["n"][::2]}
+
+    human = datasets.Dataset.from_dict({"n": list(range(20))})
+    written = datasets.Dataset.from_dict({"n": list(range(100, 150))}).with_transform(halved)
+    guard = MixGuard(human, written, human_fraction=0.5, block_size=8)
+    with pytest.raises(ArgumentError, match="`synthetic` expected one row for each"):
+        guard.__getitems__(list(range(8)))
+    loader = DataLoader(guard, 8, num_workers=num_workers, collate_fn=list)
+    with batches_of(loader) as batches, pytest.raises(ArgumentError, match="got '2 rows'"):
+        next(batches)

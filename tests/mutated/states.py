@@ -382,7 +382,7 @@ def _stream() -> Case:
             self.first = first
 
         def __iter__(self) -> Any:
-            return iter(range(self.first, self.first + 100))
+            return ({"input_ids": [number]} for number in range(self.first, self.first + 100))
 
     def stream(rows: int) -> MixStream:
         made = MixStream(

@@ -10,8 +10,10 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import DataCollatorForLanguageModeling, default_data_collator
 
+from collapse_guard.errors import ArgumentError
 from collapse_guard.rows.batch_reader import BatchReader
 from collapse_guard.rows.collate import MixCollator
+from collapse_guard.rows.row_source import RowSource
 from collapse_guard.rows.token_batch import TokenBatch
 from tests.rows.data_sets import NUM_ROWS, ROWS, SOURCES, check, even, negated, tokens, with_floats
 
@@ -103,3 +105,58 @@ def tiny_tokenizer() -> Any:
         tokenizer_object=Tokenizer(models.WordLevel({"[PAD]": 0, "a": 1}, unk_token="a")),
         pad_token="[PAD]",
     )
+
+
+def more(rows: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {"n": [n for n in rows["n"] for _ in range(1 + n % 2)]}
+
+
+def fewer(rows: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {"n": [n for n in rows["n"] if n % 2]}
+
+
+def more_of_one_column(rows: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {"n": rows["n"], "m": rows["n"] * 2}
+
+
+class TestAnotherNumberOfRows:
+    """A transform that makes more or fewer rows than it is given."""
+
+    @pytest.mark.parametrize(
+        ("transform", "asked", "given"), [(more, 2, 4), (fewer, 2, 0), (fewer, 1, 0)]
+    )
+    def test_names_its_source(self, transform: Any, asked: int, given: int) -> None:
+        whole, other = even(0).with_transform(transform), even(1)
+        number = 3 if given else 8
+        batch = np.array([0, *[1] * asked]), np.array([3, *[number] * asked])
+        # Together with one of the same transform, and by themselves.
+        for beside in (other.with_transform(transform), [{"n": n} for n in range(NUM_ROWS)]):
+            reader = BatchReader([beside, whole], ["beside", "web"])
+            with pytest.raises(ArgumentError) as caught:
+                reader.read(*batch)
+            name = "beside" if given and isinstance(beside, datasets.Dataset) else "web"
+            told = f"`{name}` expected one row for each that is asked for, "
+            assert told in str(caught.value)
+            assert "dataset.map(transform" in str(caught.value)
+        assert f"{asked} here, but got '{given} rows'" in str(caught.value)
+
+    def test_columns_of_several_lengths_are_refused(self) -> None:
+        reader = BatchReader([even(0).with_transform(more_of_one_column)] * 2)
+        with pytest.raises(ArgumentError, match="2 here, but got '4 rows'"):
+            reader.read(np.array([0, 1]), np.array([3, 8]))
+
+    def test_is_refused_of_any_data_set(self) -> None:
+        class Pairs:
+            def __len__(self) -> int:
+                return 9
+
+            def __getitems__(self, numbers: list[int]) -> list[int]:
+                return [n for n in numbers for _ in range(2)]
+
+            def __getitem__(self, number: int) -> int:
+                return number
+
+        with pytest.raises(ArgumentError, match=r"`web` expected one row .* 1 here, but got '2 ro"):
+            BatchReader([Pairs()], ["web"]).read(np.array([0]), np.array([3]))
+        with pytest.raises(ArgumentError, match=r"`web` expected one row .* 2 here, but got '4 ro"):
+            RowSource("web", Pairs()).read([3, 4])

@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a zip": (lambda: zip([1], [2], strict=True), "used up"),
     "a filter": (lambda: filter(None, [1]), "used up"),
     "a file": (lambda: io.StringIO("a"), "used up"),
-    "a set": (lambda: {1, 2}, "no order"),
+    "a set": (lambda: {1, 2}, "sorted"),
     "a table": (lambda: pyarrow.table(COLUMNS), r"datasets.Dataset\(human\)"),
 }
 

@@ -2,14 +2,17 @@
 
 import operator
 import os
+import weakref
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from collapse_guard.distributed import launched_processes
 from collapse_guard.errors import MixOrderError
+from collapse_guard.mixing.loaders.fetching import fetching
 from collapse_guard.mixing.loaders.torch_loader import check_torch_loader
 from collapse_guard.mixing.loaders.worker_starts import WorkerStarts
 
@@ -37,8 +40,9 @@ class OrderCheck:
       must follow it. The workers of a loader also compare their first batches, so that a shuffled
       loader is refused at its second batch, however many workers it has;
     * a process that is no worker, and so may read for one run after another, may leave off a run
-      to resume one elsewhere. Where that run did not begin here, it must first have read on: by
-      one batch to go back, and by two to go ahead, which shuffled pairs of batches never do.
+      to resume one elsewhere, though not within one iteration over a loader. Where that run did not
+      begin here, it must first have read on: by one batch to go back, and by two to go ahead, which
+      shuffled pairs of batches never do.
 
     Args:
         num_slots: Length of the stream.
@@ -52,6 +56,10 @@ class OrderCheck:
         self._began_at = -1
         self._began = False
         self._followed = 0
+        self._fetcher: weakref.ref[Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fetcher": None}
 
     def check(self, slots: Sequence[int]) -> None:
         """Refuse a batch that is out of order.
@@ -63,18 +71,27 @@ class OrderCheck:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
         slots = [operator.index(slot) for slot in slots]
-        processes = _divisors(launched_processes())
+        processes = divisors(launched_processes())
         if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
             if len(steps) > 1 or not steps <= self._strides(processes, 1):
-                raise _disorder(slots)
+                raise disorder(slots)
         if os.getpid() != self._process:
             # A forked worker brings along what its parent has read.
             self._process, self._last, self._began_at = os.getpid(), (), -1
-        self._check_place(slots, processes)
+        self._check_place(slots, processes, reads_on=self._reads_on())
         self._last = slots
 
-    def _check_place(self, slots: Sequence[int], processes: tuple[int, ...]) -> None:
+    def _reads_on(self) -> bool:
+        """Whether the batch before this one was read for the same iteration over a loader."""
+        now = fetching()
+        before = None if self._fetcher is None else self._fetcher()
+        self._fetcher = None if now is None else weakref.ref(now.fetcher)
+        return now is not None and now.fetcher is before
+
+    def _check_place(
+        self, slots: Sequence[int], processes: tuple[int, ...], *, reads_on: bool
+    ) -> None:
         first, size, last = slots[0], len(slots), self._last
         worker = get_worker_info()
         workers = 1 if worker is None else worker.num_workers
@@ -92,8 +109,8 @@ class OrderCheck:
             self._followed += 1
             return
         read_on = self._followed >= (2 if first > last[0] else 1)
-        if worker is not None or not (self._began or read_on):
-            raise _disorder([last[-1], first])
+        if worker is not None or reads_on or not (self._began or read_on):
+            raise disorder([last[-1], first])
         self._began, self._followed = False, 0
 
     def _compare_starts(
@@ -106,7 +123,7 @@ class OrderCheck:
             strides = self._strides(processes, away * size)
             strides |= self._strides(processes, (away - workers) * size)
             if (slots[0] - other_first) % self._num_slots not in strides:
-                raise _disorder([other_first, slots[0]])
+                raise disorder([other_first, slots[0]])
 
     def _strides(self, processes: tuple[int, ...], slots: int) -> set[int]:
         return {dealt_to * slots % self._num_slots for dealt_to in processes}
@@ -147,10 +164,12 @@ def check_loader(loader: "DataLoader[object]") -> None:
 
 
 @cache
-def _divisors(number: int) -> tuple[int, ...]:
+def divisors(number: int) -> tuple[int, ...]:
+    """The whole parts that so many processes can be dealt out to, in rising order."""
     return tuple(divisor for divisor in range(1, number + 1) if number % divisor == 0)
 
 
-def _disorder(slots: Sequence[int]) -> MixOrderError:
+def disorder(slots: Sequence[int]) -> MixOrderError:
+    """What is said of slots that were asked for one after another."""
     shown = ", ".join(map(str, slots[:6])) + (", ..." if len(slots) > 6 else "")
     return MixOrderError(f"MixGuard was asked for slots {shown} one after another, {_REMEDY}")

@@ -4,14 +4,16 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from collapse_guard.atomic import read_json, write_atomically
+from collapse_guard.atomic import create_atomically, read_json, write_atomically
 from collapse_guard.errors import bad_argument
 from collapse_guard.statistics.json_forms import Part
 
 LEDGER_NAME = "mix_ledger.json"
+_NUMBERED = "mix_ledger-{}.json"
 
 _FORMAT = "collapse_guard mix ledger"
 _VERSION = 1
@@ -114,13 +116,16 @@ def slots_shown(
     )
 
 
-def ledger_of(stream: Reported, shown: Shown, *, step: int) -> dict[str, Any]:
+def ledger_of(
+    stream: Reported, shown: Shown, *, step: int, run: str | None = None
+) -> dict[str, Any]:
     """What a run has shown, as plain data: a figure of the plan and of how far it was read.
 
     Args:
         stream: The mixed stream.
         shown: How far the run has read it.
         step: Optimizer steps so far.
+        run: What tells this run, with its resumed parts, from others that write into one folder.
 
     Returns:
         A dict with these keys:
@@ -141,6 +146,7 @@ def ledger_of(stream: Reported, shown: Shown, *, step: int) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "version": _VERSION,
+        "run": run,
         "step": step,
         "passes_before": shown.passes,
         "slots": shown.slots,
@@ -175,19 +181,41 @@ def _total(parts: Sequence[tuple[int, Mapping[str, Any]]], shown: Shown) -> dict
     return {"slots": slots, "human_share": human / max(slots, 1), "sources": sources}
 
 
-def write_ledger(folder: str | os.PathLike[str], ledger: Mapping[str, Any]) -> Path:
+def write_ledger(
+    folder: str | os.PathLike[str], ledger: Mapping[str, Any], *, replace: bool = False
+) -> Path:
     """Write a ledger into a folder, so that a kill at any moment leaves the old one or the new one.
+
+    The ledger of another run stays as it is, also where both run at the same time.
 
     Args:
         folder: Where to; made where it is missing.
         ledger: As from `ledger_of`.
+        replace: Whether it is written over that of another run, as in a checkpoint that was.
 
     Returns:
-        The file's path: `mix_ledger.json` in that folder.
+        The file's path: `mix_ledger.json` in that folder, or `mix_ledger-2.json` and so on where
+        that is the ledger of another run.
     """
-    path = Path(folder) / LEDGER_NAME
-    write_atomically(path, json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+    content = json.dumps(ledger, indent=1, allow_nan=False) + "\n"
+    for number in count(1):
+        path = Path(folder) / (LEDGER_NAME if number == 1 else _NUMBERED.format(number))
+        if not replace and create_atomically(path, content):
+            break
+        if replace or _run_of(path, ledger.get("run")) == ledger.get("run"):
+            write_atomically(path, content)
+            break
     return path
+
+
+def _run_of(path: Path, own: str | None) -> str | None:
+    """The run that a ledger is of; what is no whole ledger is one's own, to be written anew."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return own
+    is_ledger = isinstance(found, dict) and found.get("format") == _FORMAT
+    return found.get("run") if is_ledger else own
 
 
 def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -197,11 +225,23 @@ def read_ledger(path: str | os.PathLike[str]) -> dict[str, Any]:
         path: The file, or the folder that holds it, such as a checkpoint's.
 
     Raises:
-        ArgumentError: The file is no ledger, or of a later version.
+        ArgumentError: The file is no ledger, or of a later version; or the folder holds those of
+            several runs.
         OSError: There is no such file.
     """
     file = Path(path)
-    file = file / LEDGER_NAME if file.is_dir() else file
+    if file.is_dir():
+        names = sorted(each.name for each in file.glob(_NUMBERED.format("*")))
+        if (file / LEDGER_NAME).exists():
+            names.insert(0, LEDGER_NAME)
+        if len(names) > 1:
+            raise bad_argument(
+                "path",
+                expected="the ledger of one run",
+                given=f"a folder with {', '.join(names)}",
+                hint="give the file of the run that you mean",
+            )
+        file /= names[0] if names else LEDGER_NAME
     try:
         ledger = read_json(file)
     except ValueError:
@@ -225,7 +265,10 @@ def is_ledger(told: Mapping[str, Any]) -> bool:
 
 def check_ledger(ledger: Part) -> None:
     """Refuse a ledger that does not add up."""
-    parts = ledger.keys(*_PARTS)
+    # Earlier releases did not say which run it was.
+    parts = ledger.keys(*_PARTS, optional=("run",))
+    if ledger.value.get("run") is not None:
+        parts["run"].text()
     counts = ("step", "passes_before", "slots", "filled_up")
     _, passes, slots, _ = (parts[name].whole() for name in counts)
     if parts["slots_per_pass"].value is not None:

@@ -19,6 +19,10 @@ class StreamSourceReport:
         licence: Of its rows.
         shown: Slots that showed one of them.
         decoding: How a model drew its tokens, in plain JSON types, as `told_decoding` says.
+        rows: How many rows it has; None of a stream, which does not say.
+        passes: How many times it was begun to be gone through; None likewise.
+        unique: Different rows that were shown; None likewise.
+        repeated: Rows that were shown more than once; None likewise.
     """
 
     name: str
@@ -27,6 +31,10 @@ class StreamSourceReport:
     licence: str | None
     shown: int
     decoding: Any = None
+    rows: int | None = None
+    passes: int | None = None
+    unique: int | None = None
+    repeated: int | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.shown} shown"
@@ -66,6 +74,7 @@ class StreamReport:
 def report_stream(
     sources: Sequence[Source],
     shown: Sequence[int],
+    sizes: Sequence[int | None],
     *,
     slots: int,
     block_size: int,
@@ -76,6 +85,7 @@ def report_stream(
     Args:
         sources: As described by the user.
         shown: Slots that showed a row of each.
+        sizes: Rows that each has; None where that is not known.
         slots: Slots covered.
         block_size: Slots of a block.
         in_lanes: Whether each lane runs dry by itself.
@@ -91,11 +101,24 @@ def report_stream(
                 source.licence,
                 count,
                 told_decoding(source),
+                **_passes(count, size),
             )
-            for source, count in zip(sources, shown, strict=True)
+            for source, count, size in zip(sources, shown, sizes, strict=True)
         ),
         is_exact=all(
             source.when_dry != "human" or (hasattr(source.rows, "__len__") and not in_lanes)
             for source in sources
         ),
     )
+
+
+def _passes(shown: int, size: int | None) -> dict[str, int | None]:
+    """What is known of rows all of which are shown once in each pass."""
+    if size is None:
+        return {}
+    return {
+        "rows": size,
+        "passes": -(-shown // size),
+        "unique": min(shown, size),
+        "repeated": min(max(shown - size, 0), size),
+    }

@@ -1,6 +1,6 @@
 """The steps from a `MixStream`'s arguments to its slots, each with its checks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from collapse_guard.arguments import MOST, slots_of_a_block, whole_number
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.floor import Era, Stages, floor_segments, human_stages
+from collapse_guard.mixing.identity import identity_of
 from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
@@ -25,6 +26,7 @@ from collapse_guard.mixing.streaming.stream_boost import StreamBoost, boost_of_s
 from collapse_guard.rows.marks import with_decodings
 from collapse_guard.rows.row_check import RowCheck
 from collapse_guard.rows.row_source import RowSource, can_be_read_by_number, declared_columns
+from collapse_guard.rows.same_for_all import check_same_for_all
 from collapse_guard.rows.schema import check_same_columns
 from collapse_guard.rows.source import Source
 
@@ -43,6 +45,7 @@ class StreamPlan:
         max_repeats: How often each is gone through; None for no limit.
         slots: Who gets which slots if no source runs dry.
         block_size: G, in slots.
+        identity: What a state must share with it, as `identity_of` says.
         checks: Of the rows of each source, as they are read, with their numbers.
         length: In slots, a whole number of blocks, and of a portion of each lane; None where it is
             not known.
@@ -57,9 +60,16 @@ class StreamPlan:
     slots: Slots
     block_size: int
     length: int | None
+    identity: Mapping[str, Any]
     checks: tuple[Check, ...]
     lanes: Lanes | None = None
     boost: StreamBoost | None = None
+
+    @property
+    def sizes(self) -> list[int | None]:
+        """Rows of each source that go round as one; None where that is not known, or not so."""
+        known = self.lanes is None
+        return [len(r) if known and isinstance(r, RowSource) else None for r in self.rows]
 
 
 def plan_stream(
@@ -127,6 +137,18 @@ def plan_stream(
         length=length,
         boost=boost_of_stream(boost, sources),
         checks=tuple(partial(check.rows, number) for number in range(len(sources))),
+        identity=identity_of(
+            sources,
+            rows,
+            stages,
+            boost=boost,
+            generation_decay=generation_decay,
+            block_size=block_size,
+            length=length,
+            max_repeats=max_repeats,
+            lanes=lanes,
+            batch_size=batch_size if lanes > 1 else None,
+        ),
     )
     _refuse_short_sources(plan)
     if lanes > 1:
@@ -185,6 +207,7 @@ def _refuse_what_streams_cannot(sources: Sequence[Source]) -> None:
 
 def _opened(source: Source) -> RowSource | Iterable[Any]:
     rows: Any = source.rows
+    check_same_for_all(source.name, rows)
     if can_be_read_by_number(rows):
         return RowSource(source.name, rows)
     if not hasattr(rows, "__iter__") or isinstance(rows, Iterator):

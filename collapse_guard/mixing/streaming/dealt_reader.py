@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import get_worker_info
 
 from collapse_guard.errors import ArgumentError, bad_argument
 from collapse_guard.mixing.streaming.cursors import Cursor
@@ -34,6 +35,19 @@ class Portions:
     size: int
     readers: int
     reader: int
+
+    @classmethod
+    def of_this_worker(cls, shard: tuple[int, int] | None, size: int) -> "Portions":
+        """Those of who asks, from the first slot on.
+
+        Args:
+            shard: Number of processes that read for themselves, and of this one; None for one.
+            size: Slots of a portion.
+        """
+        worker = get_worker_info()
+        workers, number = (1, 0) if worker is None else (worker.num_workers, worker.id)
+        shards, index = shard or (1, 0)
+        return cls(0, size, shards * workers, number * shards + index)
 
     @property
     def deal(self) -> int:

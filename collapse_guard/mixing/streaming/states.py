@@ -1,6 +1,6 @@
 """States of a mixed stream, which are checked as a whole before any of it is gone on from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from collapse_guard.arguments import MOST
 from collapse_guard.errors import bad_argument
+from collapse_guard.mixing.identity import another_mix, differences
 from collapse_guard.mixing.streaming.cursors import Cursor
 from collapse_guard.mixing.streaming.lane_states import check_lanes_held
 from collapse_guard.mixing.streaming.lanes import Lanes
@@ -21,7 +22,7 @@ def check_state(
     state: Any,
     *,
     version: int,
-    identity: Sequence[Any],
+    identity: Mapping[str, Any],
     length: int | None,
     open_cursors: Callable[[int], Sequence[Cursor]],
     shown_before: Callable[[int], npt.NDArray[np.int64]],
@@ -33,7 +34,7 @@ def check_state(
     Args:
         state: What is given for one.
         version: That it must have.
-        identity: What it must say of its stream.
+        identity: Of its stream, which the state's must share.
         length: Slots of the stream; None where that is not known.
         open_cursors: Opens the sources, or what a lane has of them.
         shown_before: How many of so many first slots are from each source.
@@ -46,15 +47,18 @@ def check_state(
     """
     whole = Part("state", state)
     whole.entries()
-    if state.get("version") != version or state.get("stream") != identity:
+    if type(state.get("version")) is not int or state["version"] != version:
         raise bad_argument(
             "state",
-            expected=f"a state of version {version} of the stream {identity}",
-            given=(state.get("version"), state.get("stream")),
-            hint="make the stream with the arguments of the run that is resumed",
+            expected=f"a state of version {version}",
+            given=state.get("version"),
+            hint="resume with the release that wrote it, or with resume_at(slots)",
         )
     reader = (*_READER, "sources" if lanes is None else "lanes")
     parts = whole.keys(*_WHERE, optional=reader)
+    parts["stream"].entries()
+    if found := differences(state["stream"], identity):
+        raise another_mix("state", found)
     if len(parts) == len(_WHERE):
         parts["base"].whole(most=FARTHEST)
         return

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from collapse_guard.arguments import understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.order.permutation import derive_keys
+from collapse_guard.mixing.streaming.stream_chunks import Place
 from collapse_guard.rows.source import Source
 
 Qualities = Callable[[Sequence[Any]], npt.NDArray[np.float64]]
@@ -84,6 +85,50 @@ def shown_in_pass(
     before = np.floor(pass_number * qualities + starts)
     shown: npt.NDArray[np.bool_] = np.floor((pass_number + 1) * qualities + starts) > before
     return shown
+
+
+class Thinning:
+    """Leaves out what a pass does not show, and notices where no pass would show anything.
+
+    Args:
+        qualities: Tells those of rows.
+        key: Of the source, uint64 of shape (1,).
+    """
+
+    def __init__(self, qualities: Qualities, key: npt.NDArray[np.uint64]) -> None:
+        self._qualities, self._key = qualities, key
+        # Rows read one after another that no pass would show.
+        self._in_vain = 0
+
+    def shown(self, rows: Sequence[Any], place: Place) -> list[Any]:
+        """Those of a chunk's rows that are shown.
+
+        Args:
+            rows: In the stream's order.
+            place: Where they begin.
+        """
+        values = self._qualities(rows)
+        self._in_vain = 0 if values.any() else self._in_vain + len(rows)
+        shown = shown_in_pass(values, place.row, place.pass_number, self._key)
+        return [rows[number] for number in np.flatnonzero(shown).tolist()]
+
+    def check_pass(self, name: str, rows: int) -> None:
+        """Refuse a source none of whose rows may be shown.
+
+        Args:
+            name: Of the source.
+            rows: Of the pass that is over.
+
+        Raises:
+            ArgumentError: All of them have a quality of 0.
+        """
+        if self._in_vain >= rows:
+            raise bad_argument(
+                "quality",
+                expected=f"a number above 0 for some row of {name!r}",
+                given=0.0,
+                hint="give 1 for rows to show in every pass, or leave the source out",
+            )
 
 
 def _column(name: str) -> Callable[[Any], Any]:

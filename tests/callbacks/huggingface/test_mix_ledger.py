@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ def make_guard(**settings: Any) -> MixGuard:
         "epochs": 2,
     } | settings
     return MixGuard(make_rows(HUMAN, 10), make_rows(SYNTHETIC, 40), **arguments)
+
+
+def make_stream(**settings: Any) -> MixStream:
+    arguments: dict[str, Any] = {
+        "human_fraction": 0.3,
+        "block_size": 8,
+        "max_repeats": None,
+    } | settings
+    return MixStream(make_rows(HUMAN, 10), make_rows(SYNTHETIC, 40), **arguments)
 
 
 class Collator:
@@ -163,7 +173,9 @@ def test_checkpoints_have_their_own_and_a_resume_goes_on_from_it(tmp_path: Path)
         trainer.train()
     assert read_ledger(tmp_path / "parts")["slots"] == 40
     checkpoint = tmp_path / "parts" / "checkpoint-4"
-    assert read_ledger(checkpoint) == read_ledger(tmp_path / "whole" / "checkpoint-4")
+    run = read_ledger(tmp_path / "parts")["run"]
+    there = read_ledger(tmp_path / "whole" / "checkpoint-4")
+    assert read_ledger(checkpoint) == {**there, "run": run}
     assert read_ledger(checkpoint)["slots"] == 32
     GPT2LMHeadModel.from_pretrained(checkpoint)
 
@@ -171,7 +183,8 @@ def test_checkpoints_have_their_own_and_a_resume_goes_on_from_it(tmp_path: Path)
     resumed.add_callback(Look())
     resumed.train(resume_from_checkpoint=str(checkpoint))
     assert seen == [32]
-    assert read_ledger(tmp_path / "parts") == whole
+    assert read_ledger(tmp_path / "parts") == {**whole, "run": run}
+    assert whole["run"] != run
 
 
 def test_training_is_bit_identical(tmp_path: Path) -> None:
@@ -236,17 +249,91 @@ def test_a_resume_with_another_global_batch_is_told(
     assert "had shown 16 slots of pass 0, and this one goes on at slot 8" in caplog.text
 
 
-def test_a_resume_with_another_mix_is_told(
+@pytest.mark.parametrize(
+    ("make", "changed", "told"),
+    [
+        (make_guard, {"seed": 1}, "seed: the state has 0, this mix 1; order of its rows: "),
+        (make_guard, {"human_fraction": 0.5}, "human_fraction: the state has 0.3, this mix 0.5"),
+        (make_stream, {"human_fraction": 0.5}, "human_fraction: the state has 0.3, this mix 0.5"),
+        (make_stream, {"shuffle_buffer": 7}, "shuffle_buffer: the state has 1000, this mix 7"),
+    ],
+)
+def test_a_checkpoint_of_another_mix_is_refused_before_the_first_step(
+    tmp_path: Path, make: Callable[..., Any], changed: dict[str, Any], told: str
+) -> None:
+    def trainer(steps: int, **settings: Any) -> Trainer:
+        mix = make(**settings)
+        saving = {"save_strategy": "steps", "save_steps": 2, "max_steps": steps}
+        return make_trainer(tmp_path, mix, [MixLedgerCallback(mix, on_error="report")], **saving)
+
+    trainer(2).train()
+    checkpoint = str(tmp_path / "checkpoint-2")
+    before = read_ledger(tmp_path)
+    other = trainer(3, **changed)
+    with pytest.raises(ArgumentError) as caught:
+        other.train(checkpoint)
+    assert told in str(caught.value)
+    assert other.state.global_step == 2
+    assert read_ledger(tmp_path) == before
+    trainer(3).train(checkpoint)
+    assert read_ledger(tmp_path)["step"] == 3
+
+
+def test_a_checkpoint_of_an_earlier_release_is_not_compared(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    guard, other = make_guard(), make_guard(seed=1)
+    guard = make_guard()
     saving = {"save_strategy": "steps", "save_steps": 2}
     make_trainer(tmp_path, guard, [MixLedgerCallback(guard)], max_steps=2, **saving).train()
-    checkpoint = str(tmp_path / "checkpoint-2")
-    with caplog.at_level(logging.WARNING, "collapse_guard"):
-        for mix, told in ((make_guard(), False), (other, True)):
-            make_trainer(tmp_path, mix, [MixLedgerCallback(mix)], max_steps=3).train(checkpoint)
-            assert ("was mixed in another way" in caplog.text) == told
+    file = tmp_path / "checkpoint-2" / "trainer_state.json"
+    state = json.loads(file.read_text())
+    kept = state["stateful_callbacks"]["collapse_guard/mix_ledger"]
+    state["stateful_callbacks"]["collapse_guard/mix_ledger"] = {
+        **{name: kept[name] for name in ("passes", "slots")},
+        "mix": "0123456789abcdef",
+    }
+    file.write_text(json.dumps(state))
+    ledger = json.loads((tmp_path / LEDGER_NAME).read_text())
+    del ledger["run"]
+    (tmp_path / LEDGER_NAME).write_text(json.dumps(ledger))
+    make_trainer(tmp_path, guard, [MixLedgerCallback(guard)], max_steps=3).train(
+        str(tmp_path / "checkpoint-2")
+    )
+    assert "of an earlier release" in caplog.text
+    assert read_ledger(tmp_path)["step"] == 3
+
+
+def test_two_runs_in_one_folder_keep_a_ledger_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 2}
+
+    def trainer(steps: int, **settings: Any) -> Trainer:
+        guard = make_guard(**settings)
+        callback = MixLedgerCallback(guard, every_n_steps=1, on_error="raise")
+        return make_trainer(tmp_path, guard, [callback], max_steps=steps, **saving)
+
+    class Meanwhile(TrainerCallback):
+        """A second run, which begins and ends while the first is on its way."""
+
+        def on_step_end(self, args, state, control, **kwargs) -> None:
+            if state.global_step == 3:
+                trainer(2, human_fraction=0.5).train()
+
+    first = trainer(5)
+    first.add_callback(Meanwhile())
+    first.train()
+    one, two = (read_ledger(tmp_path / name) for name in (LEDGER_NAME, "mix_ledger-2.json"))
+    assert (one["step"], two["step"]) == (5, 2)
+    assert (one["pass"]["human_per_block"], two["pass"]["human_per_block"]) == (3, 4)
+    assert f"{tmp_path} holds the ledger of another run: that of this one is" in caplog.text
+    # A checkpoint's own is that of the run which wrote the checkpoint, and goes on with its file.
+    assert read_ledger(tmp_path / "checkpoint-2") == two
+    trainer(3, human_fraction=0.5).train(str(tmp_path / "checkpoint-2"))
+    assert read_ledger(tmp_path / "mix_ledger-2.json")["step"] == 3
+    assert read_ledger(tmp_path / LEDGER_NAME) == one
+    with pytest.raises(ArgumentError, match=r"mix_ledger\.json, mix_ledger-2\.json.*: give the"):
+        read_ledger(tmp_path)
 
 
 def test_steps_that_are_no_whole_blocks_are_told(
@@ -325,13 +412,7 @@ def test_packs_have_the_ledger_of_their_rows(tmp_path: Path, settings: dict[str,
 
 
 def test_a_stream_has_a_ledger_too(tmp_path: Path) -> None:
-    stream = MixStream(
-        make_rows(HUMAN, 10),
-        make_rows(SYNTHETIC, 40),
-        human_fraction=0.3,
-        block_size=8,
-        max_repeats=None,
-    )
+    stream = make_stream()
     make_trainer(
         tmp_path, stream, [MixLedgerCallback(stream, on_error="raise")], max_steps=5
     ).train()

@@ -6,6 +6,7 @@ from collapse_guard import Decoding
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.mixing import MixGuard, MixStream, RareBoost, Source
 from tests.mixing.conftest import make_rows
+from tests.mixing.streams import Rows
 
 HUMAN = [{"input_ids": [0, number % 100]} for number in range(200)]
 
@@ -70,6 +71,4 @@ def licensed(**settings: Any) -> MixGuard:
 
 def streamed() -> MixStream:
     """A stream, which does not know how many rows its sources have."""
-    return MixStream(
-        make_rows(1, 50), make_rows(2, 50), human_fraction=0.25, block_size=8, length=64
-    )
+    return MixStream(Rows(1, 50), Rows(2, 50), human_fraction=0.25, block_size=8, length=64)

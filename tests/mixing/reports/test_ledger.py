@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,8 @@ def test_a_stream_without_a_length_has_one_too() -> None:
         "generation": 0,
         "decoding": None,
         "shown": 63,
-        "unique": None,
-        "repeated": None,
+        "unique": 20,
+        "repeated": 20,
     }
     assert ledger["pass"]["is_exact"]
 
@@ -150,3 +151,36 @@ def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
 def test_a_file_that_is_missing_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_ledger(tmp_path / LEDGER_NAME)
+
+
+def ledgers(*runs: str | None) -> list[dict[str, Any]]:
+    return [
+        ledger_of(make_guard(), Shown(0, 10 + number), step=5, run=run)
+        for number, run in enumerate(runs)
+    ]
+
+
+def test_each_run_has_its_own_file(tmp_path: Path) -> None:
+    one, two, one_later, two_later = ledgers("a", "b", "a", "b")
+    names = [write_ledger(tmp_path, each).name for each in (one, two, one_later, two_later)]
+    assert names == [LEDGER_NAME, "mix_ledger-2.json"] * 2
+    assert read_ledger(tmp_path / LEDGER_NAME)["slots"] == 12
+    assert read_ledger(tmp_path / "mix_ledger-2.json")["slots"] == 13
+    with pytest.raises(ArgumentError, match="expected the ledger of one run"):
+        read_ledger(tmp_path)
+    assert write_ledger(tmp_path, ledgers("c")[0], replace=True).name == LEDGER_NAME
+
+
+@pytest.mark.parametrize("there", ["", "{", "{}", "[]"])
+def test_what_is_no_ledger_is_written_anew(tmp_path: Path, there: str) -> None:
+    (tmp_path / LEDGER_NAME).write_text(there)
+    write_ledger(tmp_path, ledgers("a")[0])
+    assert read_ledger(tmp_path)["run"] == "a"
+
+
+def test_runs_that_begin_at_once_have_a_file_each(tmp_path: Path) -> None:
+    runs = [str(number) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        paths = list(pool.map(lambda each: write_ledger(tmp_path, each), ledgers(*runs)))
+    assert sorted(read_ledger(path)["run"] for path in paths) == sorted(runs)
+    assert len(list(tmp_path.iterdir())) == 12

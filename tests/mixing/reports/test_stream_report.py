@@ -43,3 +43,16 @@ def test_what_it_shows_is_reported_where_the_rows_are_counted() -> None:
         "few": kinds[SYNTHETIC],
     }
     assert report.is_exact
+
+
+@pytest.mark.parametrize("slots", [0, 8, 24, 40, 80, 120, 160])
+def test_passes_are_those_that_the_rows_were_shown_in(slots: int) -> None:
+    few = Source([(SYNTHETIC, n) for n in range(17)], "few", "synthetic", max_repeats=9)
+    stream = make_stream(Rows(HUMAN, 400), few, human_fraction=0.5)
+    times = Counter(n for kind, n in islice(stream, slots) if kind == SYNTHETIC)
+    human, told = stream.report(slots).sources
+    assert told.rows == 17
+    assert told.passes == max(times.values(), default=0)
+    assert told.unique == len(times)
+    assert told.repeated == sum(count > 1 for count in times.values())
+    assert (human.rows, human.passes, human.unique, human.repeated) == (None,) * 4

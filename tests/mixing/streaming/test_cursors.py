@@ -1,33 +1,17 @@
-from collections import Counter
+"""Rows that are read by number, draw by draw."""
 
-from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_sources, make_stream
-
-
-def test_passes_differ_and_each_shows_every_row_once() -> None:
-    stream = make_stream(Rows(HUMAN, 14), Rows(SYNTHETIC, 14), max_repeats=3, human_fraction=0.5)
-    human = [number for mark, number in stream if mark == HUMAN]
-    passes = [human[start : start + 14] for start in range(0, 42, 14)]
-    assert [sorted(shown) for shown in passes[:2]] == [list(range(14))] * 2
-    assert len({tuple(shown) for shown in passes[:2]}) == 2
-    assert max(Counter(human).values()) == 3
+from collapse_guard.mixing.streaming.cursors import NO_LIMIT, MapCursor
+from collapse_guard.rows.row_source import RowSource
 
 
-def test_each_pass_tells_the_stream_its_number() -> None:
-    class Epochs(Rows):
-        def set_epoch(self, epoch: int) -> None:
-            self.mark = epoch
+def test_each_pass_shows_all_rows_in_an_order_of_its_own() -> None:
+    cursor = MapCursor(RowSource("web", range(9)), max_repeats=3, key=(0, 1))
+    passes = [cursor.read(range(start, start + 9)) for start in (0, 9, 18)]
+    assert all(sorted(rows) == list(range(9)) for rows in passes)
+    assert passes[0] != passes[1]
+    assert cursor.reach(100) == 27
 
-    rows = list(make_stream(Epochs(0, 10), Rows(9, 90), max_repeats=3))
-    assert {mark for mark, _ in rows} == {0, 1, 2, 9}
 
-
-def test_a_worker_s_pass_is_no_other_worker_s() -> None:
-    human, synthetic = make_sources("datasets")
-    mine, other = (make_stream(human, synthetic, length=16) for _ in range(2))
-    reading = iter(mine)
-    rows = [next(reading)]
-    # Another reader of the same Hugging Face stream goes on to its next pass meanwhile.
-    list(other)
-    human.set_epoch(7)
-    rows += list(reading)
-    assert rows == list(make_stream(*make_sources("datasets"), length=16))
+def test_without_a_limit_there_is_no_end() -> None:
+    cursor = MapCursor(RowSource("web", range(9)), max_repeats=None, key=(0, 1))
+    assert cursor.reach(2**40) == 2**40 < NO_LIMIT

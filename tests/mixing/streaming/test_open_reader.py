@@ -1,34 +1,45 @@
-from functools import partial
-from itertools import pairwise
+"""A reader begins where it is told to, whole or in lanes."""
+
 from typing import Any
 
-from collapse_guard.mixing.streaming.cursors import MapCursor, NoCursor, StreamCursor
-from collapse_guard.mixing.streaming.open_reader import open_cursors
-from tests.mixing.sharded import Shards, make_lanes
-from tests.mixing.streams import HUMAN, make_stream
+import pytest
 
-opened = partial(open_cursors, buffer=4, seed=0)
-
-
-def test_a_cursor_for_each_kind_of_rows() -> None:
-    plan = make_stream([(HUMAN, number) for number in range(40)])._plan
-    assert [type(cursor) for cursor in opened(plan)] == [MapCursor, StreamCursor]
+from collapse_guard.mixing.streaming.dealt_reader import Portions, StreamReader
+from collapse_guard.mixing.streaming.lane_reader import LaneReader
+from collapse_guard.mixing.streaming.open_reader import open_reader
+from tests.mixing.sharded import make_lanes
+from tests.mixing.streams import make_stream
 
 
-def test_lanes_have_orders_of_their_own() -> None:
-    rows = [(HUMAN, number) for number in range(400)]
-    plan = make_lanes(rows, shuffle_buffer=20)._plan
-    orders: list[Any] = []
-    for lane in range(8):
-        human, _ = opened(plan, lane)
-        orders.append([number % 50 for _, number in human.read(range(50))])
-        assert sorted(orders[-1]) == list(range(50))
-    assert all(first != second for first, second in pairwise(orders))
+def opened(stream: Any, portions: Portions, shown: int = 0) -> StreamReader | LaneReader:
+    return open_reader(
+        stream._plan,
+        stream.sources,
+        portions,
+        shown,
+        {},
+        buffer=7,
+        seed=0,
+        unit=stream._plan.block_size,
+        length=len(stream),
+        marks=None,
+    )
 
 
-def test_a_lane_without_a_source_has_nothing_of_it() -> None:
-    plan = make_lanes(Shards(HUMAN, 240, 3), batch_size=1, block_size=8, human_fraction=0.375)._plan
-    kinds = [type(opened(plan, lane)[0]) for lane in range(8)]
-    assert sorted(kind is NoCursor for kind in kinds) == [False] * 3 + [True] * 5
-    nothing = NoCursor()
-    assert (nothing.reach(3), nothing.read([]), nothing.state_dict()) == (0, [], {})
+@pytest.mark.parametrize("shown", [0, 16])
+def test_a_reader_of_the_whole_goes_on_after_what_was_shown(shown: int) -> None:
+    stream = make_stream(length=64)
+    reader = opened(stream, Portions(0, 4, 1, 0), shown)
+    assert isinstance(reader, StreamReader)
+    assert list(reader.rows()) == list(stream)[shown:]
+
+
+@pytest.mark.parametrize("shown", [0, 16])
+def test_readers_of_lanes_read_their_own_slots(shown: int) -> None:
+    stream = make_lanes()
+    size, rows = stream._plan.lanes.size, list(stream)  # type: ignore[union-attr]
+    for number in range(2):
+        reader = opened(stream, Portions(0, size, 2, number), shown)
+        assert isinstance(reader, LaneReader)
+        own = [row for slot, row in enumerate(rows) if slot // size % 2 == number]
+        assert list(reader.rows()) == own[shown:]
