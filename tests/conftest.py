@@ -26,9 +26,12 @@ os.environ.update(
 # One and the same run everywhere: no deadline, because shared machines stall, and no database.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, print_blob=True)
-# For mutants, of which only whether they fail is asked: a smallest example of it takes long to find.
+# For mutants of the code, of which only whether they are noticed is asked, of each many times.
 settings.register_profile(
-    "unshrunk", settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate]
+    "mutants",
+    settings.get_profile("repeatable"),
+    max_examples=30,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("repeatable")
 
