@@ -50,6 +50,7 @@ def test_what_is_wrong_is_named_and_nothing_is_changed(
     [
         ({"size": 8}, "expected 4, as the stream's batch_size"),
         ({"readers": 3, "shown": 100}, "expected a divisor of 8 lanes"),
+        ({"readers": 2, "base": 6}, "expected a multiple of batch_size=4"),
     ],
 )
 def test_what_is_told_says_what_would_fit(change: dict[str, Any], expected: str) -> None:
