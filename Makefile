@@ -123,7 +123,7 @@ mutate-check: $(INSTALLED) ## Break each state and file 300 times, and see that 
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutated $(MUTATE_CHECK_ARGS)
 
 mutants-check: $(INSTALLED) ## Change the code of alarms, plans and states bit by bit, and see which tests notice
-	@echo "==> Testing one changed line after another: an hour on one quiet core, and it goes on where it was stopped."
+	@echo "==> Testing one changed line after another: hours on one quiet core, and it goes on where it was stopped."
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt mutmut
 	@OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(MUTANTS_CHECK_ARGS)
 	@$(BIN)/mutmut results
