@@ -101,6 +101,7 @@ class WatchSession:
         log_every_n_steps: As given; may be set between two steps.
         values: What the run's looks have read, by logged key, and what they could not.
         should_stop: Whether an alert has asked that training stop.
+        at_end: Functions of this session that are called, on every process, when a run has ended.
 
     Raises:
         ArgumentError: At construction, for an argument that cannot work.
@@ -138,6 +139,7 @@ class WatchSession:
         self.log_every_n_steps = check_every(log_every_n_steps)
         check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
+        self.at_end: list[Callable[[WatchSession], object]] = []
         self._sink = in_time(sink)
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
         self._actions = Actions(on_alert, save, stop, self._failures)
@@ -263,6 +265,9 @@ class WatchSession:
             self.look(model, step, optimizer=optimizer)
         with self.contained("telling of rules that waited"):
             self._starts.tell_end()
+        for tell in self.at_end:
+            with self.contained("telling how the run went"):
+                tell(self)
         self.monitor.pause()
         self.close()
 
