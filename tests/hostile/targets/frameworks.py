@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from huggingface_hub import DatasetCard, ModelCard
 
 from collapse_guard import Decoding
 from collapse_guard.callbacks import (
@@ -14,6 +15,8 @@ from collapse_guard.callbacks import (
 from collapse_guard.integrations import (
     AppriseSink,
     MixDataModule,
+    add_data_section,
+    add_model_section,
     as_hf_dataset,
     evaluate_path,
     find_decoding_for,
@@ -105,6 +108,16 @@ def targets() -> Iterator[Target]:
         "MixLedgerCallback",
         MixLedgerCallback,
         lambda: {"guard": mix(), "every_n_steps": 10, "on_error": "report"},
+    )
+    yield Target(
+        "add_model_section",
+        add_model_section,
+        lambda: {"card": ModelCard("---\n---\n"), "monitor": started(), "mix": mix().report()},
+    )
+    yield Target(
+        "add_data_section",
+        add_data_section,
+        lambda: {"card": DatasetCard("---\n---\n"), "mix": mix().report()},
     )
     limits = {"most": 3, "within": 60.0}
     yield Target("wandb_sink", wandb_sink, lambda: dict(limits))
