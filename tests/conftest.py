@@ -21,6 +21,7 @@ os.environ.update(
     # Tiny models gain nothing from threads, and spinning ones starve whatever runs beside them.
     OMP_NUM_THREADS="1",
     TOKENIZERS_PARALLELISM="false",
+    TRACKIO_DIR=os.path.join(_CACHE, "trackio"),
 )
 
 # One and the same run everywhere: no deadline, because shared machines stall, and no database.

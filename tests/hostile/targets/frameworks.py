@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+from huggingface_hub import DatasetCard, ModelCard
 
 from collapse_guard import Decoding
 from collapse_guard.callbacks import (
@@ -12,11 +13,16 @@ from collapse_guard.callbacks import (
     WatchSession,
 )
 from collapse_guard.integrations import (
+    AppriseSink,
     MixDataModule,
+    add_data_section,
+    add_model_section,
     as_hf_dataset,
     evaluate_path,
     find_decoding_for,
     match_sampler,
+    trackio_sink,
+    wandb_sink,
     write,
 )
 from collapse_guard.integrations.detectors.greenlist import GreenlistDetector
@@ -102,6 +108,24 @@ def targets() -> Iterator[Target]:
         "MixLedgerCallback",
         MixLedgerCallback,
         lambda: {"guard": mix(), "every_n_steps": 10, "on_error": "report"},
+    )
+    yield Target(
+        "add_model_section",
+        add_model_section,
+        lambda: {"card": ModelCard("---\n---\n"), "monitor": started(), "mix": mix().report()},
+    )
+    yield Target(
+        "add_data_section",
+        add_data_section,
+        lambda: {"card": DatasetCard("---\n---\n"), "mix": mix().report()},
+    )
+    limits = {"most": 3, "within": 60.0}
+    yield Target("wandb_sink", wandb_sink, lambda: dict(limits))
+    yield Target("trackio_sink", trackio_sink, lambda: dict(limits))
+    yield Target(
+        "AppriseSink",
+        AppriseSink,
+        lambda: {**limits, "urls": "json://127.0.0.1:9", "timeout": 5.0},
     )
     yield Target("as_hf_dataset", as_hf_dataset, lambda: {"guard": mix()})
     yield Target("evaluate_path", evaluate_path, lambda: {"name": "collapse"})
