@@ -86,7 +86,8 @@ def _some_rows(argument: str, given: Any) -> tuple[list[Any], Sequence[int], int
     if not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
         first = listed(argument, islice(rows, MOST_DOCUMENTS), expected=_FORMS, hint="give a list")
         return first, range(len(first)), len(first)
-    count = len(rows)
+    with understood(argument, given, expected=_FORMS, hint="give a list"):
+        count = len(rows)
     numbers = [int(n) for n in evenly_spaced(min(count, MOST_DOCUMENTS), max(count, 1))]
     if not numbers:
         return [], [], 0

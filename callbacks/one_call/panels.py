@@ -14,6 +14,7 @@ from collapse_guard.callbacks.one_call.sizes import (
 )
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.human_text.repeats import shingle_length
 from collapse_guard.human_text.tokenizer import Tokenizer
 
 
@@ -76,7 +77,9 @@ def fitted_panel(
         )
 
     first = affordable(length, window)
-    panel = cut(first, rows)
+    # Shorter rows hold nothing that a held-out document could be looked up in.
+    least = min(shingle_length(reference.entropy), window)
+    panel = cut(first, [ids for ids in rows or () if len(ids) >= least] or None)
     for size in [*(each for each in SIZES if each > first), None]:
         if sees_enough(panel) or len(panel) < first:
             break

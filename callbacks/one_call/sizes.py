@@ -74,7 +74,7 @@ def best_window(documents: Sequence[Ids], most: int | None) -> int:
         most: Tokens that the model can read at once; None where it says nothing.
     """
     lengths = np.array([len(each) for each in documents])
-    enough = min(_OF_USE, 2 * np.count_nonzero(lengths >= _SHORTER[-1]) / 3)
+    enough = max(min(_OF_USE, 2 * np.count_nonzero(lengths >= _SHORTER[-1]) / 3), 1)
     fitting = [each for each in (WINDOW, *_SHORTER) if most is None or each <= most]
     for window in fitting:
         if np.count_nonzero(lengths >= window) >= enough:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
-from collapse_guard.arguments import optional, real, whole
+from collapse_guard.arguments import function, optional, real, whole
 from collapse_guard.callbacks.actions import OnAlert, Save
 from collapse_guard.callbacks.one_call.counted import human_rows
 from collapse_guard.callbacks.one_call.held_out import Ids, held_out_text
@@ -22,7 +23,7 @@ from collapse_guard.callbacks.session import Log, WatchSession
 from collapse_guard.callbacks.summary import summary_of
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
-from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
+from collapse_guard.human_text.panel import A_PANEL, A_REFERENCE, HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.model.positions import positions_of
 from collapse_guard.monitor.monitor import CollapseMonitor
@@ -112,8 +113,11 @@ def watch(
             watch(trainer, held_out=held_out_texts)
             trainer.train()
     """
+    _check_names(settings)
     steps = optional(whole(least=1, hint="leave it out"))("steps", steps)
     optional(real(above=0, hint="leave it out"))("tokens_per_step", tokens_per_step)
+    optional(function(hint="give print, or None for nothing"))("tell", tell)
+    optional(A_REFERENCE)("reference", reference)
     target = _target(run, model, steps, tokens_per_step, log=log, save=save, state=state)
     if panel is None:
         fitted, length = _fitted(target, held_out, human, tokenizer, groups, reference)
@@ -216,6 +220,18 @@ def _affordable(
     if length is None or cost <= MOST_SHARE * length.cost:
         return A_LITTLE, None
     return None, A_LITTLE
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    known = signature(CollapseMonitor).parameters.keys() - {"panel", "sampling"}
+    for name, value in settings.items():
+        if name not in known:
+            raise bad_argument(
+                name,
+                expected=f"no such argument: there are {', '.join(sorted(known))}",
+                given=value,
+                hint="leave it out",
+            )
 
 
 def _refuse_beside_panel(**given: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from huggingface_hub import DatasetCard, ModelCard
 
-from collapse_guard import Decoding
+from collapse_guard import Decoding, watch
 from collapse_guard.callbacks import (
     CollapseGuard,
     CollapseGuardCallback,
@@ -30,6 +30,7 @@ from collapse_guard.integrations.detectors.perplexity import PerplexityDetector
 from collapse_guard.integrations.plots import plot_readings
 from collapse_guard.integrations.torchmetrics import TailLogProbability, TailRetention
 from tests.callbacks.lightning.runs import LanguageModule
+from tests.callbacks.one_call.people import people_write, word_tokenizer
 from tests.hostile.target import Target
 from tests.hostile.targets.made import (
     Words,
@@ -101,6 +102,31 @@ def targets() -> Iterator[Target]:
     )
     yield Target("WatchSession.metrics", lambda step: session().metrics(step), lambda: {"step": 0})
     yield Target("CollapseGuardCallback", CollapseGuardCallback, watching)
+    yield Target(
+        "watch",
+        watch,
+        lambda: {
+            "run": model(),
+            "held_out": people_write(12),
+            "human": people_write(12, seed=2),
+            "tokenizer": word_tokenizer(),
+            "model": None,
+            "groups": None,
+            "reference": None,
+            "panel": None,
+            "sampling": None,
+            "on_alert": "log",
+            "sink": print,
+            "on_error": "report",
+            "name": "collapse",
+            "tell": None,
+            "steps": 9,
+            "tokens_per_step": 9.0,
+            "log": None,
+            "save": None,
+            "state": None,
+        },
+    )
     yield Target(
         "CollapseGuard", CollapseGuard, lambda: {**watching(), "model": None, "forward": None}
     )
