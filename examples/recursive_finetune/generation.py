@@ -46,7 +46,8 @@ def result_of(
         generation=generation,
         readings=dict(reading),
         standard_errors=dict(reading.standard_errors),
-        distinct_2=distinct_n(written, 2, budget=written.size),
+        # A list: rows that end in runs of one token are loops, and not padded.
+        distinct_2=distinct_n(list(written), 2, budget=written.size),
         alerts=[*watch.alerts, *reading.alerts],
         human_share=share,
         texts=tokenizer.batch_decode(written[:TEXTS_KEPT]),
