@@ -1,5 +1,6 @@
 """A section on a run in the card of its model or of its data."""
 
+import math
 import re
 from typing import Any
 
@@ -44,8 +45,9 @@ def add_model_section(card: Any, monitor: CollapseMonitor, *, mix: Told | None =
     lines = ["## Collapse report", "", f"| reading | start | step {last.step} | 95% interval |"]
     lines.append("| --- | --- | --- | --- |")
     for name, value in last.items():
-        half = _Z95 * last.standard_errors.get(name, float("nan"))
-        interval = f"{value - half:.4g} to {value + half:.4g}" if half == half else "-"
+        low, high = last.interval(name, z=_Z95)
+        is_known = not math.isnan(last.standard_errors.get(name, math.nan))
+        interval = f"{low:.4g} to {high:.4g}" if is_known else "-"
         began = f"{start[name]:.4g}" if name in start else "-"
         lines.append(f"| {name} | {began} | {value:.4g} | {interval} |")
     told = [f"- step {each.step}, {each.severity}: {each.rule}" for each in monitor.alerts]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from collapse_guard.callbacks.one_call.held_out import HeldOutText, Ids
+from collapse_guard.callbacks.one_call.held_out import HeldOutText, Ids, unmasked
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.human_text.tokenizer import Tokenizer, num_ids
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.random_states import random_states_kept
@@ -44,8 +44,9 @@ def counted_in(
         where = "half of the held-out text"
     else:
         counted, where = list(training[0]), training[1]
-    size = max(tokenizer.get_vocab().values()) + 1
-    reference = HumanReference.from_token_ids(counted, vocab_size=size, tokenizer=tokenizer)
+    reference = HumanReference.from_token_ids(
+        counted, vocab_size=num_ids(tokenizer), tokenizer=tokenizer
+    )
     return reference, held_out, where
 
 
@@ -103,7 +104,7 @@ def _ids(row: Any) -> Ids | None:
         return None
     if ids.ndim != 1:
         return None
-    return ids if mask is None else ids[np.asarray(mask) != 0]
+    return unmasked(ids, mask)
 
 
 def _split(held_out: HeldOutText) -> tuple[list[Ids], HeldOutText]:

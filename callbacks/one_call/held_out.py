@@ -58,7 +58,8 @@ def held_out_text(
     Raises:
         ArgumentError: It is none of these; says what to write.
     """
-    check_given(argument, given)
+    if not isinstance(given, Mapping):
+        check_documents(argument, given)
     rows, numbers, count = _some_rows(argument, given)
     if not rows:
         raise bad_argument(
@@ -68,16 +69,6 @@ def held_out_text(
     with understood(argument, given, expected=_FORMS, hint="look at its first row"):
         documents = [np.asarray(read(row), dtype=np.int64) for row in rows]
     return HeldOutText(documents, _labels(groups, rows, numbers, count), count)
-
-
-def check_given(argument: str, given: Any) -> None:
-    """Refuse one text, or a path, in place of many documents.
-
-    Raises:
-        ArgumentError: It is one.
-    """
-    if not isinstance(given, Mapping):
-        check_documents(argument, given)
 
 
 def _some_rows(argument: str, given: Any) -> tuple[list[Any], Sequence[int], int]:
@@ -94,7 +85,7 @@ def _some_rows(argument: str, given: Any) -> tuple[list[Any], Sequence[int], int
     return RowSource(argument, rows).read(numbers), numbers, count
 
 
-def _reader(argument: str, row: Any, tokenizer: Tokenizer) -> Callable[[Any], Sequence[int]]:
+def _reader(argument: str, row: Any, tokenizer: Tokenizer) -> Callable[[Any], Sequence[int] | Ids]:
     if isinstance(row, str):
         return lambda text: encoded(tokenizer, text)
     if isinstance(row, Mapping):
@@ -114,9 +105,11 @@ def _reader(argument: str, row: Any, tokenizer: Tokenizer) -> Callable[[Any], Se
 
 def _reader_of_row(
     row: Mapping[str, Any], tokenizer: Tokenizer
-) -> Callable[[Any], Sequence[int]] | None:
+) -> Callable[[Any], Sequence[int] | Ids] | None:
     if "input_ids" in row:
-        return _unmasked
+        return lambda row: unmasked(
+            np.asarray(row["input_ids"], dtype=np.int64), row.get("attention_mask")
+        )
     if "messages" in row:
         return lambda row: encoded(tokenizer, _chat(tokenizer, row["messages"]))
     if {"prompt", "completion"} <= row.keys():
@@ -128,9 +121,8 @@ def _reader_of_row(
     return None
 
 
-def _unmasked(row: Mapping[str, Any]) -> Any:
-    ids = np.asarray(row["input_ids"], dtype=np.int64)
-    mask = row.get("attention_mask")
+def unmasked(ids: Ids, mask: Any) -> Ids:
+    """The token ids of a row that its attention mask, where it has one, does not mask out."""
     return ids if mask is None else ids[np.asarray(mask) != 0]
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from collapse_guard.callbacks.lightning.callback import CollapseGuard
-from collapse_guard.callbacks.lightning.model import ModelGetter, model_getter
 from collapse_guard.callbacks.one_call.target import Target, stated_length
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.model.language_part import obvious_model
 from collapse_guard.monitor.monitor import CollapseMonitor
 
 require("lightning", "lightning")
@@ -16,19 +16,13 @@ from lightning.pytorch import LightningModule  # noqa: E402
 
 
 def of_lightning(
-    trainer: Any,
-    module: Any,
-    get_model: ModelGetter | None,
-    *,
-    steps: int | None,
-    tokens_per_step: float | None,
+    trainer: Any, module: Any, *, steps: int | None, tokens_per_step: float | None
 ) -> Target:
     """What is to be known of a trainer and the module that it will fit.
 
     Args:
         trainer: The trainer, which is left as it is until it is joined.
         module: The LightningModule.
-        get_model: Gets the language model out of it; None to find it.
         steps: Of the run; None for the trainer's own number, where it has one.
         tokens_per_step: Of all devices; None where nobody says it.
 
@@ -52,14 +46,14 @@ def of_lightning(
                 given=name,
                 hint="watch a trainer once, or give name=",
             )
-        callback = CollapseGuard(monitor, model=get_model, **options)
+        callback = CollapseGuard(monitor, **options)
         trainer.callbacks.insert(0, callback)
         return callback.session, callback
 
     if steps is None and trainer.max_steps > 0:
         steps = trainer.max_steps
     return Target(
-        model=model_getter(get_model, None)(module),
+        model=obvious_model(module),
         tokenizer=getattr(module, "tokenizer", None),
         training=None,
         length=stated_length(steps, tokens_per_step),

@@ -13,8 +13,7 @@ from collapse_guard.readings.sampling import Sampling
 MOST_SHARE = 0.02
 """Of a run's cost that the looks at its start and its end may take together."""
 
-WINDOW = 128
-_SHORTER = (96, 64, 48, 32, 24, 16, 8)
+_WINDOWS = (128, 96, 64, 48, 32, 24, 16, 8)
 _OF_USE = 100
 """Documents from which on more of them are not worth a shorter context."""
 
@@ -62,8 +61,7 @@ def writing(sampling: Sampling | None) -> float:
     """What it costs to have the model write in both of them, in tokens that are read once."""
     if sampling is None:
         return 0.0
-    texts = sampling.num_free + sampling.num_prompts * sampling.samples_per_prompt
-    return 2.0 * _WRITING * texts * sampling.length
+    return 2.0 * _WRITING * sampling.num_texts * sampling.length
 
 
 def best_window(documents: Sequence[Ids], most: int | None) -> int:
@@ -74,12 +72,12 @@ def best_window(documents: Sequence[Ids], most: int | None) -> int:
         most: Tokens that the model can read at once; None where it says nothing.
     """
     lengths = np.array([len(each) for each in documents])
-    enough = max(min(_OF_USE, 2 * np.count_nonzero(lengths >= _SHORTER[-1]) / 3), 1)
-    fitting = [each for each in (WINDOW, *_SHORTER) if most is None or each <= most]
+    enough = max(min(_OF_USE, 2 * np.count_nonzero(lengths >= _WINDOWS[-1]) / 3), 1)
+    fitting = [each for each in _WINDOWS if most is None or each <= most]
     for window in fitting:
         if np.count_nonzero(lengths >= window) >= enough:
             return window
-    return (fitting or [_SHORTER[-1]])[-1]
+    return (fitting or _WINDOWS)[-1]
 
 
 def affordable(length: Length | None, window: int) -> int:

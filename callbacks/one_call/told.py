@@ -62,10 +62,7 @@ def _panel(panel: HeldOutPanel) -> str:
 
 
 def _writes(sampling: Sampling | None) -> str:
-    if sampling is None:
-        return ""
-    texts = sampling.num_free + sampling.num_prompts * sampling.samples_per_prompt
-    return f", and {texts} texts that the model writes"
+    return "" if sampling is None else f", and {sampling.num_texts} texts that the model writes"
 
 
 def _sight(monitor: CollapseMonitor) -> Iterator[str]:

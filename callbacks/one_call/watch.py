@@ -1,7 +1,6 @@
 """One call that sets up everything, with a default for all but held-out human text."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from functools import partial
 from inspect import signature
 from typing import Any, Literal
 
@@ -19,8 +18,7 @@ from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking,
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
 from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
-from collapse_guard.callbacks.session import Log, WatchSession
-from collapse_guard.callbacks.summary import summary_of
+from collapse_guard.callbacks.session import Log
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
 from collapse_guard.human_text.panel import A_PANEL, A_REFERENCE, HeldOutPanel
@@ -122,7 +120,8 @@ def watch(
     if panel is None:
         fitted, length = _fitted(target, held_out, human, tokenizer, groups, reference)
     else:
-        _refuse_beside_panel(held_out=held_out, human=human, groups=groups, reference=reference)
+        replaced = {"held_out": held_out, "human": human, "groups": groups, "reference": reference}
+        _refuse(replaced, "None beside `panel`, which is made of it")
         where = "the text that the panel's reference was counted in"
         fitted, length = Fitted(A_PANEL("panel", panel), where, 0), target.length(0.0)
     chosen, left_out = _affordable(sampling, fitted.panel, length)
@@ -132,15 +131,14 @@ def watch(
     )
     left = LeftOut(fitted.documents, fitted.panel.input_ids.shape[1], left_out)
     told = lines_before(monitor, fitted.panel, fitted.where, length, left)
+    is_loop = callback is None
+    watched = WatchedLoop(session, None, told, run) if is_loop else Watched(session, callback, told)
     if tell is not None and target.is_main:
-        for line in told:
-            tell(line)
-        session.at_end.append(partial(_tell_end, tell))
-    if callback is not None:
-        return Watched(session, callback, told)
-    loop = WatchedLoop(session, None, told, run)
-    loop.begin(state)
-    return loop
+        _tell(tell, told)
+        session.at_end.append(lambda _: _tell(tell, watched.summary()))
+    if isinstance(watched, WatchedLoop):
+        watched.begin(state)
+    return watched
 
 
 def _target(
@@ -153,7 +151,7 @@ def _target(
     if is_lightning:
         from collapse_guard.callbacks.one_call.lightning import of_lightning
 
-        return of_lightning(run, model, None, steps=steps, tokens_per_step=tokens_per_step)
+        return of_lightning(run, model, steps=steps, tokens_per_step=tokens_per_step)
     _refuse({"model": model}, "None here, as `run` has it")
     if is_trainer:
         from collapse_guard.callbacks.one_call.huggingface import of_trainer
@@ -234,16 +232,12 @@ def _check_names(settings: Mapping[str, Any]) -> None:
             )
 
 
-def _refuse_beside_panel(**given: Any) -> None:
-    _refuse(given, "None beside `panel`, which is made of it")
-
-
 def _refuse(given: Mapping[str, Any], expected: str) -> None:
     for name, value in given.items():
         if value is not None:
             raise bad_argument(name, expected=expected, given=value, hint="leave it out")
 
 
-def _tell_end(tell: Tell, session: WatchSession) -> None:
-    for line in summary_of(session.monitor, is_watched=session.values.is_watched):
+def _tell(tell: Tell, lines: Iterable[str]) -> None:
+    for line in lines:
         tell(line)

@@ -13,7 +13,7 @@ from typing import Any
 
 from collapse_guard.alerts.rate import RateLimit
 from collapse_guard.alerts.rules import Alert
-from collapse_guard.alerts.sinks import log_alert
+from collapse_guard.alerts.sinks import in_words, log_alert
 from collapse_guard.arguments import number
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
@@ -110,7 +110,7 @@ class AppriseSink:
 
 
 def _message(alerts: Sequence[Alert], left_out: int) -> dict[str, str]:
-    parts = [" ".join(filter(None, (alert.message, alert.explanation))) for alert in alerts]
+    parts = [in_words(alert) for alert in alerts]
     parts += [f"{left_out} alerts before these were left out."] if left_out else []
     worst = max(alerts, key=lambda alert: list(_TYPES).index(alert.severity))
     more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from collapse_guard.alerts.rate import RateLimit
 from collapse_guard.alerts.rules import Alert
-from collapse_guard.alerts.sinks import AlertSink, log_alert
+from collapse_guard.alerts.sinks import AlertSink, in_words, log_alert
 from collapse_guard.errors import CollapseGuardError
 
 _LEVELS = {"info": "INFO", "warn": "WARN", "critical": "ERROR"}
@@ -81,5 +81,4 @@ def _title(alert: Alert) -> str:
 
 
 def _text(alert: Alert) -> str:
-    told = " ".join(filter(None, (alert.message, alert.explanation)))
-    return f"Step {alert.step}: {told}"
+    return f"Step {alert.step}: {in_words(alert)}"

@@ -4,6 +4,16 @@ import json
 import struct
 from pathlib import Path
 
+import pytest
+
+# What trackers and their own packages say about versions of others.
+QUIET_TRACKERS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 Point = tuple[str, int, float]
 """A key, the step of the run, and the value."""
 

@@ -9,6 +9,7 @@ import pytest
 from collapse_guard.callbacks.records import record_keys
 from tests.callbacks.huggingface.runs import guarded, make_trainer
 from tests.callbacks.tracked_runs import (
+    QUIET_TRACKERS,
     Point,
     in_mlflow,
     in_tensorboard,
@@ -19,13 +20,7 @@ from tests.callbacks.tracked_runs import (
 
 LOOKS = [0, 5, 10, 15, 16]
 
-# What trackers and their own packages say about versions of others.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = QUIET_TRACKERS
 
 
 def of_a_run(

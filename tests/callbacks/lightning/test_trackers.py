@@ -7,16 +7,16 @@ import pytest
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from tests.callbacks.lightning.runs import QUIET, fit, guarded, held_out, make_trainer
-from tests.callbacks.tracked_runs import Point, in_mlflow, in_tensorboard, in_wandb, told
+from tests.callbacks.tracked_runs import (
+    QUIET_TRACKERS,
+    Point,
+    in_mlflow,
+    in_tensorboard,
+    in_wandb,
+    told,
+)
 
-pytestmark = [
-    *QUIET,
-    # What loggers and their own packages say about versions of others.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [*QUIET, *QUIET_TRACKERS]
 
 
 def check(

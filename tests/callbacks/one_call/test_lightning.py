@@ -9,10 +9,10 @@ from tests.callbacks.lightning.runs import LanguageModule
 def test_its_steps_are_taken_where_the_tokens_are_told() -> None:
     trainer = Trainer(max_steps=7, accelerator="cpu", logger=False, enable_checkpointing=False)
     module = LanguageModule()
-    target = of_lightning(trainer, module, None, steps=None, tokens_per_step=64.0)
+    target = of_lightning(trainer, module, steps=None, tokens_per_step=64.0)
     length = target.length(0.0)
     assert length is not None
     assert length.steps == 7
     assert target.model is module.net
-    unknown = of_lightning(trainer, module, None, steps=None, tokens_per_step=None)
+    unknown = of_lightning(trainer, module, steps=None, tokens_per_step=None)
     assert unknown.length(0.0) is None

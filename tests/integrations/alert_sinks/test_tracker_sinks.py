@@ -6,15 +6,11 @@ import pytest
 
 from collapse_guard import Alert, CollapseGuardError
 from collapse_guard.integrations import trackio_sink, wandb_sink
+from tests.callbacks.tracked_runs import QUIET_TRACKERS
 
 ALERT = Alert("tail_gap above 0.2", "tail_gap", 0.3, 0.2, 0.01, 8, "critical", "30% is gone.")
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = QUIET_TRACKERS
 
 
 def test_wandb(
