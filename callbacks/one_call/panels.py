@@ -9,9 +9,9 @@ from collapse_guard.callbacks.one_call.sizes import (
     SIZES,
     Length,
     affordable,
-    best_window,
     sees_enough,
 )
+from collapse_guard.human_text.best_window import best_window
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.repeats import shingle_length

@@ -1,21 +1,13 @@
 """How much to look at: what the first and the last look may cost, and what rules need."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from collapse_guard.alerts.documents import ENOUGH
-from collapse_guard.callbacks.one_call.held_out import Ids
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.readings.sampling import Sampling
 
 MOST_SHARE = 0.02
 """Of a run's cost that the looks at its start and its end may take together."""
-
-_WINDOWS = (128, 96, 64, 48, 32, 24, 16, 8)
-_OF_USE = 100
-"""Documents from which on more of them are not worth a shorter context."""
 
 SIZES = (32, 64, 128, 256, 512)
 """Windows of a panel. Few steps between sizes, so that another number of epochs seldom makes
@@ -62,22 +54,6 @@ def writing(sampling: Sampling | None) -> float:
     if sampling is None:
         return 0.0
     return 2.0 * _WRITING * sampling.num_texts * sampling.length
-
-
-def best_window(documents: Sequence[Ids], most: int | None) -> int:
-    """The longest window that leaves most documents in, or enough.
-
-    Args:
-        documents: As token ids.
-        most: Tokens that the model can read at once; None where it says nothing.
-    """
-    lengths = np.array([len(each) for each in documents])
-    enough = max(min(_OF_USE, 2 * np.count_nonzero(lengths >= _WINDOWS[-1]) / 3), 1)
-    fitting = [each for each in _WINDOWS if most is None or each <= most]
-    for window in fitting:
-        if np.count_nonzero(lengths >= window) >= enough:
-            return window
-    return (fitting or _WINDOWS)[-1]
 
 
 def affordable(length: Length | None, window: int) -> int:

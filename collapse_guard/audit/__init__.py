@@ -2,6 +2,9 @@
 
 * `audit_rows` finds rows that should not be trained on: human text among the synthetic rows,
   held-out text, empty rows, columns that differ. `MixGuard.check` calls it.
+* `audit_texts` asks whether synthetic texts are fit to train on, beside human ones of the same
+  kind: what is left of rare words and phrases, what has vanished, what is overused, which share
+  would have to be human. It needs no model, and any number of texts.
 * A `TextDetector` says how likely a text is to be machine-written. `detector_scores` asks it about
   every row, `quality_weights` makes soft weights of its answers, for `Source(quality=...)`, and
   `check_detector` holds a detector of your own to its promises. Ready ones are in
@@ -15,6 +18,8 @@
 """
 
 from collapse_guard.audit.audit import LabelledRows, audit_rows
+from collapse_guard.audit.comparison.audit_texts import audit_texts
+from collapse_guard.audit.comparison.text_audit import TextAudit
 from collapse_guard.audit.effective_temperature import (
     EffectiveTemperature,
     effective_temperature,
@@ -34,8 +39,10 @@ __all__ = [
     "LabelledRows",
     "RejectionReport",
     "RowWeights",
+    "TextAudit",
     "TextDetector",
     "audit_rows",
+    "audit_texts",
     "check_detector",
     "detector_scores",
     "effective_temperature",

@@ -1,0 +1,1 @@
+"""Human and synthetic texts compared, of any size and without a model."""

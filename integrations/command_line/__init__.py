@@ -1,0 +1,1 @@
+"""The command line: `collapse-guard`, or `python -m collapse_guard`."""
