@@ -98,6 +98,21 @@ def written_by(model: torch.nn.Module, rows: torch.Tensor, *, count: int = 256) 
     return torch.cat([prompts, text], dim=1)
 
 
+def narrowing_run(steps: int) -> tuple[TinyLanguageModel, HeldOutPanel, torch.Tensor]:
+    """A model that is about to be trained on what it wrote.
+
+    Args:
+        steps: Batches to train on.
+
+    Returns:
+        The model, the held-out panel, and the batches, int64 of shape (steps, 16, `ROW`).
+    """
+    human_rows, panel = human_text()
+    model = pretrained(human_rows)
+    rows = written_by(model, human_rows)
+    return model, panel, rows[torch.randint(len(rows), (steps, 16))]
+
+
 def told(record: Mapping[str, float]) -> str:
     """The reading to watch first, with its standard error, of what a session logs."""
     value, error = (record[f"collapse/tail_retention{end}"] for end in ("", "_se"))

@@ -8,11 +8,9 @@ from ignite.engine import Engine, Events
 from collapse_guard import Alert, Budget, CollapseMonitor
 from collapse_guard.callbacks import WatchSession
 from collapse_guard.examples.loops.tiny_language_model import (
-    human_text,
+    narrowing_run,
     next_token_loss,
-    pretrained,
     told,
-    written_by,
 )
 
 
@@ -53,10 +51,7 @@ def main() -> None:
     parser.add_argument("--on-alert", default="log", help="log or stop")
     arguments = parser.parse_args()
 
-    human_rows, panel = human_text()
-    model = pretrained(human_rows)
-    rows = written_by(model, human_rows)
-    batches = rows[torch.randint(len(rows), (arguments.steps, 16))]
+    model, panel, batches = narrowing_run(arguments.steps)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
     def train_on(_: Engine, batch: torch.Tensor) -> None:
