@@ -8,7 +8,8 @@ from collapse_guard.audit.comparison.content_sample import ContentSample
 from collapse_guard.audit.comparison.coverage import coverage
 from collapse_guard.audit.comparison.human_share import human_share
 from collapse_guard.audit.comparison.numbered_words import WordNumbers
-from collapse_guard.audit.comparison.telling_runs import LENGTHS, NumberedTexts, telling_runs
+from collapse_guard.audit.comparison.runs import number_runs
+from collapse_guard.audit.comparison.telling_runs import NumberedTexts, telling_runs
 from collapse_guard.audit.comparison.text_audit import TextAudit
 from collapse_guard.audit.comparison.text_sizes import Copies, TextSize
 from collapse_guard.errors import bad_argument
@@ -16,6 +17,9 @@ from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.human_text.words import WordSpans, word_spans
 from collapse_guard.rows.column import encoder
 from collapse_guard.rows.source import Source
+
+LONGEST = 3
+"""Words in the longest phrases that are compared."""
 
 LEAST_WORDS = 1_000
 """Below this there is not enough of a text to say anything of its rare words."""
@@ -89,11 +93,12 @@ def audit_texts(
             )
         sampled.append((sample, numbered))
     (own_sample, own), (other_sample, other) = sampled
-    found = [coverage(own.rows, other.rows, length=length, seed=seed) for length in LENGTHS]
+    runs = number_runs(own.rows, other.rows, LONGEST)
+    found = [coverage(each, length=length, seed=seed) for length, each in enumerate(runs, start=1)]
     if tokenizer is not None:
         encode = encoder(tokenizer)
-        tokens = (encode(own.texts), encode(other.texts))
-        found.append(coverage(*tokens, unit="tokens", seed=seed))
+        (tokens,) = number_runs(encode(own.texts), encode(other.texts), 1)
+        found.append(coverage(tokens, unit="tokens", seed=seed))
     report = audit_rows(
         [Source(own.texts, "human", "human"), Source(other.texts, "synthetic", "synthetic")],
         near=near,
@@ -102,7 +107,7 @@ def audit_texts(
         human=TextSize.of(own_sample, len(own.rows.ids)),
         synthetic=TextSize.of(other_sample, len(other.rows.ids)),
         coverage=tuple(found),
-        runs=telling_runs(own, other, numbers.words),
+        runs=telling_runs(own, other, runs, numbers.words),
         share=human_share(found[0].frequency, target),
         copies=Copies.of(own_sample, other_sample, report),
         forms=report.forms,

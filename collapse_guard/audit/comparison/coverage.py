@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.audit.comparison.runs import Runs, number_runs
+from collapse_guard.audit.comparison.runs import Runs
 from collapse_guard.human_text.bands import band_cutoffs
-from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.statistics.student import student_quantile
 
 Unit = Literal["words", "tokens"]
@@ -68,8 +67,7 @@ class Coverage:
 
 
 def coverage(
-    human: TokenRows,
-    synthetic: TokenRows,
+    runs: Runs,
     *,
     unit: Unit = "words",
     length: int = 1,
@@ -90,16 +88,14 @@ def coverage(
     by their first harmonic, which is worth 3 degrees of freedom: Student's quantile is theirs.
 
     Args:
-        human: Numbered words or tokens of human texts, in their order.
-        synthetic: Of synthetic texts.
-        unit: What is numbered.
-        length: Words in a run, at least 1.
+        runs: What is compared, the texts of either kind in their order.
+        unit: What they are runs of.
+        length: How long they are, at least 1.
         tail_mass: Largest share of all runs that rare ones hold, in (0, 0.5), if some come twice.
         seed: Of which parts of the synthetic text stand beside which of the human one.
     """
-    size = min(len(human.ids), len(synthetic.ids)) // 2
-    runs = number_runs(human, synthetic, length)
-    splits = list(_splits(len(human.ids), len(synthetic.ids), size, seed))
+    human, synthetic = len(runs.human), len(runs.synthetic)
+    splits = _splits(human, synthetic, min(human, synthetic) // 2, seed)
     figures = np.array([_figures(runs, split, tail_mass) for split in splits])
     means = figures.mean(axis=0)
     return Coverage(

@@ -24,31 +24,36 @@ class Runs(NamedTuple):
     kinds: int
 
 
-def number_runs(human: TokenRows, synthetic: TokenRows, length: int) -> Runs:
-    """Number the runs of a length: equal numbers for equal runs, and only for those.
+def number_runs(human: TokenRows, synthetic: TokenRows, longest: int) -> tuple[Runs, ...]:
+    """Number the runs of each length: equal numbers for equal runs, and only for those.
 
     Args:
         human: Texts as numbers of words.
         synthetic: The same, with the same numbers.
-        length: Words in a run, at least 1.
+        longest: Words in the longest runs, at least 1.
+
+    Returns:
+        The runs of one word, of two, and so on.
 
     Example:
         >>> one, other = TokenRows.of([[7, 8, 7], [8, 7]]), TokenRows.of([[7, 8]])
-        >>> runs = number_runs(one, other, 2)
-        >>> runs.human.tolist(), runs.synthetic.tolist(), runs.kinds
+        >>> _, pairs = number_runs(one, other, 2)
+        >>> pairs.human.tolist(), pairs.synthetic.tolist(), pairs.kinds
         ([0, 1, -1, 1, -1], [0, -1], 2)
     """
     words = np.concatenate([human.ids, synthetic.ids])
     lengths = np.concatenate([human.lengths, synthetic.lengths])
-    ends = np.repeat(np.cumsum(lengths), lengths)
-    numbers = np.unique(words, return_inverse=True)[1].astype(np.int64)
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))
     kinds = int(words.max(initial=-1)) + 1
-    for offset in range(1, length):
-        spelt = numbers[: len(words) - offset] * kinds + words[offset:]
-        numbers = np.unique(spelt, return_inverse=True)[1].astype(np.int64)
-    starts = np.arange(len(numbers))
-    fits = starts + length <= ends[: len(numbers)]
-    runs = np.full(len(words), -1, dtype=np.int64)
-    found, runs[: len(numbers)][fits] = np.unique(numbers[fits], return_inverse=True)
-    parts = np.split(runs, [len(human.ids)])
-    return Runs(parts[0], parts[1], len(found))
+    found = []
+    runs = np.zeros(len(words), dtype=np.int64)
+    for length in range(1, longest + 1):
+        places = np.flatnonzero(left >= length)
+        # A run is the one that is a word shorter, and its last word.
+        spelt = runs[places] * kinds + words[places + length - 1]
+        numbers, inverse = np.unique(spelt, return_inverse=True)
+        runs = np.full(len(words), -1, dtype=np.int64)
+        runs[places] = inverse
+        own, other = np.split(runs, [len(human.ids)])
+        found.append(Runs(own, other, len(numbers)))
+    return tuple(found)

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.audit.comparison.runs import number_runs
+from collapse_guard.audit.comparison.runs import Runs
 from collapse_guard.human_text.token_rows import TokenRows
 
-LENGTHS = (1, 2, 3)
 PIECES = 64
 CHANCE = 0.01
 
@@ -62,7 +61,12 @@ class NumberedTexts(NamedTuple):
 
 
 def telling_runs(
-    human: NumberedTexts, synthetic: NumberedTexts, words: Sequence[str], *, most: int = 10
+    human: NumberedTexts,
+    synthetic: NumberedTexts,
+    runs: Sequence[Runs],
+    words: Sequence[str],
+    *,
+    most: int = 10,
 ) -> TellingRuns:
     """Find words and phrases that are surely gone from synthetic text, or surely too many in it.
 
@@ -77,16 +81,18 @@ def telling_runs(
     Args:
         human: Human texts.
         synthetic: Synthetic ones, their words numbered alike.
+        runs: Their runs of one word, of two, and so on.
         words: The words by their numbers.
         most: Of either list, at least 1.
     """
     gone: list[_Found] = []
     often: list[_Found] = []
-    for length in LENGTHS:
-        for listed, found in zip(
-            (gone, often), _found(human, synthetic, length, most), strict=True
-        ):
-            listed.extend(found)
+    for length, numbered in enumerate(runs, start=1):
+        compared = _compared(numbered, tests=2 * len(runs))
+        is_gone = compared.is_sure & (compared.rates[1] == 0)
+        is_often = compared.is_sure & (compared.rates[1] > compared.rates[0])
+        gone.extend(_found(compared, is_gone, numbered.human, human.rows, length, most))
+        often.extend(_found(compared, is_often, numbered.synthetic, synthetic.rows, length, most))
     return TellingRuns(
         tuple(_shown(_apart(gone, most), human, words)),
         tuple(_shown(_apart(often, most), synthetic, words)),
@@ -108,36 +114,41 @@ class _Counts(NamedTuple):
     spread: Floats
 
 
-def _found(
-    human: NumberedTexts, synthetic: NumberedTexts, length: int, most: int
-) -> tuple[list[_Found], list[_Found]]:
-    runs = number_runs(human.rows, synthetic.rows, length)
+class _Compared(NamedTuple):
+    """How surely the rates of each run differ, whether that is no chance, and the rates."""
+
+    scores: Floats
+    is_sure: Mask
+    rates: tuple[Floats, Floats]
+
+
+def _compared(runs: Runs, *, tests: int) -> _Compared:
     own, other = (_counted(numbers, runs.kinds) for numbers in (runs.human, runs.synthetic))
-    many, more = len(runs.human), len(runs.synthetic)
+    many, more = max(len(runs.human), 1), max(len(runs.synthetic), 1)
     is_compared = own.total + other.total >= _LEAST_COUNT
-    chance = CHANCE / max(2 * len(LENGTHS) * int(is_compared.sum()), 1)
+    chance = CHANCE / max(tests * int(is_compared.sum()), 1)
     scores = _scores(own, other, more / many)
-    is_sure = is_compared & (scores > -NormalDist().inv_cdf(chance))
-    is_often = is_sure & (other.total * many > own.total * more)
-
-    def found(listed: Mask, kinds: Ids, rows: TokenRows) -> Iterator[_Found]:
-        chosen = np.flatnonzero(listed)
-        # Many, as those that hold one another are one in the end.
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")][: 8 * most]
-        for run in chosen.tolist():
-            place = int(np.argmax(kinds == run))
-            yield _Found(
-                float(scores[run]),
-                tuple(rows.ids[place : place + length].tolist()),
-                place,
-                1e6 * float(own.total[run]) / many,
-                1e6 * float(other.total[run]) / more,
-            )
-
-    return (
-        list(found(is_sure & (other.total == 0), runs.human, human.rows)),
-        list(found(is_often, runs.synthetic, synthetic.rows)),
+    return _Compared(
+        scores,
+        is_compared & (scores > -NormalDist().inv_cdf(chance)),
+        (1e6 * own.total / many, 1e6 * other.total / more),
     )
+
+
+def _found(
+    compared: _Compared, listed: Mask, kinds: Ids, rows: TokenRows, length: int, most: int
+) -> Iterator[_Found]:
+    chosen = np.flatnonzero(listed)
+    # Many, as those that share words are one in the end.
+    chosen = chosen[np.argsort(-compared.scores[chosen], kind="stable")][: 8 * most]
+    for run in chosen.tolist():
+        place = int(np.argmax(kinds == run))
+        yield _Found(
+            float(compared.scores[run]),
+            tuple(rows.ids[place : place + length].tolist()),
+            place,
+            *(float(rates[run]) for rates in compared.rates),
+        )
 
 
 def _scores(own: _Counts, other: _Counts, size: float) -> Floats:

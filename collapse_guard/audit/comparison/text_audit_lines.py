@@ -38,6 +38,8 @@ def coverage_name(found: Coverage) -> str:
 
 def ratio(found: Relative) -> str:
     """A ratio and its interval."""
+    if math.isnan(found.value):
+        return "not to be told"
     return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 

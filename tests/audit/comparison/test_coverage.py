@@ -5,12 +5,14 @@ import pytest
 
 from collapse_guard.audit.comparison.coverage import Coverage, coverage
 from collapse_guard.audit.comparison.numbered_words import WordNumbers
+from collapse_guard.audit.comparison.runs import number_runs
 from tests.audit.comparison.languages import word, zipf_texts
 
 
 def found(human: list[str], synthetic: list[str], *, length: int = 1, seed: int = 0) -> Coverage:
     numbers = WordNumbers()
-    return coverage(numbers.of(human), numbers.of(synthetic), length=length, seed=seed)
+    runs = number_runs(numbers.of(human), numbers.of(synthetic), length)[-1]
+    return coverage(runs, length=length, seed=seed)
 
 
 def _in_pairs(text: str) -> str:

@@ -1,6 +1,7 @@
 import numpy as np
 
 from collapse_guard.audit.comparison.numbered_words import WordNumbers
+from collapse_guard.audit.comparison.runs import number_runs
 from collapse_guard.audit.comparison.telling_runs import (
     NumberedTexts,
     TellingRuns,
@@ -12,7 +13,8 @@ from tests.audit.comparison.languages import word, zipf_texts
 def found(human: list[str], synthetic: list[str], **settings: int) -> TellingRuns:
     numbers = WordNumbers()
     own, other = (NumberedTexts(texts, numbers.of(texts)) for texts in (human, synthetic))
-    return telling_runs(own, other, numbers.words, **settings)
+    runs = number_runs(own.rows, other.rows, 3)
+    return telling_runs(own, other, runs, numbers.words, **settings)
 
 
 def test_what_was_taken_out_and_what_was_put_in_is_named() -> None:

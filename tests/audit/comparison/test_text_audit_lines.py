@@ -6,6 +6,7 @@ from collapse_guard.audit.comparison.telling_runs import TellingRun, TellingRuns
 from collapse_guard.audit.comparison.text_audit_lines import (
     copies_line,
     coverage_line,
+    ratio,
     runs_lines,
     share_line,
     size_line,
@@ -33,4 +34,5 @@ def test_each_says_what_was_found() -> None:
     none = Coverage("words", 1, *[math.nan] * 4, nothing, nothing, nothing)
     assert coverage_line(none) == "rare words: none in human text of this size"
     assert "cannot be told" in share_line(HumanShare(0.9, math.nan, math.nan, math.nan))
+    assert ratio(nothing) == "not to be told"
     assert "none is needed" in share_line(HumanShare(0.9, 0, 0, 0))
