@@ -1,7 +1,7 @@
 """What an alert makes a training loop do: one decision on all processes."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from collapse_guard.alerts.rules import Alert
@@ -136,3 +136,9 @@ def _check_action(action: Action, where: str) -> Action:
             hint="choose",
         )
     return action
+
+
+def tell_all(told: Iterable[Callable[..., object]], *what: object) -> None:
+    """Call each of some functions with the same."""
+    for tell in told:
+        tell(*what)

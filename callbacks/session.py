@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from collapse_guard.alerts.sinks import AlertSink, in_time, log_alert
-from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save
+from collapse_guard.callbacks.actions import Actions, Decision, OnAlert, Save, tell_all
 from collapse_guard.callbacks.arguments import (
     check_every,
     check_monitor,
@@ -31,6 +31,12 @@ from collapse_guard.statistics.json_forms import Part
 
 Log = Callable[[dict[str, float], int], object]
 """Takes a record, as `record_of` makes it, and the step that it is of."""
+
+Contained = AbstractContextManager[None]
+"""A block in which an error ends the block alone."""
+
+Ask = Callable[..., Look]
+"""Takes a model and a step, and looks."""
 
 Watch = Callable[[PrequentialReader], Callable[[], None]]
 """Lets a reader read along with the training passes, and returns what ends that."""
@@ -101,6 +107,8 @@ class WatchSession:
         log_every_n_steps: As given; may be set between two steps.
         values: What the run's looks have read, by logged key, and what they could not.
         should_stop: Whether an alert has asked that training stop.
+        at_look: Functions of this session and a look that are called, on every process, with each
+            look that is logged.
         at_end: Functions of this session that are called, on every process, when a run has ended.
 
     Raises:
@@ -138,6 +146,7 @@ class WatchSession:
         self.log_every_n_steps = check_every(log_every_n_steps)
         check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
+        self.at_look: list[Callable[[WatchSession, Look], object]] = []
         self.at_end: list[Callable[[WatchSession], object]] = []
         self._sink = in_time(sink)
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
@@ -262,8 +271,7 @@ class WatchSession:
             self.look(model, step, optimizer=optimizer)
         with self.contained("telling how the run went"):
             self._starts.tell_end()
-            for tell in self.at_end:
-                tell(self)
+            tell_all(self.at_end, self)
         self.monitor.pause()
         self.close()
 
@@ -323,9 +331,7 @@ class WatchSession:
             self._starts.took()
             self._logs_next, self._is_resumed = logs_next, True
 
-    def contained(
-        self, task: str, *, telling: Telling | None = None
-    ) -> AbstractContextManager[None]:
+    def contained(self, task: str, *, telling: Telling | None = None) -> Contained:
         """Run a block so that an error in it ends the block, not the training.
 
         Args:
@@ -338,13 +344,7 @@ class WatchSession:
         self._ask(self.monitor.start, model, step, optimizer)
         self._starts.took()
 
-    def _ask(
-        self,
-        ask: Callable[..., Look],
-        model: torch.nn.Module,
-        step: int,
-        optimizer: object | None,
-    ) -> None:
+    def _ask(self, ask: Ask, model: torch.nn.Module, step: int, optimizer: object | None) -> None:
         """Let the monitor look, or see that it need not, and do all that follows from it."""
         if is_schedule_free(optimizer):
             ask = partial(ask, optimizer=optimizer)
@@ -392,8 +392,11 @@ class WatchSession:
         record = self.values.take_in(look)
         is_logged = look.is_full or bool(look.alerts) or self._logs_next
         self._logs_next &= look.is_full or not is_logged
-        if is_logged and self._log is not None:
-            self._log(record, look.step)
+        if is_logged:
+            with self.contained("writing down a look"):
+                tell_all(self.at_look, self, look)
+            if self._log is not None:
+                self._log(record, look.step)
 
     def _tell_change(self) -> None:
         with self.contained("keeping a reading"):

@@ -1,0 +1,124 @@
+"""Writes down what a session sees of a run, look by look, into one file."""
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from collapse_guard import __version__
+from collapse_guard.atomic import create_atomically
+from collapse_guard.callbacks.session import WatchSession
+from collapse_guard.callbacks.summary import summary_of
+from collapse_guard.distributed import is_first_process
+from collapse_guard.errors import ArgumentError
+from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.monitor.look import Look
+from collapse_guard.readings.reading import Reading
+from collapse_guard.run_records.lines import line_of, look_values, run_values
+from collapse_guard.run_records.read import ENDING, read_record
+from collapse_guard.run_records.record import PanelFigures, RunRecord
+
+
+@dataclass
+class RunRecorder:
+    """The file of a run that is watched, made by `record_run`.
+
+    Attributes:
+        folder: Where it lies.
+        path: The file; None before the first look.
+    """
+
+    folder: Path
+    path: Path | None = None
+    _last: Look | None = field(default=None, repr=False)
+
+    def look(self, session: WatchSession, look: Look) -> None:
+        """Write down a look; the first one of a run begins its file, or goes on with it."""
+        if not is_first_process():
+            return
+        is_first = look.is_full and len(session.monitor.history) == 1
+        if self.path is None or is_first:
+            self.path = self._begin(session, look)
+        self._last = look
+        self._append(session, look)
+
+    def end(self, session: WatchSession) -> None:
+        """Write down that the run has come to its end."""
+        if is_first_process() and self.path is not None and self._last is not None:
+            self._append(session, replace(self._last, alerts=()), has_ended=True)
+
+    def _append(self, session: WatchSession, look: Look, *, has_ended: bool = False) -> None:
+        if self.path is None:
+            return
+        told = look_values(
+            look,
+            summary=summary_of(session.monitor, is_watched=session.values.is_watched),
+            overhead=session.monitor.overhead_spent,
+            has_ended=has_ended,
+        )
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line_of(told))
+
+    def _begin(self, session: WatchSession, look: Look) -> Path:
+        """The file to go on with, where the run is one that was resumed; else a new one."""
+        began = line_of(run_values(_described(session)))
+        start = session.monitor.baseline
+        for number in count(1):
+            name = session.name + (ENDING if number == 1 else f"-{number}{ENDING}")
+            path = self.folder / name
+            if create_atomically(path, began):
+                break
+            if start is not None and _is_of(path, start.readings, look.step):
+                break
+        return path
+
+
+def _is_of(path: Path, start: Reading, step: int) -> bool:
+    """Whether a file is that of the run which has this start, and comes to this step now."""
+    try:
+        known = read_record(path)
+    except (ArgumentError, OSError):
+        return False
+    if not known.looks or not step > known.looks[0].step:
+        return False
+    return known.looks[0].step == start.step and dict(known.looks[0]) == dict(start)
+
+
+def record_run(session: WatchSession, folder: str | os.PathLike[str]) -> RunRecorder:
+    """Have a session write down what it logs, for `collapse-guard report`, `compare` and `watch`.
+
+    The file is `<name>_run.jsonl` in the folder: a line of the run, and one of each look, so that
+    it can be read while the run goes on, and a kill costs at most the last of them. A run that is
+    resumed goes on with its file, from the step that it is resumed at; another run in the same
+    folder gets a file of its own. Of several processes the first one writes.
+
+    Args:
+        session: Before its start.
+        folder: Where to; made where it is missing.
+
+    Returns:
+        What writes, with its `path`.
+    """
+    recorder = RunRecorder(Path(folder))
+    session.at_look.append(recorder.look)
+    session.at_end.append(recorder.end)
+    return recorder
+
+
+def _described(session: WatchSession) -> RunRecord:
+    monitor = session.monitor
+    panel = monitor.panel
+    figures = None
+    if isinstance(panel, HeldOutPanel):
+        windows, tokens = panel.input_ids.shape
+        figures = PanelFigures(windows, tokens, panel.num_documents, panel.fingerprint)
+    return RunRecord(
+        name=session.name,
+        began=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        panel=figures,
+        rules=monitor.rules,
+        meanings={kind.name: kind.meaning for kind in monitor.readings},
+        looks=(),
+    )

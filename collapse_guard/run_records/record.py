@@ -1,0 +1,58 @@
+"""A watched run as its file tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from collapse_guard.alerts.rules import Alert, Threshold
+from collapse_guard.monitor.look import Look
+
+
+@dataclass(frozen=True)
+class PanelFigures:
+    """How much a run was looked at on.
+
+    Attributes:
+        windows: Windows of held-out text.
+        tokens: Tokens of each.
+        documents: Documents that stand for themselves.
+        fingerprint: Of the panel.
+    """
+
+    windows: int
+    tokens: int
+    documents: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run, which may still go on.
+
+    Attributes:
+        name: That its logged keys begin with.
+        began: When, in ISO 8601.
+        version: Of collapse_guard, that wrote it.
+        panel: What it was looked at on; None where that was no held-out text.
+        rules: What alerts were raised on.
+        meanings: What each reading is, by its name.
+        looks: The start, and every look that was logged, in their order.
+        summary: How it went so far, a line each.
+        overhead: Share of the training time that all looks took; NaN before any training.
+        has_ended: Whether it came to its end.
+    """
+
+    name: str
+    began: str
+    version: str
+    panel: PanelFigures | None
+    rules: tuple[Threshold, ...]
+    meanings: Mapping[str, str]
+    looks: tuple[Look, ...]
+    summary: tuple[str, ...] = ()
+    overhead: float = field(default=float("nan"))
+    has_ended: bool = False
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """All alerts, in their order."""
+        return tuple(alert for look in self.looks for alert in look.alerts)

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from collapse_guard.errors import ArgumentError
+from collapse_guard.run_records.read import find_records, read_record
+from tests.run_records.made import a_look, a_record, an_alert, written
+
+
+def test_a_record_comes_back_from_its_file(tmp_path: Path) -> None:
+    record = a_record(
+        a_look(0, 1.0), a_look(4, 0.9), summary=("fine",), overhead=0.01, has_ended=True
+    )
+    path = tmp_path / "collapse_run.jsonl"
+    path.write_text(written(record))
+    back = read_record(path)
+    assert [(look.step, look["tail_retention"]) for look in back.looks] == [(0, 1.0), (4, 0.9)]
+    assert (back.summary, back.overhead, back.has_ended) == (("fine",), 0.01, True)
+    assert (back.rules, back.panel, back.meanings) == (record.rules, record.panel, record.meanings)
+
+
+@pytest.mark.parametrize("cut", [1, 20, 200])
+def test_a_last_line_that_is_cut_short_is_left_out(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "a"
+    path.write_text(written(a_record(a_look(0, 1.0), a_look(4, 0.9)))[: -1 - cut])
+    assert [look.step for look in read_record(path).looks] == [0]
+    path.write_text(written(a_record()))
+    assert read_record(path).looks == ()
+
+
+def test_a_run_that_was_resumed_at_an_earlier_step_goes_on_from_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text(
+        written(
+            a_record(*(a_look(step, kept) for step, kept in ((0, 1), (4, 0.9), (8, 0.8), (6, 0.7))))
+        )
+    )
+    assert [look.step for look in read_record(path).looks] == [0, 4, 6]
+
+
+def test_of_two_looks_at_one_step_the_later_one_counts_and_alerts_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    small = a_look(4, 0.8, is_full=False, alerts=(an_alert(4), an_alert(4, "other")))
+    full = a_look(4, 0.7, alerts=(an_alert(4, "other"), an_alert(4, "third")))
+    path.write_text(written(a_record(a_look(0, 1.0), small, full)))
+    record = read_record(path)
+    assert record.looks[-1]["tail_retention"] == 0.7
+    assert [alert.rule for alert in record.alerts] == [
+        "tail_retention below 0.85",
+        "other",
+        "third",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n", "{", "[1]", '{"format": "x"}', "NaN", "\x00\xff", "[" * 100_000]
+)
+def test_what_is_no_record_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(content)
+    with pytest.raises(ArgumentError, match=r"a\.jsonl"):
+        read_record(path)
+
+
+def test_a_broken_line_in_the_middle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    first, *others = written(a_record(a_look(0, 1.0), a_look(4, 0.9))).splitlines(keepends=True)
+    path.write_text("".join([first, '{"step": 3}\n', *others]))
+    with pytest.raises(ArgumentError, match=r"a\.jsonl, line 2"):
+        read_record(path)
+
+
+def test_records_are_found_in_a_folder(tmp_path: Path) -> None:
+    for name in ("collapse_run.jsonl", "code_run.jsonl", "collapse-2_run.jsonl", "other.jsonl"):
+        (tmp_path / name).write_text("")
+    names = [path.name for path in find_records(tmp_path)]
+    assert names == ["code_run.jsonl", "collapse-2_run.jsonl", "collapse_run.jsonl"]
+    assert find_records(tmp_path / "other.jsonl") == [tmp_path / "other.jsonl"]
+    for nothing in (tmp_path / "none", tmp_path / "none.jsonl"):
+        with pytest.raises(ArgumentError, match="`RUN`"):
+            find_records(nothing)
