@@ -9,7 +9,6 @@ import torch
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.marked_labels import are_marked
 from collapse_guard.random_states import random_states_kept
@@ -100,7 +99,7 @@ def check_unmarked(trainer: Trainer) -> None:
         ArgumentError: They are those of a mix with human sources, or are marked already.
     """
     rows = trainer.train_dataset
-    mix = rows.guard if isinstance(rows, PackedMix) else rows
+    mix = getattr(rows, "guard", rows)  # Of packs, and of a data set made of a mix.
     has_people = isinstance(mix, MixGuard | MixStream) and any(
         source.kind == "human" for source in mix.sources
     )

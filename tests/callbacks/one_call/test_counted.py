@@ -24,17 +24,18 @@ ROWS = [{"input_ids": ids, "labels": ids} for ids in token_ids(TEXTS)]
 def test_half_of_the_held_out_text_is_counted_and_the_other_looked_at() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS, tokenizer)
-    reference, rest, where = counted_in(None, held_out, tokenizer)
+    reference, rest, where, counted = counted_in(None, held_out, tokenizer)
     assert [each.tolist() for each in rest.documents] == token_ids(TEXTS)[1::2]
     counts = np.bincount(np.concatenate(token_ids(TEXTS)[::2]), minlength=reference.vocab_size)
     assert reference.counts.tolist() == counts.tolist()
     assert where == "half of the held-out text"
+    assert [each.tolist() for each in counted] == token_ids(TEXTS)[::2]
 
 
 def test_documents_of_one_label_are_not_torn_apart() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS, tokenizer, ["a", "b", "a", "c", "c", "d", "b", "d"])
-    _, rest, _ = counted_in(None, held_out, tokenizer)
+    rest = counted_in(None, held_out, tokenizer).held_out
     assert rest.groups == ["b", "d", "b", "d"]
 
 
@@ -48,7 +49,7 @@ def test_too_little_cannot_be_split() -> None:
 def test_training_rows_are_counted_where_they_can_be_had() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS[:2], tokenizer)
-    reference, rest, where = counted_in(human_rows(ROWS), held_out, tokenizer)
+    reference, rest, where, _ = counted_in(human_rows(ROWS), held_out, tokenizer)
     assert reference.num_tokens == 40
     assert rest is held_out
     assert where == "8 training rows, which are taken to be human"
