@@ -73,6 +73,8 @@ class MatchedCausalLoss:
                     given="labels of which some say themselves how they were drawn",
                     hint="call match_sampler(trainer, mix) with the mix that marks them",
                 )
+            if self.loss.decodings[0].is_plain:
+                return None
             if is_training:
                 labels = mark_labels(labels.masked_fill(labels == ignored, IGNORED_LABEL), 1)
         return labels if self.seen.in_batch(labels) else None

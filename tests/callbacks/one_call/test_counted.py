@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from collapse_guard import ArgumentError, MixGuard, Source
+from collapse_guard import ArgumentError, Decoding, MixGuard, Source
 from collapse_guard.callbacks.one_call.counted import (
     MOST_ROWS,
+    all_rows,
     counted_in,
     human_rows,
     token_rows,
 )
 from collapse_guard.callbacks.one_call.held_out import held_out_text
+from collapse_guard.integrations import as_hf_dataset
 from tests.callbacks.one_call.people import people_write, token_ids, word_tokenizer
 
 TEXTS = people_write(8, 5)
@@ -62,6 +64,23 @@ def test_of_a_mix_human_sources_count() -> None:
     assert found is not None
     assert [ids.tolist() for ids in found[0]] == token_ids(TEXTS)
     assert found[1] == "8 human rows of the mix"
+
+
+def test_so_they_do_of_a_data_set_that_is_made_of_it_and_nothing_is_read_of_that() -> None:
+    written = Source(ROWS, "model", "synthetic", decoding=Decoding(0.8))
+    mix = MixGuard(ROWS, written, human_fraction=0.5, block_size=4, seed=0)
+    # Reading its marked rows in batches would be refused, as no loss knows the marks yet.
+    found = human_rows(as_hf_dataset(mix))
+    assert found is not None
+    assert found[1] == "8 human rows of the mix"
+
+
+def test_all_rows_are_those_of_all_sources() -> None:
+    written = Source([{"input_ids": [9] * 5, "labels": [9] * 5}] * 2, "model", "synthetic")
+    mix = MixGuard(ROWS, written, human_fraction=0.5, block_size=4, seed=0)
+    assert [ids.tolist() for ids in all_rows(mix)] == [*token_ids(TEXTS), [9] * 5, [9] * 5]
+    assert [ids.tolist() for ids in all_rows(ROWS)] == token_ids(TEXTS)
+    assert all_rows([{"text": "a"}]) == all_rows(None) == []
 
 
 @pytest.mark.parametrize(
