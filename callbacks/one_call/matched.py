@@ -102,8 +102,22 @@ def to_match(target: Target, synthetic: Any, decoding: Any) -> ToMatch | None:
     if synthetic is None:
         return None
     if is_of_all:
+        _check_all(target.mix)
         return ToMatch(target.trained, _decoding_of_all(target, decoding))
     return ToMatch(target.trained, _marking_mix(target, synthetic))
+
+
+def _check_all(mix: MixGuard | MixStream | None) -> None:
+    if mix is None:
+        return
+    human = [source.name for source in mix.sources if source.kind == "human"]
+    if human or mix.marks is not None:
+        raise bad_argument(
+            "synthetic",
+            expected='"sources" for a mix with human sources, or with a `decoding` at some',
+            given="all",
+            hint=f'watch(..., synthetic="sources"), with {_EXAMPLE}',
+        )
 
 
 def _decoding_of_all(target: Target, decoding: Any) -> Decoding | Literal["find"]:

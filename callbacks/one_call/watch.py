@@ -154,26 +154,29 @@ def watch(
     chosen, left_out = _affordable(sampling, fitted.panel, length)
     monitor = CollapseMonitor(fitted.panel, sampling=chosen, **settings)
     left = LeftOut(fitted.documents, fitted.panel.input_ids.shape[1], left_out)
-    told = lines_before(monitor, fitted.panel, fitted.where, length, left)
+    finds = matching is not None and matching.finds
+    told = lines_before(monitor, fitted.panel, fitted.where, length, left, finds=finds)
+    says = tell if tell is not None and target.is_main else None
     with ExitStack() as undo:
         undo.callback(target.callbacks.__setitem__, slice(None), list(target.callbacks))
         session, callback = target.join(
             monitor, on_alert=on_alert, sink=sink, on_error=on_error, name=name
         )
+        _tell(says, told)
         match = None
         if matching is not None:
             # Last of what may fail: it may have to search for long.
             match = matching.match(to_find_with)
             undo.callback(match.remove)
             told = *told, matching.told(match)
+            _tell(says, told[-1:])
         watched = (
             WatchedLoop(session, None, told, match, run)
             if callback is None
             else Watched(session, callback, told, match)
         )
-        if tell is not None and target.is_main:
-            _tell(tell, told)
-            session.at_end.append(lambda _: _tell(tell, watched.summary()))
+        if says is not None:
+            session.at_end.append(lambda _: _tell(says, watched.summary()))
         if isinstance(watched, WatchedLoop):
             watched.begin(state)
         undo.pop_all()
@@ -255,6 +258,7 @@ def _refuse(given: Mapping[str, Any], expected: str) -> None:
             raise bad_argument(name, expected=expected, given=value, hint="leave it out")
 
 
-def _tell(tell: Tell, lines: Iterable[str]) -> None:
-    for line in lines:
-        tell(line)
+def _tell(tell: Tell | None, lines: Iterable[str]) -> None:
+    if tell is not None:
+        for line in lines:
+            tell(line)

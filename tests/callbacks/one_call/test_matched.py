@@ -56,6 +56,10 @@ def test_all_have_one_decoding(decoding: Any, expected: Any) -> None:
     found = to_match(target(ROWS), "all", decoding)
     assert found is not None
     assert (found.decodings, found.is_of_all, found.finds) == (expected, True, expected == "find")
+    mix = MixGuard(None, ROWS, human_fraction=0.0, block_size=4)
+    of_mix = to_match(target(mix), "all", decoding)
+    assert of_mix is not None
+    assert of_mix.decodings == expected
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,18 @@ def test_all_have_one_decoding(decoding: Any, expected: Any) -> None:
         (mix_of(COLD), "sources", COLD, '`decoding` expected None, but for synthetic="all"'),
         (ROWS, "all", "some", "`decoding` expected a Decoding"),
         (ROWS, "all", Decoding(top_k=1), "top-k above 1"),
+        (mix_of(None), "all", COLD, '`synthetic` expected "sources" for a mix with human'),
+        (
+            MixGuard(
+                None,
+                Source(ROWS, "web", "synthetic", decoding=COLD),
+                human_fraction=0.0,
+                block_size=4,
+            ),
+            "all",
+            COLD,
+            '`synthetic` expected "sources"',
+        ),
         (None, "all", None, r"`decoding` expected the Decoding, .*decoding=Decoding\(tem"),
         (None, "all", "find", "`decoding` expected the Decoding, .*find_decoding"),
         (ROWS, "sources", None, '`synthetic` expected a training set that is a Mix.*synthetic="al'),

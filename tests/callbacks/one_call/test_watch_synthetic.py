@@ -17,11 +17,12 @@ from collapse_guard import (
     MixGuard,
     PanelError,
     Source,
+    mark_labels,
     sample,
     watch,
 )
 from collapse_guard.finder import candidates
-from collapse_guard.integrations import as_hf_dataset, match_sampler
+from collapse_guard.integrations import as_hf_dataset, find_decoding_for, match_sampler
 from tests.callbacks.huggingface.runs import fingerprint, make_trainer
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, make_trainer as make_lightning
 from tests.callbacks.one_call.people import people_write, token_ids, word_tokenizer
@@ -122,9 +123,21 @@ def test_what_sources_say_is_matched_and_what_they_do_not_is_found(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("few_candidates")
-def test_a_decoding_of_all_rows_is_found(tmp_path: Path) -> None:
+def test_a_decoding_of_all_rows_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = trainer_on(written(), tmp_path)
-    call = watch(watched, synthetic="all", **SILENT)
+    told = list[str]()
+    before = list[list[str]]()
+
+    def find(*given: Any, **settings: Any) -> Any:
+        before.append([*told])
+        return find_decoding_for(*given, **settings)
+
+    home = "collapse_guard.integrations.matching.all_drawn.find_decoding_for"
+    monkeypatch.setattr(home, find)
+    call = watch(watched, synthetic="all", tell=told.append, **EVERY_LOOK)
+    # Whoever waits for the search has been told of it.
+    assert "first, some hundred training steps, to find" in "".join(before[0])
+    assert tuple(told) == call.told == (*before[0], told[-1])
     assert call.match is not None
     search = call.match.searches["all"]
     assert search.documents == 40
@@ -231,6 +244,12 @@ def test_a_mix_without_words_on_its_rows_is_refused(tmp_path: Path) -> None:
     before = state_of(trainer)
     with pytest.raises(ArgumentError, match="some source says how its rows were drawn"):
         watch(trainer, synthetic="sources", **SILENT)
+    with pytest.raises(ArgumentError, match='`synthetic` expected "sources"'):
+        watch(trainer, synthetic="all", decoding=COLD, **SILENT)
+    # Marked by hand, which only the loss's own check sees.
+    trainer.train_dataset = [
+        {**row, "labels": mark_labels(torch.tensor(row["labels"]), 1)} for row in written()
+    ]
     with pytest.raises(ArgumentError, match="`drawn` expected"):
         watch(trainer, synthetic="all", decoding=COLD, **SILENT)
     assert state_of(trainer) == before

@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from transformers import DataCollatorForLanguageModeling, PreTrainedModel
 from transformers.loss.loss_utils import ForCausalLMLoss
 
@@ -68,7 +68,12 @@ def trained(trainer: Any, *given: Any, **how: Any) -> dict[str, torch.Tensor]:
     return weights(trainer.model)
 
 
+def adapted() -> Any:
+    return get_peft_model(tiny_llama(), LORA["peft_config"])
+
+
 RUNS = {
+    "hf, adapters": (make_trainer, adapted, {}),
     "hf": (make_trainer, tiny_llama, {}),
     "experts": (make_trainer, tiny_mixtral, {}),
     "dropout": (make_trainer, lambda: tiny_gpt2(dropout=0.1), {"gradient_accumulation_steps": 2}),
