@@ -332,11 +332,17 @@ def entropy(model: PreTrainedModel) -> float:
 
 
 @pytest.mark.slow
-def test_a_model_trained_on_its_own_cold_text_keeps_what_it_can_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decoding", [COLD, "find"], ids=["given", "found"])
+def test_a_model_trained_on_its_own_cold_text_keeps_what_it_can_write(
+    tmp_path: Path, decoding: Any
+) -> None:
     start = tiny_llama()
     text = own_text(start, 640)
+    # What it was like before: drawn as it is, as people's text is from people.
+    human = sample(start, num_sequences=240, length=24, seed=9)
+    human_text = [{"input_ids": [0, *ids]} for ids in human.tolist()]
 
-    def lost(**synthetic: Any) -> tuple[float, float, int]:
+    def lost(**given: Any) -> tuple[float, float, int]:
         trainer = trainer_on(
             text,
             tmp_path,
@@ -345,7 +351,7 @@ def test_a_model_trained_on_its_own_cold_text_keeps_what_it_can_write(tmp_path: 
             max_steps=20,
             learning_rate=1e-3,
         )
-        call = watch(trainer, human=people_write(40, seed=9), **SILENT, **synthetic)
+        call = watch(trainer, **{**SILENT, "held_out": human_text[1::2]}, **given)
         trainer.train()
         return (
             entropy(start) - entropy(trainer.model),
@@ -353,9 +359,10 @@ def test_a_model_trained_on_its_own_cold_text_keeps_what_it_can_write(tmp_path: 
             len(call.monitor.alerts),
         )
 
-    plain, matched = lost(), lost(synthetic="all", decoding=COLD)
+    plain = lost(human=human_text[::2])
+    matched = lost(human=human_text[::2], synthetic="all", decoding=decoding)
     assert (plain[2] > 0, matched[2]) == (True, 0)
     assert plain[0] > 0.2
     assert abs(matched[0]) < plain[0] / 4
     assert plain[1] > 0.2
-    assert abs(matched[1]) < plain[1] / 2
+    assert abs(matched[1]) < 2 / 3 * plain[1]

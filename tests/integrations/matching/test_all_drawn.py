@@ -36,6 +36,7 @@ from tests.integrations.matching.runs import (
     tiny_mixtral,
     tiny_tokenizer,
 )
+from tests.processes import on_launched_processes
 from tests.tiny import VOCAB, tiny_gpt2, tiny_llama
 
 pytestmark = QUIET
@@ -98,6 +99,23 @@ def test_a_run_is_that_on_labels_that_are_all_marked(
     plain = run(PLAIN)
     assert not are_same(found, plain)
     assert are_same(run(PLAIN, Decoding(), drawn="all"), plain)
+
+
+def shared_run(folder: Path, rows: list[Row], given: list[Any], how: dict[str, Any]) -> list[float]:
+    """A run of this process's share, as JSON can hold it."""
+    trainer = make_trainer(folder, tiny_llama(), rows, max_steps=3, ddp_backend="gloo")
+    match_sampler(trainer, *given, **how)
+    trainer.train()
+    return torch.cat([each.flatten() for each in weights(trainer.model).values()]).tolist()
+
+
+@pytest.mark.slow
+def test_so_is_one_on_two_processes(tmp_path: Path) -> None:
+    first, second = on_launched_processes(
+        shared_run, tmp_path, tmp_path, PLAIN, [COLD], {"drawn": "all"}
+    )
+    assert first == second
+    assert first == on_launched_processes(shared_run, tmp_path, tmp_path, MARKED, [[COLD]], {})[0]
 
 
 class Module(pl.LightningModule):
