@@ -18,7 +18,7 @@ from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking,
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
 from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
-from collapse_guard.callbacks.session import Log
+from collapse_guard.callbacks.session import Log, WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
 from collapse_guard.human_text.panel import A_PANEL, A_REFERENCE, HeldOutPanel
@@ -162,21 +162,21 @@ def watch(
         session, callback = target.join(
             monitor, on_alert=on_alert, sink=sink, on_error=on_error, name=name
         )
-        _tell(says, told)
+        _tell(says, told, session)
         match = None
         if matching is not None:
             # Last of what may fail: it may have to search for long.
             match = matching.match(to_find_with)
             undo.callback(match.remove)
             told = *told, matching.told(match)
-            _tell(says, told[-1:])
+            _tell(says, told[-1:], session)
         watched = (
             WatchedLoop(session, None, told, match, run)
             if callback is None
             else Watched(session, callback, told, match)
         )
         if says is not None:
-            session.at_end.append(lambda _: _tell(says, watched.summary()))
+            session.at_end.append(lambda _: _tell(says, watched.summary(), session))
         if isinstance(watched, WatchedLoop):
             watched.begin(state)
         undo.pop_all()
@@ -258,7 +258,9 @@ def _refuse(given: Mapping[str, Any], expected: str) -> None:
             raise bad_argument(name, expected=expected, given=value, hint="leave it out")
 
 
-def _tell(tell: Tell | None, lines: Iterable[str]) -> None:
-    if tell is not None:
+def _tell(tell: Tell | None, lines: Iterable[str], session: WatchSession) -> None:
+    if tell is None:
+        return
+    with session.contained("telling what is watched"):
         for line in lines:
             tell(line)

@@ -304,6 +304,20 @@ def test_a_state_that_does_not_fit_takes_the_match_off_again() -> None:
     assert model.__dict__ == attributes
 
 
+def test_who_cannot_be_told_does_not_lose_the_run() -> None:
+    def fail(line: str) -> None:
+        raise OSError(line)
+
+    model = tiny_gpt2()
+    attributes = dict(model.__dict__)
+    given = {"tokenizer": word_tokenizer(), "synthetic": "all", "decoding": COLD, "tell": fail}
+    with pytest.raises(OSError, match="collapse_guard watches"):
+        watch(model, **{**SILENT, **given})
+    assert model.__dict__ == attributes
+    call = watch(model, **{**SILENT, **given, "on_error": "report"})
+    assert call.match is not None
+
+
 def test_a_panel_leaves_nothing_to_find_with(tmp_path: Path) -> None:
     panel = watch(tiny_gpt2(), tokenizer=word_tokenizer(), **SILENT).panel
     given = {**SILENT, "held_out": None, "panel": panel}
