@@ -54,7 +54,8 @@ class SamplerMatch:
 
     Attributes:
         loss: What takes the place of the model's own loss where labels are marked.
-        searches: What was found for sources whose decoding was not known, by their names.
+        searches: What was found for sources whose decoding was not known, by their names; by "all"
+            where it was that of all rows.
     """
 
     def __init__(

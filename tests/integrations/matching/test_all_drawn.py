@@ -101,21 +101,23 @@ def test_a_run_is_that_on_labels_that_are_all_marked(
     assert are_same(run(PLAIN, Decoding(), drawn="all"), plain)
 
 
-def shared_run(folder: Path, rows: list[Row], given: list[Any], how: dict[str, Any]) -> list[float]:
-    """A run of this process's share, as JSON can hold it."""
-    trainer = make_trainer(folder, tiny_llama(), rows, max_steps=3, ddp_backend="gloo")
-    match_sampler(trainer, *given, **how)
-    trainer.train()
-    return torch.cat([each.flatten() for each in weights(trainer.model).values()]).tolist()
+def shared_runs(folder: Path) -> list[list[float]]:
+    """Weights after runs of this share, on rows that are all drawn and on marked ones."""
+
+    def run(rows: list[Row], *given: Any, **how: Any) -> list[float]:
+        trainer = make_trainer(folder, tiny_llama(), rows, max_steps=3, ddp_backend="gloo")
+        match_sampler(trainer, *given, **how)
+        trainer.train()
+        return torch.cat([each.flatten() for each in weights(trainer.model).values()]).tolist()
+
+    return [run(PLAIN, COLD, drawn="all"), run(MARKED, [COLD])]
 
 
 @pytest.mark.slow
 def test_so_is_one_on_two_processes(tmp_path: Path) -> None:
-    first, second = on_launched_processes(
-        shared_run, tmp_path, tmp_path, PLAIN, [COLD], {"drawn": "all"}
-    )
-    assert first == second
-    assert first == on_launched_processes(shared_run, tmp_path, tmp_path, MARKED, [[COLD]], {})[0]
+    (one, marked), second = on_launched_processes(shared_runs, tmp_path, tmp_path)
+    assert [one, marked] == second
+    assert one == marked
 
 
 class Module(pl.LightningModule):
