@@ -112,7 +112,6 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
 def test_it_knows_its_mix_and_copies_do_not_carry_the_sources() -> None:
     guard = make_guard()
     mixed = as_hf_dataset(guard)
@@ -122,6 +121,7 @@ def test_it_knows_its_mix_and_copies_do_not_carry_the_sources() -> None:
     assert mixed.guard is guard
 
 
+@pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
 def test_changes_that_would_void_the_floor_are_refused(change: Callable[[Any], Any]) -> None:
     with pytest.raises(MixOrderError, match="human and the synthetic rows"):
