@@ -57,9 +57,17 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
     counts_tokens: bool = False
     """Whether the floor counts tokens, or rows are packs: no row may then become shorter."""
 
+    guard: MixGuard | None = None
+    """The mixed stream that the rows are of; None in copies and in other processes."""
+
     @classmethod
     def of(
-        cls, rows: datasets.Dataset, marks: Marks | None = None, *, counts_tokens: bool = False
+        cls,
+        rows: datasets.Dataset,
+        marks: Marks | None = None,
+        *,
+        counts_tokens: bool = False,
+        guard: MixGuard | None = None,
     ) -> Self:
         """A data set of which row i belongs into slot i.
 
@@ -67,12 +75,17 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
             rows: The rows.
             marks: What has marked their labels; None where they are not marked.
             counts_tokens: Whether rows must keep their tokens.
+            guard: The mixed stream that they are of.
         """
         mixed = _remade(cls, rows)
         mixed._order = OrderCheck(len(rows))
         mixed._singles = SingleReads(len(rows))
-        mixed.marks, mixed.counts_tokens = marks, counts_tokens
+        mixed.marks, mixed.counts_tokens, mixed.guard = marks, counts_tokens, guard
         return mixed
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Each change of columns makes a copy, and none of them needs the sources once more.
+        return {**self.__dict__, "guard": None}
 
     def __getitems__(self, keys: list[int]) -> list[Any]:
         """The rows of one batch; torch's loaders call this with all of its slots.
@@ -142,7 +155,7 @@ class MixedDataset(datasets.Dataset):  # type: ignore[misc]
                 "its floor counts, would be another. Cut the human and the synthetic rows before "
                 "they are mixed, and set max_length=None."
             )
-        return type(self).of(rows, self.marks, counts_tokens=self.counts_tokens)
+        return type(self).of(rows, self.marks, counts_tokens=self.counts_tokens, guard=self.guard)
 
 
 def _as_long(before: datasets.Dataset, after: datasets.Dataset) -> bool:
@@ -201,7 +214,8 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
         True
     """
     if isinstance(guard, PackedMix):
-        return MixedDataset.of(_packs(guard), guard.guard.marks, counts_tokens=True)
+        mix = guard.guard
+        return MixedDataset.of(_packs(guard), mix.marks, counts_tokens=True, guard=mix)
     sources: list[Any] = [source.rows for source in guard.sources]
     marks = guard.marks
     if marks is not None:
@@ -216,7 +230,8 @@ def as_hf_dataset(guard: MixGuard | PackedMix) -> MixedDataset:
         located = guard.locate(slots)
         numbers[slots] = starts[located.source] + located.row
     rows = datasets.concatenate_datasets(parts).select(numbers)
-    return MixedDataset.of(rows, marks, counts_tokens=guard.report(0).token_floor is not None)
+    counts_tokens = guard.report(0).token_floor is not None
+    return MixedDataset.of(rows, marks, counts_tokens=counts_tokens, guard=guard)
 
 
 def _packs(packed: PackedMix) -> datasets.Dataset:

@@ -1,17 +1,16 @@
 """What is rare: where it is counted, and what that leaves to be looked at."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from collapse_guard.callbacks.one_call.held_out import HeldOutText, Ids, unmasked
+from collapse_guard.callbacks.one_call.parted import num_groups, parted
+from collapse_guard.callbacks.one_call.target import mix_of
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer, num_ids
-from collapse_guard.mixing.guard import MixGuard
-from collapse_guard.mixing.packing.packed_mix import PackedMix
 from collapse_guard.random_states import random_states_kept
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.spacing import evenly_spaced
@@ -22,9 +21,25 @@ MOST_ROWS = 20_000
 _FEWEST_TO_SPLIT = 4
 
 
+class Counted(NamedTuple):
+    """What is rare, and what it was counted in.
+
+    Attributes:
+        reference: The counts.
+        held_out: The held-out text that is not among what was counted.
+        where: What was counted, in words.
+        documents: It itself, as token ids.
+    """
+
+    reference: HumanReference
+    held_out: HeldOutText
+    where: str
+    documents: Sequence[Ids]
+
+
 def counted_in(
     training: tuple[Sequence[Ids], str] | None, held_out: HeldOutText, tokenizer: Tokenizer
-) -> tuple[HumanReference, HeldOutText, str]:
+) -> Counted:
     """Count human training rows or, where there are none, half of the held-out text.
 
     Args:
@@ -33,21 +48,18 @@ def counted_in(
         held_out: The held-out text.
         tokenizer: Of both.
 
-    Returns:
-        The counts, the held-out text that is not among what was counted, and what that was.
-
     Raises:
         ArgumentError: There are too few held-out documents to be split.
     """
     if training is None:
-        counted, held_out = _split(held_out)
-        where = "half of the held-out text"
+        half, held_out = _split(held_out)
+        counted, where = half.documents, "half of the held-out text"
     else:
         counted, where = list(training[0]), training[1]
     reference = HumanReference.from_token_ids(
         counted, vocab_size=num_ids(tokenizer), tokenizer=tokenizer
     )
-    return reference, held_out, where
+    return Counted(reference, held_out, where, counted)
 
 
 def token_rows(rows: Any) -> tuple[list[Ids], int] | None:
@@ -79,21 +91,29 @@ def human_rows(dataset: Any) -> tuple[list[Ids], str] | None:
     Returns:
         None where none can be had.
     """
-    if isinstance(dataset, PackedMix):
-        dataset = dataset.guard
-    if isinstance(dataset, MixGuard):
-        parts = [token_rows(each.rows) for each in dataset.sources if each.kind == "human"]
-        known = [each for each in parts if each is not None]
-        rows, count = [ids for each, _ in known for ids in each], sum(n for _, n in known)
-        told = "human rows of the mix"
+    mix = mix_of(dataset)
+    if mix is None:
+        parts, told = [dataset], "training rows, which are taken to be human"
     else:
-        found = token_rows(dataset)
-        rows, count = ([], 0) if found is None else found
-        told = "training rows, which are taken to be human"
+        parts = [each.rows for each in mix.sources if each.kind == "human"]
+        told = "human rows of the mix"
+    rows, count = _rows_of(parts)
     if not rows:
         return None
     part = f"{len(rows):,} of " if len(rows) < count else ""
     return rows, f"{part}{count:,} {told}"
+
+
+def all_rows(dataset: Any) -> list[Ids]:
+    """The rows of a training set, whoever wrote them, as token ids; none where none can be had."""
+    mix = mix_of(dataset)
+    return _rows_of([dataset] if mix is None else [each.rows for each in mix.sources])[0]
+
+
+def _rows_of(parts: Sequence[Any]) -> tuple[list[Ids], int]:
+    """Rows of what can be read as token ids, and how many there are."""
+    known = [each for each in map(token_rows, parts) if each is not None]
+    return [ids for each, _ in known for ids in each], sum(count for _, count in known)
 
 
 def _ids(row: Any) -> Ids | None:
@@ -107,21 +127,15 @@ def _ids(row: Any) -> Ids | None:
     return unmasked(ids, mask)
 
 
-def _split(held_out: HeldOutText) -> tuple[list[Ids], HeldOutText]:
+def _split(held_out: HeldOutText) -> tuple[HeldOutText, HeldOutText]:
     """Every other document, or every other group of them, and the rest."""
-    count = len(held_out.documents)
-    labels: Sequence[Hashable] = held_out.groups if held_out.groups is not None else range(count)
-    places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
-    if len(places) < _FEWEST_TO_SPLIT:
+    count = num_groups(held_out)
+    if count < _FEWEST_TO_SPLIT:
         raise bad_argument(
             "held_out",
             expected=f"at least {_FEWEST_TO_SPLIT} documents, of which half are counted to know "
             "what is rare",
-            given=len(places),
+            given=count,
             hint="hold more out, or give human=, the human training text, to count in",
         )
-    is_counted = [places[label] % 2 == 0 for label in labels]
-    kept = [place for place in range(count) if not is_counted[place]]
-    groups = None if held_out.groups is None else [held_out.groups[place] for place in kept]
-    rest = replace(held_out, documents=[held_out.documents[p] for p in kept], groups=groups)
-    return [held_out.documents[p] for p in range(count) if is_counted[p]], rest
+    return parted(held_out, range(0, count, 2))

@@ -24,12 +24,14 @@ def of_trainer(trainer: Any) -> Target:
     processor = getattr(trainer, "processing_class", None)
     return Target(
         model=trainer.model,
+        trained=trainer,
         # Of a processor for several kinds of input, the part for text.
         tokenizer=getattr(processor, "tokenizer", processor),
         training=trainer.train_dataset,
         length=length,
         is_main=trainer.is_world_process_zero(),
         join=join,
+        callbacks=trainer.callback_handler.callbacks,
     )
 
 

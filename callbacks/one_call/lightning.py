@@ -54,9 +54,11 @@ def of_lightning(
         steps = trainer.max_steps
     return Target(
         model=obvious_model(module),
+        trained=module,
         tokenizer=getattr(module, "tokenizer", None),
         training=None,
         length=stated_length(steps, tokens_per_step),
         is_main=trainer.is_global_zero,
         join=join,
+        callbacks=trainer.callbacks,
     )

@@ -38,9 +38,11 @@ def of_loop(
 
     return Target(
         model=model,
+        trained=model,
         tokenizer=None,
         training=None,
         length=stated_length(steps, tokens_per_step),
         is_main=is_first_process(),
         join=join,
+        callbacks=[],
     )

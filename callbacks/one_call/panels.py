@@ -25,11 +25,13 @@ class Fitted(NamedTuple):
         panel: The panel.
         where: In what its reference was counted, in words.
         documents: How many held-out documents have no window in it.
+        counted: What its reference was counted in; nothing where that was given.
     """
 
     panel: HeldOutPanel
     where: str
     documents: int
+    counted: Sequence[Ids] = ()
 
 
 def fitted_panel(
@@ -40,6 +42,7 @@ def fitted_panel(
     reference: HumanReference | None,
     positions: int | None,
     length: Length | None,
+    trained: Sequence[Ids] = (),
 ) -> Fitted:
     """Count what is rare, and cut held-out text into as many windows as the run can pay for.
 
@@ -50,17 +53,19 @@ def fitted_panel(
         reference: Counts that were given; None to count.
         positions: Tokens that the model reads at once; None where it says nothing.
         length: Of the run; None where nobody knows it.
+        trained: Rows that it trains on and that nothing is counted in, a model's.
 
     Raises:
         PanelError: As `HeldOutPanel.from_token_ids` has it: held-out text that stands in the
             training rows, say, or too little of it.
         ArgumentError: There are too few documents to be split.
     """
-    rows = None if training is None else training[0]
+    rows = [*(() if training is None else training[0]), *trained]
+    counted: Sequence[Ids] = ()
     where = "the text that the reference given was counted in"
     rest = held_out
     if reference is None:
-        reference, rest, where = counted_in(training, held_out, tokenizer)
+        reference, rest, where, counted = counted_in(training, held_out, tokenizer)
     prefix = prefix_of(tokenizer)
     window = best_window(rest.documents, None if positions is None else positions - len(prefix))
 
@@ -79,12 +84,12 @@ def fitted_panel(
     first = affordable(length, window)
     # Shorter rows hold nothing that a held-out document could be looked up in.
     least = min(shingle_length(reference.entropy), window)
-    panel = cut(first, [ids for ids in rows or () if len(ids) >= least] or None)
+    panel = cut(first, [ids for ids in rows if len(ids) >= least] or None)
     for size in [*(each for each in SIZES if each > first), None]:
         if sees_enough(panel) or len(panel) < first:
             break
         panel = cut(size)
-    return Fitted(panel, where, len(rest.documents) - panel.num_sources)
+    return Fitted(panel, where, len(rest.documents) - panel.num_sources, counted)
 
 
 def prefix_of(tokenizer: Any) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ import torch
 
 from collapse_guard.callbacks.one_call.sizes import Length
 from collapse_guard.callbacks.session import WatchSession
+from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.stream import MixStream
 
 Join = Callable[..., tuple[WatchSession, Any]]
 """Takes a monitor, and by name what a callback takes beside it; returns the session and the
@@ -20,19 +22,34 @@ class Target:
 
     Attributes:
         model: The language model; None where it is not known yet.
+        trained: What `match_sampler` takes to match the model's loss: a trainer, a module, a model.
         tokenizer: Of the model; None where nothing says which it is.
         training: The data set that it trains on; None where nothing says which it is.
         length: How long it is, of the mean number of tokens of a row; None where nobody knows.
         is_main: Whether this process is the one that tells.
         join: Makes the callback for a monitor, and has the run call it.
+        callbacks: What the trainer calls, where `join` puts the callback; empty for a loop.
     """
 
     model: torch.nn.Module | None
+    trained: Any
     tokenizer: Any
     training: Any
     length: Callable[[float], Length | None]
     is_main: bool
     join: Join
+    callbacks: list[Any]
+
+    @property
+    def mix(self) -> MixGuard | MixStream | None:
+        """The mixed stream that it trains on; None where it trains on something else."""
+        return mix_of(self.training)
+
+
+def mix_of(training: Any) -> MixGuard | MixStream | None:
+    """The mixed stream that a training set is, or is made of: packs, or a Hugging Face data set."""
+    mix = getattr(training, "guard", training)
+    return mix if isinstance(mix, MixGuard | MixStream) else None
 
 
 def stated_length(

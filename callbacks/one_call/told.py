@@ -14,6 +14,8 @@ from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.sampling import Sampling
 
+_SEARCH = "; first, some hundred training steps, to find how synthetic rows were drawn"
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -32,7 +34,13 @@ class LeftOut:
 
 
 def lines_before(
-    monitor: CollapseMonitor, panel: HeldOutPanel, where: str, length: Length | None, left: LeftOut
+    monitor: CollapseMonitor,
+    panel: HeldOutPanel,
+    where: str,
+    length: Length | None,
+    left: LeftOut,
+    *,
+    finds: bool = False,
 ) -> tuple[str, ...]:
     """What is watched, what that can see, what it costs, and what was left out.
 
@@ -42,13 +50,15 @@ def lines_before(
         where: In what the reference was counted, in words.
         length: Of the run; None where nobody knows it.
         left: What was left out.
+        finds: Whether a decoding is searched for before the run.
     """
     return (
         f"collapse_guard watches {_panel(panel)}{_writes(monitor.sampling)}.",
         f"rare is what makes up {panel.reference.band_mass['tail']:.0%} of {where} "
         f"({panel.reference.num_tokens:,} tokens).",
         *_sight(monitor),
-        f"cost: {_cost(panel, monitor.sampling, length)}; in between, what its pace allows.",
+        f"cost: {_cost(panel, monitor.sampling, length)}; in between, what its pace allows"
+        f"{_SEARCH if finds else ''}.",
         *_left_out(left, length),
     )
 

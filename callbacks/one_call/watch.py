@@ -1,29 +1,29 @@
 """One call that sets up everything, with a default for all but held-out human text."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import ExitStack
 from inspect import signature
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.arguments import function, optional, real, whole
 from collapse_guard.callbacks.actions import OnAlert, Save
-from collapse_guard.callbacks.one_call.counted import human_rows
-from collapse_guard.callbacks.one_call.held_out import Ids, held_out_text
+from collapse_guard.callbacks.one_call.fitting import Fitting, fit
 from collapse_guard.callbacks.one_call.loop import of_loop
-from collapse_guard.callbacks.one_call.panels import Fitted, fitted_panel
+from collapse_guard.callbacks.one_call.matched import Synthetic, ToMatch, to_match
+from collapse_guard.callbacks.one_call.panels import Fitted
 from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking, writing
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
 from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
-from collapse_guard.callbacks.session import Log
+from collapse_guard.callbacks.session import Log, WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
 from collapse_guard.human_text.panel import A_PANEL, A_REFERENCE, HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
-from collapse_guard.model.positions import positions_of
+from collapse_guard.model.decoding import Decoding
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.sampling import A_LITTLE, Sampling
 
@@ -40,6 +40,8 @@ def watch(
     groups: str | Iterable[Hashable] | None = None,
     reference: HumanReference | None = None,
     panel: HeldOutPanel | None = None,
+    synthetic: Synthetic | None = None,
+    decoding: Decoding | Literal["find"] | None = None,
     sampling: Sampling | Literal["as affordable"] | None = "as affordable",
     on_alert: OnAlert = "log",
     sink: AlertSink = log_alert,
@@ -65,7 +67,9 @@ def watch(
     between them takes 1% of the time (`pace=`).
 
     Training stays bit-identical, as with the callbacks of `collapse_guard.callbacks`, which do the
-    work.
+    work. With `synthetic=` it is changed in one way, the one that keeps a model's own text as
+    varied as it was: rows that a model wrote are trained on with the sampler-matched loss
+    (`collapse_guard.integrations.match_sampler`), until `.match.remove()`.
 
     Args:
         run: A Hugging Face `Trainer` or one of TRL's; a Lightning `Trainer`; or, for a loop of your
@@ -82,6 +86,15 @@ def watch(
             one article, author or file count as one document.
         reference: Counts of human tokens, in place of `human`.
         panel: In place of `held_out`, `human`, `groups` and `reference`.
+        synthetic: Which training rows a model wrote: "sources", those of the sources of the
+            `MixGuard` or `MixStream` that say their `decoding`; the mix itself, where `run` does
+            not show what it trains on; or "all", where evaluation stays as it is, what is rare is
+            never counted in training rows, and prompts are to have labels of -100. None matches
+            nothing.
+        decoding: How they were drawn, where all of them are a model's. "find", or nothing, has it
+            found before the run, which takes the time of some hundred training steps, as for
+            sources with `decoding="find"`: with the half of the held-out text that rare tokens are
+            counted in, or with a part of it that is set aside.
         sampling: How much the model writes in looks at the whole panel; a little, where the run
             can pay for it, when left out.
         on_alert: As of the callbacks: "log", "save", "stop", "save_and_stop", or a function.
@@ -98,17 +111,23 @@ def watch(
             others.
 
     Returns:
-        All that was set up: `.monitor`, `.panel`, `.reference`, `.session`, `.callback`; of a loop
-        with the calls to make, `.step(step)` and `.end()`.
+        All that was set up: `.monitor`, `.panel`, `.reference`, `.session`, `.callback`, `.match`;
+        of a loop with the calls to make, `.step(step)` and `.end()`.
 
     Raises:
-        ArgumentError: An argument that cannot work, or one that `run` would have no use for.
+        ArgumentError: An argument that cannot work, or one that `run` would have no use for. Run,
+            model and mix are as they were then, as after any error.
         PanelError: Held-out text that stands in the training set, too short, or too little of it.
 
     Example:
         ::
 
             watch(trainer, held_out=held_out_texts)
+            trainer.train()
+
+        Where a model wrote what is trained on::
+
+            watch(trainer, held_out=held_out_texts, synthetic="all", decoding=Decoding(0.8))
             trainer.train()
     """
     _check_names(settings)
@@ -117,27 +136,50 @@ def watch(
     optional(function(hint="give print, or None for nothing"))("tell", tell)
     optional(A_REFERENCE)("reference", reference)
     target = _target(run, model, steps, tokens_per_step, log=log, save=save, state=state)
+    matching = to_match(target, synthetic, decoding)
     if panel is None:
-        fitted, length = _fitted(target, held_out, human, tokenizer, groups, reference)
+        fitted, length, to_find_with = fit(
+            target,
+            matching,
+            held_out=held_out,
+            human=human,
+            tokenizer=tokenizer,
+            groups=groups,
+            reference=reference,
+        )
     else:
         replaced = {"held_out": held_out, "human": human, "groups": groups, "reference": reference}
         _refuse(replaced, "None beside `panel`, which is made of it")
-        where = "the text that the panel's reference was counted in"
-        fitted, length = Fitted(A_PANEL("panel", panel), where, 0), target.length(0.0)
+        fitted, length, to_find_with = _given(panel, target, matching)
     chosen, left_out = _affordable(sampling, fitted.panel, length)
     monitor = CollapseMonitor(fitted.panel, sampling=chosen, **settings)
-    session, callback = target.join(
-        monitor, on_alert=on_alert, sink=sink, on_error=on_error, name=name
-    )
     left = LeftOut(fitted.documents, fitted.panel.input_ids.shape[1], left_out)
-    told = lines_before(monitor, fitted.panel, fitted.where, length, left)
-    is_loop = callback is None
-    watched = WatchedLoop(session, None, told, run) if is_loop else Watched(session, callback, told)
-    if tell is not None and target.is_main:
-        _tell(tell, told)
-        session.at_end.append(lambda _: _tell(tell, watched.summary()))
-    if isinstance(watched, WatchedLoop):
-        watched.begin(state)
+    finds = matching is not None and matching.finds
+    told = lines_before(monitor, fitted.panel, fitted.where, length, left, finds=finds)
+    says = tell if tell is not None and target.is_main else None
+    with ExitStack() as undo:
+        undo.callback(target.callbacks.__setitem__, slice(None), list(target.callbacks))
+        session, callback = target.join(
+            monitor, on_alert=on_alert, sink=sink, on_error=on_error, name=name
+        )
+        _tell(says, told, session)
+        match = None
+        if matching is not None:
+            # Last of what may fail: it may have to search for long.
+            match = matching.match(to_find_with)
+            undo.callback(match.remove)
+            told = *told, matching.told(match)
+            _tell(says, told[-1:], session)
+        watched = (
+            WatchedLoop(session, None, told, match, run)
+            if callback is None
+            else Watched(session, callback, told, match)
+        )
+        if says is not None:
+            session.at_end.append(lambda _: _tell(says, watched.summary(), session))
+        if isinstance(watched, WatchedLoop):
+            watched.begin(state)
+        undo.pop_all()
     return watched
 
 
@@ -168,40 +210,18 @@ def _target(
     )
 
 
-def _fitted(
-    target: Target, held_out: Any, human: Any, tokenizer: Any, groups: Any, reference: Any
-) -> tuple[Fitted, Length | None]:
-    tokenizer = target.tokenizer if tokenizer is None else tokenizer
-    if tokenizer is None:
+def _given(panel: HeldOutPanel, target: Target, matching: ToMatch | None) -> Fitting:
+    A_PANEL("panel", panel)
+    if matching is not None and matching.finds:
         raise bad_argument(
-            "tokenizer",
-            expected="the model's tokenizer, which nothing here says",
-            given=None,
-            hint="watch(..., tokenizer=tokenizer)",
+            "panel",
+            expected="`held_out` in place of it, as a decoding is to be found with human text "
+            "that no panel holds",
+            given=panel,
+            hint="give held_out=, or name the Decoding in place of finding it",
         )
-    if held_out is None:
-        raise bad_argument(
-            "held_out",
-            expected="human texts that the run never trains on",
-            given=None,
-            hint='watch(..., held_out=texts); a data set\'s split for tests, say dataset["test"]',
-        )
-    text = held_out_text("held_out", held_out, tokenizer, groups)
-    training: tuple[Sequence[Ids], str] | None = human_rows(target.training)
-    mean_tokens = 0.0 if training is None else float(np.mean([len(ids) for ids in training[0]]))
-    if human is not None:
-        given = held_out_text("human", human, tokenizer)
-        training = given.documents, f"the {given.given:,} human documents given"
-    length = target.length(mean_tokens)
-    fitted = fitted_panel(
-        text,
-        tokenizer,
-        training=training,
-        reference=reference,
-        positions=None if target.model is None else positions_of(target.model),
-        length=length,
-    )
-    return fitted, length
+    where = "the text that the panel's reference was counted in"
+    return Fitting(Fitted(panel, where, 0), target.length(0.0), ())
 
 
 def _affordable(
@@ -238,6 +258,9 @@ def _refuse(given: Mapping[str, Any], expected: str) -> None:
             raise bad_argument(name, expected=expected, given=value, hint="leave it out")
 
 
-def _tell(tell: Tell, lines: Iterable[str]) -> None:
-    for line in lines:
-        tell(line)
+def _tell(tell: Tell | None, lines: Iterable[str], session: WatchSession) -> None:
+    if tell is None:
+        return
+    with session.contained("telling what is watched"):
+        for line in lines:
+            tell(line)

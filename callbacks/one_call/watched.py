@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,9 @@ from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.monitor.monitor import CollapseMonitor
 
+if TYPE_CHECKING:
+    from collapse_guard.integrations.matching.match_sampler import SamplerMatch
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -24,11 +27,13 @@ class Watched:
         session: Looks, logs, tells and acts.
         callback: What the trainer calls; None in a loop of your own.
         told: What was told, a line each.
+        match: What the sampler-matched loss is taken off with again; None where there is none.
     """
 
     session: WatchSession
     callback: Any
     told: tuple[str, ...]
+    match: "SamplerMatch | None"
 
     def __str__(self) -> str:
         return "\n".join(self.told)

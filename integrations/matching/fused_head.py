@@ -159,8 +159,10 @@ def match_fused_head(model: PreTrainedModel, matched: MatchedCausalLoss) -> Call
         labels = kwargs.get(name)
         if not matched.is_on or not kwargs.get("fused_lm_head") or labels is None:
             return fused()
-        if not matched.seen.in_batch(labels):
+        marked = matched.marked(labels, is_training=self.training)
+        if marked is None:
             return fused()
+        labels = marked
         drawn = unmark_labels(labels)[1] > 0
         with _last_hidden_state(self) as states:
             output = fused(**{name: labels.masked_fill(drawn, IGNORED_LABEL)})

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 
-from collapse_guard.arguments import understood
+from collapse_guard.arguments import one_of, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.integrations.matching.all_drawn import decoding_of_all, find_for_all
 from collapse_guard.integrations.matching.causal_loss import MatchedCausalLoss
 from collapse_guard.integrations.matching.find_unknown import find_unknown
 from collapse_guard.integrations.matching.fused_head import (
@@ -33,6 +34,7 @@ from collapse_guard.integrations.matching.trainers import (
     check_collator,
     check_evaluation,
     check_settings,
+    check_unmarked,
 )
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.stream import MixStream
@@ -52,7 +54,8 @@ class SamplerMatch:
 
     Attributes:
         loss: What takes the place of the model's own loss where labels are marked.
-        searches: What was found for sources whose decoding was not known, by their names.
+        searches: What was found for sources whose decoding was not known, by their names; by "all"
+            where it was that of all rows.
     """
 
     def __init__(
@@ -80,8 +83,9 @@ class SamplerMatch:
 
 def match_sampler(
     target: Trainer | torch.nn.Module,
-    decodings: Sequence[Decoding] | Marking,
+    decodings: Sequence[Decoding] | Marking | Decoding | Literal["find"],
     *,
+    drawn: Literal["marked", "all"] = "marked",
     scale_by_temperature: bool = False,
     held_out: Sequence[Document] | HeldOutPanel | None = None,
     **search: Any,
@@ -105,6 +109,10 @@ def match_sampler(
     `collapse_guard.unmark_labels` takes them apart. So evaluate on rows of a source without a
     decoding, human ones best of all.
 
+    Where everything that is trained on was written by one model, nothing has to be marked: with
+    `drawn="all"` each label that counts is of a token that was drawn, for as long as the model is
+    in training mode. In evaluation mode its loss stays the plain one.
+
     Args:
         target: A Hugging Face `Trainer`, TRL's `SFTTrainer` (after it was made), a transformers
             model in any wrapper (PEFT, `torch.compile`, data parallel), or a module that has one
@@ -112,7 +120,10 @@ def match_sampler(
             once, on two tokens, to see that it takes its loss from its `loss_function`. Of a
             Trainer one marked row goes through the collator too, to see that the marks stay.
         decodings: What the marks mean: the `MixGuard` or `MixStream` that made them, or its
-            decodings, of which a token marked i was drawn with the i-th, from 1.
+            decodings, of which a token marked i was drawn with the i-th, from 1. With `drawn="all"`
+            the one decoding of all, or "find", for a Trainer, to have it found with `held_out`.
+        drawn: Which of the tokens that are trained on a sampler drew: those that are "marked", or
+            "all". Labels of -100 (prompts) count in neither case.
         scale_by_temperature: As of `sampler_matched_loss`.
         held_out: Human text of the domain of sources with `decoding="find"`, as token ids or as a
             panel, that neither trains nor judges the model: their decodings are found by it now,
@@ -127,7 +138,8 @@ def match_sampler(
         ArgumentError: At once, where the loss could not be matched: label smoothing,
             `compute_loss_func`, Liger's fused linear cross-entropy, a loss of another kind, an
             encoder-decoder, a model that is matched already, a collator that makes labels anew, or
-            rows to evaluate on that another mixed stream has marked.
+            rows to evaluate on that another mixed stream has marked; with `drawn="all"` rows that
+            are marked, or a mix with human ones.
             In training, for a mark that no decoding belongs to.
 
     Example:
@@ -141,7 +153,10 @@ def match_sampler(
         >>> model(input_ids=tokens, labels=labels).loss.backward()
         >>> match.remove()
     """
-    if _are_none(decodings):
+    one_of("marked", "all", hint='leave it out, or say drawn="all"')("drawn", drawn)
+    all_drawn = drawn == "all"
+    of_all = decoding_of_all(decodings) if all_drawn else None
+    if of_all is None and _are_none(decodings):
         raise bad_argument(
             "decodings",
             expected="at least one decoding",
@@ -168,23 +183,31 @@ def match_sampler(
     if is_fused:
         check_head(model, logits, autocast)
     if isinstance(target, Trainer):
-        check_collator(target)
+        (check_unmarked if all_drawn else check_collator)(target)
         check_evaluation(target, decodings)
     # Last of all that may fail: it takes long, and tells the mixed stream what it found.
-    searches = find_unknown(target, decodings, held_out, **search)
-    loss = SamplerMatchedLoss(decodings, scale_by_temperature=scale_by_temperature)
-    matched = MatchedCausalLoss(own, loss, SeenMarks())
+    known: Any = decodings
+    if of_all is None:
+        searches = find_unknown(target, known, held_out, **search)
+    else:
+        known, searches = find_for_all(target, of_all, held_out, **search)
+    loss = SamplerMatchedLoss(known, scale_by_temperature=scale_by_temperature)
+    seen = SeenMarks(marks_all=all_drawn)
+    matched = MatchedCausalLoss(own, loss, seen, all_drawn=all_drawn)
     undo = [_in_place_of_own(model, matched)]
     if is_fused:
         undo.append(match_fused_head(model, matched))
     else:
-        hook = NoLaterHead(model, matched)
-        undo.append(model.base_model.register_forward_pre_hook(hook).remove)
+        hooks: list[Any] = [
+            NoLaterHead(model, matched),
+            *([matched.note_mode] if all_drawn else []),
+        ]
+        undo += [model.base_model.register_forward_pre_hook(hook).remove for hook in hooks]
     return SamplerMatch(loss, undo, searches)
 
 
-def _are_none(decodings: Sequence[Decoding] | Marking) -> bool:
-    if isinstance(decodings, Sequence):
+def _are_none(decodings: Any) -> bool:
+    if isinstance(decodings, Sequence) and not isinstance(decodings, str):
         return not decodings
     if isinstance(decodings, MixGuard | MixStream):
         # Whose decodings may have to be found yet.

@@ -8,6 +8,7 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
+from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.marked_labels import are_marked
 from collapse_guard.random_states import random_states_kept
@@ -89,6 +90,28 @@ def check_collator(trainer: Trainer) -> None:
             hint="take transformers.DataCollatorForSeq2Seq(tokenizer), which pads labels, or "
             "collapse_guard.MixCollator() for rows of one length",
         )
+
+
+def check_unmarked(trainer: Trainer) -> None:
+    """Refuse training rows that are not all one model's, where all are said to be.
+
+    Raises:
+        ArgumentError: They are those of a mix with human sources, or are marked already.
+    """
+    rows = trainer.train_dataset
+    mix = getattr(rows, "guard", rows)  # Of packs, and of a data set made of a mix.
+    has_people = isinstance(mix, MixGuard | MixStream) and any(
+        source.kind == "human" for source in mix.sources
+    )
+    with random_states_kept():
+        if not has_people and next(_marked_rows(rows), None) is None:
+            return
+    raise bad_argument(
+        "drawn",
+        expected='"marked" for rows of which some are human, or whose labels are marked',
+        given="all",
+        hint='give the sources of the MixGuard their `decoding`, and leave drawn="all" out',
+    )
 
 
 def _marked_rows(rows: Any) -> Iterator[Mapping[str, Any]]:

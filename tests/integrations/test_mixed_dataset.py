@@ -112,6 +112,15 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def test_it_knows_its_mix_and_copies_do_not_carry_the_sources() -> None:
+    guard = make_guard()
+    mixed = as_hf_dataset(guard)
+    assert mixed.guard is mixed.map(lambda row: {"n": 1}).guard is guard
+    for made in (copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))):
+        assert made(mixed).guard is None
+    assert mixed.guard is guard
+
+
 @pytest.mark.filterwarnings("ignore:Specifying null_placement:FutureWarning")
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED.keys())
 def test_changes_that_would_void_the_floor_are_refused(change: Callable[[Any], Any]) -> None:

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from collapse_guard import ArgumentError, MixGuard, Source
+from collapse_guard import ArgumentError, Decoding, MixGuard, Source
 from collapse_guard.callbacks.one_call.counted import (
     MOST_ROWS,
+    all_rows,
     counted_in,
     human_rows,
     token_rows,
 )
 from collapse_guard.callbacks.one_call.held_out import held_out_text
+from collapse_guard.integrations import as_hf_dataset
 from tests.callbacks.one_call.people import people_write, token_ids, word_tokenizer
 
 TEXTS = people_write(8, 5)
@@ -24,17 +26,18 @@ ROWS = [{"input_ids": ids, "labels": ids} for ids in token_ids(TEXTS)]
 def test_half_of_the_held_out_text_is_counted_and_the_other_looked_at() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS, tokenizer)
-    reference, rest, where = counted_in(None, held_out, tokenizer)
+    reference, rest, where, counted = counted_in(None, held_out, tokenizer)
     assert [each.tolist() for each in rest.documents] == token_ids(TEXTS)[1::2]
     counts = np.bincount(np.concatenate(token_ids(TEXTS)[::2]), minlength=reference.vocab_size)
     assert reference.counts.tolist() == counts.tolist()
     assert where == "half of the held-out text"
+    assert [each.tolist() for each in counted] == token_ids(TEXTS)[::2]
 
 
 def test_documents_of_one_label_are_not_torn_apart() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS, tokenizer, ["a", "b", "a", "c", "c", "d", "b", "d"])
-    _, rest, _ = counted_in(None, held_out, tokenizer)
+    rest = counted_in(None, held_out, tokenizer).held_out
     assert rest.groups == ["b", "d", "b", "d"]
 
 
@@ -48,7 +51,7 @@ def test_too_little_cannot_be_split() -> None:
 def test_training_rows_are_counted_where_they_can_be_had() -> None:
     tokenizer = word_tokenizer()
     held_out = held_out_text("held_out", TEXTS[:2], tokenizer)
-    reference, rest, where = counted_in(human_rows(ROWS), held_out, tokenizer)
+    reference, rest, where, _ = counted_in(human_rows(ROWS), held_out, tokenizer)
     assert reference.num_tokens == 40
     assert rest is held_out
     assert where == "8 training rows, which are taken to be human"
@@ -61,6 +64,23 @@ def test_of_a_mix_human_sources_count() -> None:
     assert found is not None
     assert [ids.tolist() for ids in found[0]] == token_ids(TEXTS)
     assert found[1] == "8 human rows of the mix"
+
+
+def test_so_they_do_of_a_data_set_that_is_made_of_it_and_nothing_is_read_of_that() -> None:
+    written = Source(ROWS, "model", "synthetic", decoding=Decoding(0.8))
+    mix = MixGuard(ROWS, written, human_fraction=0.5, block_size=4, seed=0)
+    # Reading its marked rows in batches would be refused, as no loss knows the marks yet.
+    found = human_rows(as_hf_dataset(mix))
+    assert found is not None
+    assert found[1] == "8 human rows of the mix"
+
+
+def test_all_rows_are_those_of_all_sources() -> None:
+    written = Source([{"input_ids": [9] * 5, "labels": [9] * 5}] * 2, "model", "synthetic")
+    mix = MixGuard(ROWS, written, human_fraction=0.5, block_size=4, seed=0)
+    assert [ids.tolist() for ids in all_rows(mix)] == [*token_ids(TEXTS), [9] * 5, [9] * 5]
+    assert [ids.tolist() for ids in all_rows(ROWS)] == token_ids(TEXTS)
+    assert all_rows([{"text": "a"}]) == all_rows(None) == []
 
 
 @pytest.mark.parametrize(

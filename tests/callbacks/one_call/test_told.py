@@ -29,3 +29,9 @@ def test_nothing_is_left_out_and_nobody_knows_how_long() -> None:
     assert len(lines) == 3
     assert "and 64 texts that the model writes" in lines[0]
     assert "give steps=" in lines[2]
+    assert "first, some hundred training steps" not in lines[2]
+    searching = lines_before(monitor, panel, "9 rows", None, LeftOut(0, 4, None), finds=True)
+    assert searching[2] == (
+        lines[2].removesuffix(".")
+        + "; first, some hundred training steps, to find how synthetic rows were drawn."
+    )

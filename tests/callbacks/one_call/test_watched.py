@@ -10,8 +10,9 @@ from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 def test_all_that_was_set_up_is_at_hand() -> None:
     panel = tiny_panel()
     monitor = CollapseMonitor(panel, sampling=BRIEF)
-    watched = Watched(WatchSession(monitor), "callback", ("one", "two"))
+    watched = Watched(WatchSession(monitor), "callback", ("one", "two"), None)
     assert (watched.monitor, watched.panel, watched.reference) == (monitor, panel, panel.reference)
+    assert watched.match is None
     assert str(watched) == "one\ntwo"
     assert watched.summary() == (
         "nothing can be said: the run could not be looked at (its log says why).",
@@ -22,4 +23,4 @@ def test_all_that_was_set_up_is_at_hand() -> None:
 def test_a_state_that_is_none_is_refused(state: object) -> None:
     session = WatchSession(CollapseMonitor(tiny_panel(), sampling=BRIEF))
     with pytest.raises(ArgumentError, match="expected"):
-        WatchedLoop(session, None, (), tiny_gpt2()).begin(state)  # type: ignore[arg-type]
+        WatchedLoop(session, None, (), None, tiny_gpt2()).begin(state)  # type: ignore[arg-type]

@@ -55,6 +55,12 @@ def matched(**given: object) -> None:
     match_sampler(**given).remove()  # type: ignore[arg-type]
 
 
+def watched(**given: object) -> None:
+    run = watch(**given)  # type: ignore[arg-type]
+    if run.match is not None:
+        run.match.remove()
+
+
 def targets() -> Iterator[Target]:
     def watching() -> dict[str, object]:
         return {
@@ -104,7 +110,7 @@ def targets() -> Iterator[Target]:
     yield Target("CollapseGuardCallback", CollapseGuardCallback, watching)
     yield Target(
         "watch",
-        watch,
+        watched,
         lambda: {
             "run": model(),
             "held_out": people_write(12),
@@ -114,6 +120,8 @@ def targets() -> Iterator[Target]:
             "groups": None,
             "reference": None,
             "panel": None,
+            "synthetic": "all",
+            "decoding": Decoding(0.8),
             "sampling": None,
             "on_alert": "log",
             "sink": print,
@@ -161,6 +169,7 @@ def targets() -> Iterator[Target]:
         lambda: {
             "target": model(),
             "decodings": [Decoding(0.8)],
+            "drawn": "all",
             "scale_by_temperature": False,
             "held_out": None,
         },

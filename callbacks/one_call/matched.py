@@ -1,0 +1,184 @@
+"""The sampler-matched loss of a run that is watched: for which rows, and how those were drawn."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from collapse_guard.callbacks.one_call.held_out import Ids
+from collapse_guard.callbacks.one_call.target import Target, mix_of
+from collapse_guard.errors import bad_argument
+from collapse_guard.finder.search import DecodingSearch
+from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.stream import MixStream
+from collapse_guard.model.decoding import Decoding, check_matchable
+
+if TYPE_CHECKING:
+    from collapse_guard.integrations.matching.match_sampler import SamplerMatch
+
+Synthetic = Literal["sources", "all"] | MixGuard | MixStream
+
+logger = logging.getLogger("collapse_guard")
+
+_MOST_SOURCES = 3
+_EXAMPLE = 'Source(rows, "old model", "synthetic", decoding=Decoding(temperature=0.8))'
+
+
+@dataclass(frozen=True)
+class ToMatch:
+    """A loss that is to be matched.
+
+    Attributes:
+        trained: What `match_sampler` takes it of.
+        decodings: The mix that marks the labels of its sources; or the decoding of all rows, or
+            "find".
+    """
+
+    trained: Any
+    decodings: MixGuard | MixStream | Decoding | Literal["find"]
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether all training rows are a model's."""
+        return not isinstance(self.decodings, MixGuard | MixStream)
+
+    @property
+    def finds(self) -> bool:
+        """Whether some decoding is to be found."""
+        if isinstance(self.decodings, MixGuard | MixStream):
+            return any(source.decoding == "find" for source in self.decodings.sources)
+        return self.decodings == "find"
+
+    def match(self, human: Sequence[Ids]) -> "SamplerMatch":
+        """Match it, after a search where some decoding is to be found.
+
+        Args:
+            human: Human text that neither trains nor judges the model, to find it with.
+
+        Raises:
+            ArgumentError: As `match_sampler` has it.
+        """
+        # The one place where callbacks reach over to integrations: see the import contract.
+        from collapse_guard.integrations.matching.match_sampler import match_sampler
+
+        search: dict[str, Any] = {}
+        if self.finds:
+            search = {"held_out": human, "progress": logger.info}
+        drawn: Literal["marked", "all"] = "all" if self.is_of_all else "marked"
+        return match_sampler(self.trained, self.decodings, drawn=drawn, **search)
+
+    def told(self, match: "SamplerMatch") -> str:
+        """For which rows the loss is matched, and to what, in a line."""
+        if not isinstance(self.decodings, MixGuard | MixStream):
+            (decoding,) = match.loss.decodings
+            return (
+                f"matched loss: all rows, as drawn with {_drawn(decoding, match.searches, 'all')}."
+            )
+        parts = list(_of_sources(self.decodings, match))
+        more = len(parts) - _MOST_SOURCES
+        parts[_MOST_SOURCES:] = [f"of {more} more sources"] if more > 0 else []
+        return f"matched loss: rows {', '.join(parts)}."
+
+
+def to_match(target: Target, synthetic: Any, decoding: Any) -> ToMatch | None:
+    """What `watch` was asked to match; None where it was not.
+
+    Args:
+        target: What is watched.
+        synthetic: Which rows are a model's.
+        decoding: How they were drawn, where all are.
+
+    Raises:
+        ArgumentError: The two do not fit to each other or to the training set.
+    """
+    is_of_all = isinstance(synthetic, str) and synthetic == "all"
+    if decoding is not None and not is_of_all:
+        raise bad_argument(
+            "decoding",
+            expected='None, but for synthetic="all"',
+            given=decoding,
+            hint=f"say it of each source of the mix: {_EXAMPLE}",
+        )
+    if synthetic is None:
+        return None
+    if is_of_all:
+        _check_all(target.mix)
+        return ToMatch(target.trained, _decoding_of_all(target, decoding))
+    return ToMatch(target.trained, _marking_mix(target, synthetic))
+
+
+def _check_all(mix: MixGuard | MixStream | None) -> None:
+    if mix is None:
+        return
+    human = [source.name for source in mix.sources if source.kind == "human"]
+    if human or mix.marks is not None:
+        raise bad_argument(
+            "synthetic",
+            expected='"sources" for a mix with human sources, or with a `decoding` at some',
+            given="all",
+            hint=f'watch(..., synthetic="sources"), with {_EXAMPLE}',
+        )
+
+
+def _decoding_of_all(target: Target, decoding: Any) -> Decoding | Literal["find"]:
+    if decoding is not None and not (isinstance(decoding, str) and decoding == "find"):
+        check_matchable(decoding)
+        found: Decoding = decoding
+        return found
+    if target.training is None:
+        raise bad_argument(
+            "decoding",
+            expected="the Decoding, where the training rows are not known that it would be found "
+            "in",
+            given=decoding,
+            hint='watch(..., synthetic="all", decoding=Decoding(temperature=0.8)); '
+            "find_decoding(model, rows, ...) finds it in rows that you have",
+        )
+    return "find"
+
+
+def _marking_mix(target: Target, synthetic: Any) -> MixGuard | MixStream:
+    mix = target.mix if isinstance(synthetic, str) else mix_of(synthetic)
+    if mix is None or (isinstance(synthetic, str) and synthetic != "sources"):
+        is_asked = isinstance(synthetic, str) and synthetic == "sources"
+        raise bad_argument(
+            "synthetic",
+            expected="a training set that is a MixGuard or a MixStream, to have sources"
+            if is_asked
+            else 'None, "sources", "all" or a mix',
+            given=type(target.training).__name__ if is_asked else synthetic,
+            hint='watch(..., synthetic="all") where a model wrote all rows; or synthetic=mix, the '
+            "mix that the rows are of",
+        )
+    if target.mix is not None and target.mix is not mix:
+        raise bad_argument(
+            "synthetic",
+            expected='the mix that is trained on: "sources" finds it',
+            given="another one",
+            hint='watch(..., synthetic="sources")',
+        )
+    if mix.marks is None:
+        raise bad_argument(
+            "synthetic",
+            expected="a mix of which some source says how its rows were drawn",
+            given=[source.name for source in mix.sources],
+            hint=f'{_EXAMPLE}, or decoding="find"',
+        )
+    return mix
+
+
+def _of_sources(mix: MixGuard | MixStream, match: "SamplerMatch") -> Iterator[str]:
+    for source in mix.sources:
+        if isinstance(source.decoding, Decoding):
+            drawn = _drawn(source.decoding, match.searches, source.name)
+            yield f"of {source.name!r} as drawn with {drawn}"
+        elif source.decoding is not None:
+            yield f"of {source.name!r} as drawn with what they say"
+
+
+def _drawn(decoding: Decoding, searches: Mapping[str, DecodingSearch], name: str) -> str:
+    if name not in searches:
+        return f"{decoding}"
+    search = searches[name]
+    doubt = "" if search.told_apart_from_plain else ", not told apart from the plain loss"
+    return f"{decoding} (found with {search.documents} human documents{doubt})"
