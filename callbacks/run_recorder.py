@@ -1,6 +1,7 @@
 """Writes down what a session sees of a run, look by look, into one file."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -19,17 +20,19 @@ from collapse_guard.run_records.lines import line_of, look_values, run_values
 from collapse_guard.run_records.read import ENDING, read_record
 from collapse_guard.run_records.record import PanelFigures, RunRecord
 
+Folder = str | os.PathLike[str] | Callable[[], str | None]
+
 
 @dataclass
 class RunRecorder:
     """The file of a run that is watched, made by `record_run`.
 
     Attributes:
-        folder: Where it lies.
+        folder: Where it is to lie, or a function that says so once the run goes on.
         path: The file; None before the first look.
     """
 
-    folder: Path
+    folder: Folder
     path: Path | None = None
     _last: Look | None = field(default=None, repr=False)
 
@@ -60,13 +63,16 @@ class RunRecorder:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line_of(told))
 
-    def _begin(self, session: WatchSession, look: Look) -> Path:
+    def _begin(self, session: WatchSession, look: Look) -> Path | None:
         """The file to go on with, where the run is one that was resumed; else a new one."""
         began = line_of(run_values(_described(session)))
         start = session.monitor.baseline
+        folder = self.folder() if callable(self.folder) else self.folder
+        if folder is None:
+            return None
         for number in count(1):
             name = session.name + (ENDING if number == 1 else f"-{number}{ENDING}")
-            path = self.folder / name
+            path = Path(folder) / name
             if create_atomically(path, began):
                 break
             if start is not None and _is_of(path, start.readings, look.step):
@@ -85,7 +91,7 @@ def _is_of(path: Path, start: Reading, step: int) -> bool:
     return known.looks[0].step == start.step and dict(known.looks[0]) == dict(start)
 
 
-def record_run(session: WatchSession, folder: str | os.PathLike[str]) -> RunRecorder:
+def record_run(session: WatchSession, folder: Folder) -> RunRecorder:
     """Have a session write down what it logs, for `collapse-guard report`, `compare` and `watch`.
 
     The file is `<name>_run.jsonl` in the folder: a line of the run, and one of each look, so that
@@ -95,12 +101,13 @@ def record_run(session: WatchSession, folder: str | os.PathLike[str]) -> RunReco
 
     Args:
         session: Before its start.
-        folder: Where to; made where it is missing.
+        folder: Where to; made where it is missing. Or a function that says so, called at the first
+            look; where it says None, nothing is written.
 
     Returns:
         What writes, with its `path`.
     """
-    recorder = RunRecorder(Path(folder))
+    recorder = RunRecorder(folder)
     session.at_look.append(recorder.look)
     session.at_end.append(recorder.end)
     return recorder

@@ -32,6 +32,7 @@ def of_trainer(trainer: Any) -> Target:
         is_main=trainer.is_world_process_zero(),
         join=join,
         callbacks=trainer.callback_handler.callbacks,
+        folder=lambda: trainer.args.output_dir,
     )
 
 

@@ -1,5 +1,6 @@
 """A Lightning `Trainer` as something to be watched."""
 
+import os
 from typing import Any
 
 from collapse_guard.callbacks.lightning.callback import CollapseGuard
@@ -61,4 +62,14 @@ def of_lightning(
         is_main=trainer.is_global_zero,
         join=join,
         callbacks=trainer.callbacks,
+        folder=lambda: _folder(trainer),
     )
+
+
+def _folder(trainer: Any) -> str | None:
+    # `trainer.log_dir` is asked of all processes together, and only one of them writes.
+    known = [getattr(logger, "log_dir", None) for logger in trainer.loggers]
+    root = str(trainer.default_root_dir)
+    # A folder that nobody has named is the one that the program was started in.
+    named = root if os.path.realpath(root) != os.path.realpath(os.curdir) else None
+    return next((str(folder) for folder in known if folder), named)

@@ -29,6 +29,7 @@ class Target:
         is_main: Whether this process is the one that tells.
         join: Makes the callback for a monitor, and has the run call it.
         callbacks: What the trainer calls, where `join` puts the callback; empty for a loop.
+        folder: Says where the run writes to, once it goes on; None where nothing does.
     """
 
     model: torch.nn.Module | None
@@ -39,6 +40,7 @@ class Target:
     is_main: bool
     join: Join
     callbacks: list[Any]
+    folder: Callable[[], str | None] | None = None
 
     @property
     def mix(self) -> MixGuard | MixStream | None:

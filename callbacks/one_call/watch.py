@@ -1,5 +1,6 @@
 """One call that sets up everything, with a default for all but held-out human text."""
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack
 from inspect import signature
@@ -18,6 +19,7 @@ from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking,
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
 from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
+from collapse_guard.callbacks.run_recorder import RunRecorder, record_run
 from collapse_guard.callbacks.session import Log, WatchSession
 from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
@@ -48,6 +50,7 @@ def watch(
     on_error: OnError = "report",
     name: str = "collapse",
     tell: Tell | None = print,
+    record: bool | str | os.PathLike[str] = True,
     steps: int | None = None,
     tokens_per_step: float | None = None,
     log: Log | None = None,
@@ -102,6 +105,9 @@ def watch(
         on_error: "report" logs what fails inside, "raise" raises it.
         name: What logged keys begin with.
         tell: Takes what is told, a line at a time, on the main process; None for nothing.
+        record: Whether what is seen is written down, into `<name>_run.jsonl` in the run's output
+            folder, for `collapse-guard report`, `compare` and `watch`; or the folder to write to,
+            without which nothing of a loop is written.
         steps: Optimizer steps of the run, where `run` does not say so itself.
         tokens_per_step: Tokens of each, over all devices, likewise.
         log: For loops: called with a record and its step.
@@ -111,8 +117,8 @@ def watch(
             others.
 
     Returns:
-        All that was set up: `.monitor`, `.panel`, `.reference`, `.session`, `.callback`, `.match`;
-        of a loop with the calls to make, `.step(step)` and `.end()`.
+        All that was set up: `.monitor`, `.panel`, `.reference`, `.session`, `.callback`, `.match`,
+        `.recorder`; of a loop with the calls to make, `.step(step)` and `.end()`.
 
     Raises:
         ArgumentError: An argument that cannot work, or one that `run` would have no use for. Run,
@@ -135,6 +141,9 @@ def watch(
     optional(real(above=0, hint="leave it out"))("tokens_per_step", tokens_per_step)
     optional(function(hint="give print, or None for nothing"))("tell", tell)
     optional(A_REFERENCE)("reference", reference)
+    if not isinstance(record, bool | str | os.PathLike):
+        hint = "leave it out, or give the folder to write to"
+        raise bad_argument("record", expected="True, False or a folder", given=record, hint=hint)
     target = _target(run, model, steps, tokens_per_step, log=log, save=save, state=state)
     matching = to_match(target, synthetic, decoding)
     if panel is None:
@@ -170,10 +179,11 @@ def watch(
             undo.callback(match.remove)
             told = *told, matching.told(match)
             _tell(says, told[-1:], session)
+        recorder = _recorder(record, target, session)
         watched = (
-            WatchedLoop(session, None, told, match, run)
+            WatchedLoop(session, None, told, match, recorder, run)
             if callback is None
-            else Watched(session, callback, told, match)
+            else Watched(session, callback, told, match, recorder)
         )
         if says is not None:
             session.at_end.append(lambda _: _tell(says, watched.summary(), session))
@@ -181,6 +191,15 @@ def watch(
             watched.begin(state)
         undo.pop_all()
     return watched
+
+
+def _recorder(
+    record: bool | str | os.PathLike[str], target: Target, session: WatchSession
+) -> RunRecorder | None:
+    if not isinstance(record, bool):
+        return record_run(session, record)
+    own = target.folder
+    return record_run(session, own) if record and own is not None else None
 
 
 def _target(

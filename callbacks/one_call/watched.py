@@ -9,6 +9,7 @@ import torch
 
 from collapse_guard.arguments import understood
 from collapse_guard.callbacks.arguments import check_step
+from collapse_guard.callbacks.run_recorder import RunRecorder
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.callbacks.summary import summary_of
 from collapse_guard.human_text.panel import HeldOutPanel
@@ -28,12 +29,14 @@ class Watched:
         callback: What the trainer calls; None in a loop of your own.
         told: What was told, a line each.
         match: What the sampler-matched loss is taken off with again; None where there is none.
+        recorder: Writes down what is seen, into the file at its `path`; None where nothing does.
     """
 
     session: WatchSession
     callback: Any
     told: tuple[str, ...]
     match: "SamplerMatch | None"
+    recorder: RunRecorder | None
 
     def __str__(self) -> str:
         return "\n".join(self.told)

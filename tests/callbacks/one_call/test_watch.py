@@ -18,6 +18,7 @@ from collapse_guard import (
     watch,
 )
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, WatchedLoop
+from collapse_guard.run_records.read import read_record
 from tests.callbacks.huggingface.runs import Recorder, fingerprint, make_trainer, readings_in
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, rows
 from tests.callbacks.one_call.people import people_write, word_tokenizer
@@ -48,6 +49,9 @@ def test_a_trainer_is_watched_and_trains_as_it_would(tmp_path: Path) -> None:
     kept = readings_in(records)[-1]["eval_collapse/tail_retention"]
     assert told[0].startswith(f"kept {kept:.0%} of the tail (")
     assert told[-1].startswith("looks took ")
+    record = read_record(tmp_path / "collapse_run.jsonl")
+    assert [look.step for look in record.looks] == [0, 4, 8, 12, 16]
+    assert list(record.summary) == told
 
 
 @pytest.mark.slow
@@ -101,6 +105,8 @@ class TestLightning:
         trainer.fit(module, rows())
         assert [look.step for look in watched.monitor.history] == [0, 3]
         assert "kept " in capsys.readouterr().out
+        assert watched.recorder is not None
+        assert watched.recorder.path == tmp_path / "collapse_run.jsonl"
 
     def test_a_module_is_no_loop(self) -> None:
         with pytest.raises(ArgumentError, match=r"watch\(trainer, model=module"):
@@ -148,6 +154,15 @@ def test_a_loop_is_watched_from_its_start_to_its_end() -> None:
     assert logged == [0, 4, 6]
     assert run.summary()[0].startswith("kept ")
     assert str(run) == "\n".join(run.told)
+
+
+def test_what_is_seen_is_written_down_where_it_is_asked_for(tmp_path: Path) -> None:
+    run = loop(4, record=tmp_path)
+    assert run.recorder is not None
+    assert run.recorder.path == tmp_path / "collapse_run.jsonl"
+    assert [look.step for look in read_record(run.recorder.path).looks] == [0, 4]
+    assert loop(4).recorder is None
+    assert loop(4, record=False).recorder is None
 
 
 def test_a_loop_stops_on_an_alert() -> None:
@@ -206,6 +221,7 @@ def test_what_a_run_cannot_pay_for_is_left_out_and_told() -> None:
         ({"steps": 0}, "`steps` expected"),
         ({"tokens_per_step": -1.0}, "`tokens_per_step` expected"),
         ({"state": {}}, "`state` expected"),
+        ({"record": 3}, "`record` expected True, False or a folder"),
         ({"colour": 1}, "`colour` expected"),
     ],
 )

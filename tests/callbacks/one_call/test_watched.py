@@ -10,7 +10,7 @@ from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 def test_all_that_was_set_up_is_at_hand() -> None:
     panel = tiny_panel()
     monitor = CollapseMonitor(panel, sampling=BRIEF)
-    watched = Watched(WatchSession(monitor), "callback", ("one", "two"), None)
+    watched = Watched(WatchSession(monitor), "callback", ("one", "two"), None, None)
     assert (watched.monitor, watched.panel, watched.reference) == (monitor, panel, panel.reference)
     assert watched.match is None
     assert str(watched) == "one\ntwo"
@@ -23,4 +23,4 @@ def test_all_that_was_set_up_is_at_hand() -> None:
 def test_a_state_that_is_none_is_refused(state: object) -> None:
     session = WatchSession(CollapseMonitor(tiny_panel(), sampling=BRIEF))
     with pytest.raises(ArgumentError, match="expected"):
-        WatchedLoop(session, None, (), None, tiny_gpt2()).begin(state)  # type: ignore[arg-type]
+        WatchedLoop(session, None, (), None, None, tiny_gpt2()).begin(state)  # type: ignore[arg-type]
