@@ -21,7 +21,7 @@ def main(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_it_runs_and_offers_all_commands() -> None:
     done = main("--help")
     assert done.returncode == 0, done.stderr
-    for command in ("audit", "score", "demo"):
+    for command in ("audit", "score", "report", "compare", "watch", "demo"):
         assert f" {command} " in done.stdout
 
 

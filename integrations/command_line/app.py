@@ -11,7 +11,9 @@ require("typer", "cli")
 
 import typer  # noqa: E402
 
+from collapse_guard.errors import bad_argument  # noqa: E402
 from collapse_guard.integrations.command_line.texts import open_texts  # noqa: E402
+from collapse_guard.run_records.record import RunRecord  # noqa: E402
 
 FOUND, WRONG = 1, 2
 """Exit codes beside 0: something was found that speaks against it, and an argument is wrong."""
@@ -177,6 +179,104 @@ def score(
 
         print_scores(Console(), scores)
     raise typer.Exit(FOUND if scores.is_broken else 0)
+
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Output folders of watched runs, or *_run.jsonl files."),
+]
+
+
+@app.command()
+def report(
+    runs: Runs,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The page to write; report.html in the folder, if left out."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write the looks as comma-separated values, too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How did a watched run go?
+
+    Reads what `watch` and the ledger have written, also while the run goes on, and writes one page
+    that needs nothing else. Ends with 1 if there was an alarm.
+    """
+    from collapse_guard.integrations.command_line.runs import runs_of
+
+    _reported(runs, runs_of(runs), output, csv, as_json)
+
+
+@app.command()
+def compare(
+    runs: Runs,
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Put watched runs side by side.
+
+    Prints what each has kept, and writes a page with their curves in the same pictures. Ends with
+    1 if there was an alarm in any of them.
+    """
+    from collapse_guard.integrations.command_line.runs import runs_of
+
+    found = runs_of(runs)
+    if len(found) < 2:
+        raise bad_argument("RUN", expected="at least two runs", given=runs, hint="name another")
+    _reported(runs, found, output, None, as_json)
+
+
+@app.command()
+def watch(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="An output folder, or a *_run.jsonl file.")
+    ],
+    every: Annotated[float, typer.Option(help="Seconds between two readings.", min=0.1)] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show it as it is now.")] = False,
+) -> None:
+    """Watch a run while it goes on, in the terminal.
+
+    Ends with the run: with 1 if there was an alarm.
+    """
+    from rich.console import Console
+
+    from collapse_guard.integrations.command_line.runs_view import is_alarmed, watch_run
+    from collapse_guard.run_records.read import find_records, read_record
+
+    path = find_records(run)[-1]
+    shown = watch_run(Console(), lambda: read_record(path), every=every, once=once)
+    raise typer.Exit(FOUND if is_alarmed({run: shown}) else 0)
+
+
+def _reported(
+    given: list[str],
+    runs: dict[str, RunRecord],
+    output: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    from collapse_guard.atomic import write_atomically
+    from collapse_guard.integrations.command_line.runs import ledgers_of, run_as_dict
+    from collapse_guard.integrations.command_line.runs_view import is_alarmed, print_runs
+    from collapse_guard.integrations.run_report.page import run_page
+    from collapse_guard.integrations.run_report.table import run_table
+
+    if output is None:
+        place = Path(given[0])
+        output = (place if place.is_dir() else place.parent) / "report.html"
+    write_atomically(output, run_page(runs, ledgers_of(given, runs)))
+    if csv is not None:
+        write_atomically(csv, run_table(runs))
+    if as_json:
+        _print_json({"page": str(output), "runs": {n: run_as_dict(r) for n, r in runs.items()}})
+    else:
+        from rich.console import Console
+
+        print_runs(Console(), runs)
+        typer.echo(f"Written: {output}")
+    raise typer.Exit(FOUND if is_alarmed(runs) else 0)
 
 
 def _print_json(values: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """What models keep, as a table for a terminal."""
 
-from collapse_guard import Look
 from collapse_guard.extras import require
+from collapse_guard.integrations.command_line.look_values import shown_value
 from collapse_guard.integrations.command_line.score import COLUMNS, Scores, told
+from collapse_guard.integrations.command_line.short_names import short_names
 
 require("rich", "cli")
 
@@ -10,8 +11,6 @@ from rich.box import SIMPLE  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 from rich.text import Text  # noqa: E402
-
-_Z = 1.96
 
 
 def print_scores(console: Console, scores: Scores) -> None:
@@ -22,7 +21,7 @@ def print_scores(console: Console, scores: Scores) -> None:
     names = short_names(list(scores.looks))
     for name, look in zip(names, scores.looks.values(), strict=True):
         # Not markup: a path may hold square brackets.
-        table.add_row(Text(name, overflow="fold"), *(_value(look, each) for each in shown))
+        table.add_row(Text(name, overflow="fold"), *(shown_value(look, each) for each in shown))
     console.print(table)
     console.print(
         f"Beside the first model, on {scores.documents} documents that stand for themselves; in "
@@ -34,31 +33,3 @@ def print_scores(console: Console, scores: Scores) -> None:
                 Text(f"{name}: {', '.join(alert.rule for alert in alerts)}.", style="red")
             )
             console.print(Text(f"  {alerts[0].explanation or alerts[0].message}"))
-
-
-def short_names(names: list[str]) -> list[str]:
-    """Paths without the folders that all of them have in common.
-
-    Example:
-        >>> short_names(["runs/a/model", "runs/b/model"])
-        ['a', 'b']
-    """
-    parts = [name.split("/") for name in names]
-    if len(names) < 2 or len(set(names)) < len(names):
-        return names
-    for place in (0, -1):
-        while min(map(len, parts)) > 1 and len({each[place] for each in parts}) == 1:
-            for each in parts:
-                del each[place]
-    return ["/".join(each) for each in parts]
-
-
-def _value(look: Look, name: str) -> str:
-    value = look.get(name)
-    if value is None:
-        return "-"
-    text = f"{value:.0%}" if name.endswith("_retention") else f"{value:.4g}"
-    low, high = look.interval(name, z=_Z)
-    if not name.endswith("_retention") or low == high:
-        return text
-    return f"{text}\n({low:.0%} to {high:.0%})"

@@ -4,7 +4,7 @@ from pathlib import Path
 from rich.console import Console
 
 from collapse_guard.integrations.command_line.score import scored
-from collapse_guard.integrations.command_line.score_view import print_scores, short_names
+from collapse_guard.integrations.command_line.score_view import print_scores
 from collapse_guard.integrations.command_line.texts import open_texts
 from tests.integrations.command_line.cases import human_file, saved_models
 
@@ -26,11 +26,3 @@ def test_a_line_for_each_model_and_what_rules_say(tmp_path: Path) -> None:
     assert "start" in text
     assert "later: tail_retention below 0.85" in " ".join(text.split())
     assert "100%" in text
-
-
-def test_names_are_shortened_by_what_all_share() -> None:
-    assert short_names(["a/b/c", "a/d/c"]) == ["b", "d"]
-    assert short_names(["a/b", "a/b"]) == ["a/b", "a/b"]
-    assert short_names(["a/b/c"]) == ["a/b/c"]
-    assert short_names(["gpt2", "runs/x"]) == ["gpt2", "runs/x"]
-    assert short_names(["runs/1", "runs/1/2"]) == ["1", "1/2"]

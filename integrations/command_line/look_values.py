@@ -1,0 +1,17 @@
+"""What a look read, as cells of a table."""
+
+from collapse_guard import Look
+
+_Z = 1.96
+
+
+def shown_value(look: Look, name: str) -> str:
+    """One reading: a share with its 95% interval below it, or a number; a dash where it is none."""
+    value = look.get(name)
+    if value is None:
+        return "-"
+    if not name.endswith("_retention"):
+        return f"{value:.4g}"
+    low, high = look.interval(name, z=_Z)
+    interval = "" if low == high else f"\n({low:.0%} to {high:.0%})"
+    return f"{value:.0%}{interval}"

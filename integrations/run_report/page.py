@@ -1,0 +1,97 @@
+"""One page of HTML about runs that needs nothing else: no script, no font, no link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from collapse_guard import Alert, CollapseProfile, collapse_profile
+from collapse_guard.errors import bad_argument
+from collapse_guard.extras import require
+from collapse_guard.integrations.run_report.curves import curves_of
+from collapse_guard.run_records.record import RunRecord
+
+
+def run_page(
+    runs: Mapping[str, RunRecord], ledgers: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
+    """A report on one run, or on several side by side.
+
+    What comes out of data or names stands there as text, whatever it holds.
+
+    Args:
+        runs: By what they are called on the page, at least one.
+        ledgers: Of the runs that have one, by the same names (`read_ledger`).
+
+    Raises:
+        ArgumentError: No run, or one without a look at the whole panel.
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    empty = [name for name, run in runs.items() if not any(look.is_full for look in run.looks)]
+    if not runs or empty:
+        raise bad_argument(
+            "runs",
+            expected="runs that have been looked at",
+            given=empty or "none",
+            hint="wait for the first look, at the start of the training",
+        )
+    jinja2 = require("jinja2", "report")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page: str = environment.get_template("page.html.j2").render(
+        runs=runs,
+        starts={name: _full(run)[0] for name, run in runs.items()},
+        lasts={name: _full(run)[-1] for name, run in runs.items()},
+        curves=curves_of(runs),
+        profiles={name: _profile(run) for name, run in runs.items()},
+        ledgers=ledgers or {},
+        alarms={name: alarms_of(run) for name, run in runs.items()},
+        verdicts={name: verdict(run) for name, run in runs.items()},
+    )
+    return page
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Alerts of one step that have one reason.
+
+    Attributes:
+        step: The step.
+        alerts: The alerts, in the order of the rules.
+        why: The reason, and what to do.
+    """
+
+    step: int
+    alerts: tuple[Alert, ...]
+    why: str
+
+
+def alarms_of(run: RunRecord) -> tuple[Alarm, ...]:
+    """The alerts of a run, those that say the same together."""
+
+    def key(alert: Alert) -> tuple[int, str]:
+        return alert.step, alert.explanation or alert.message
+
+    return tuple(Alarm(step, tuple(same), why) for (step, why), same in groupby(run.alerts, key))
+
+
+def verdict(run: RunRecord) -> str:
+    """How a run went, in a word or two."""
+    told = [alert for alert in run.alerts if alert.severity != "info"]
+    state = "" if run.has_ended else ", still running or broken off"
+    return ("alarm" if told else "no alarm") + state
+
+
+def _full(run: RunRecord) -> list[Any]:
+    return [look for look in run.looks if look.is_full]
+
+
+def _profile(run: RunRecord) -> CollapseProfile | None:
+    looks = _full(run)
+    return collapse_profile(looks) if len(looks) > 1 else None
