@@ -53,7 +53,7 @@ $(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
 	@$(PYTHON) -m venv $(WHEEL_VENV)
 	@mkdir $(WHEEL_VENV)/source
 	@tar -c --exclude=__pycache__ $(BUILD_INPUTS) | tar -x -C $(WHEEL_VENV)/source
-	@cd $(WHEEL_VENV)/source && ../bin/python -m pip install -qq ".[huggingface]" -c constraints.txt
+	@cd $(WHEEL_VENV)/source && ../bin/python -m pip install -qq ".[cli,huggingface,lightning,report]" trl -c constraints.txt
 	@rm -rf $(WHEEL_VENV)/source
 	@touch $@
 
@@ -140,8 +140,8 @@ reliability-check: kill-check mutate-check hostile-check growth-check ## All fou
 
 wheel-env: $(WHEEL_INSTALLED) ## Install the wheel as a user does, into .venv-wheel
 
-quick-starts: $(WHEEL_INSTALLED) ## Run the README's code on the installed wheel, out of this folder
-	@echo "==> Running the README's code on the wheel: under a minute."
+quick-starts: $(WHEEL_INSTALLED) ## Run the README's code, the first minutes and the commands on the installed wheel
+	@echo "==> Running the README's code, the first minutes and the commands on the wheel: 2 minutes."
 	@BIN=$(abspath $(WHEEL_VENV))/bin .ci/quick_starts
 
 clean: ## Remove caches and builds; the environments and runs/ stay

@@ -10,7 +10,7 @@ from pathlib import Path
 from collapse_guard import __version__
 from collapse_guard.atomic import create_atomically
 from collapse_guard.callbacks.session import WatchSession
-from collapse_guard.callbacks.summary import summary_of
+from collapse_guard.callbacks.summary import same_readings, summary_of
 from collapse_guard.distributed import is_first_process
 from collapse_guard.errors import ArgumentError
 from collapse_guard.human_text.panel import HeldOutPanel
@@ -86,9 +86,7 @@ def _is_of(path: Path, start: Reading, step: int) -> bool:
         known = read_record(path)
     except (ArgumentError, OSError):
         return False
-    if not known.looks or not step > known.looks[0].step:
-        return False
-    return known.looks[0].step == start.step and dict(known.looks[0]) == dict(start)
+    return any(look.step < step and same_readings(look, start) for look in known.looks)
 
 
 def record_run(session: WatchSession, folder: Folder) -> RunRecorder:

@@ -1,7 +1,7 @@
 """How a run went, in five lines for people."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from collapse_guard.alerts.rules import Alert
 from collapse_guard.monitor.look import Look
@@ -28,15 +28,32 @@ def summary_of(monitor: CollapseMonitor, *, is_watched: bool = True) -> tuple[st
     start = monitor.baseline
     if last is None or start is None:
         return ("nothing can be said: the run could not be looked at (its log says why).",)
+    is_start = same_readings(last, start.readings) and (
+        # A start that was taken anew, where rules have waited, and not a model that stood still.
+        last is monitor.history[0] or not same_readings(monitor.history[0], start.readings)
+    )
+    if is_start:
+        nothing = f"nothing to compare: the start is the look at step {last.step}, the last one."
+        return (nothing, _alarms(monitor.alerts), _cost(monitor))
     lines = [_kept(last, start.readings), _written(last, start.readings), _alarms(monitor.alerts)]
     if not is_watched:
         lines.insert(0, f"watched to step {last.step} only (the log says why); until then:")
     return (*filter(None, lines), _cost(monitor))
 
 
+def same_readings(look: Mapping[str, float], start: Mapping[str, float]) -> bool:
+    """Whether a look read what a start did, as it does where it is the one that it was taken at.
+
+    Args:
+        look: What was read.
+        start: The same of a start, of which a look may read more.
+    """
+    return all(look.get(name) == value for name, value in start.items() if not math.isnan(value))
+
+
 def _kept(last: Look, start: Reading) -> str:
-    if last.step == start.step or "tail_retention" not in last:
-        return f"nothing to compare: the only look at the whole panel is that of step {last.step}."
+    if "tail_retention" not in last:
+        return f"nothing is known of the tail at step {last.step}."
     head = ""
     if "head_retention" in last:
         head = f" and {last['head_retention']:.0%} of the head"

@@ -7,7 +7,7 @@ import torch
 
 from collapse_guard import CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks.summary import summary_of
-from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel
 
 
 def looked_at(scale: float, **given: object) -> CollapseMonitor:
@@ -73,3 +73,32 @@ def test_a_narrower_text_is_told() -> None:
     assert now < monitor.baseline.readings["free_distinct_2"]
     assert any("less varied" in line and f"{now:.2f}" in line for line in summary_of(monitor))
     assert math.isfinite(now)
+
+
+class Peeking(torch.nn.Module):
+    """Knows no word at first, and then each next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sureness = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        following = torch.cat([input_ids[:, 1:], input_ids[:, :1]], dim=1)
+        logits: torch.Tensor = self.sureness * torch.nn.functional.one_hot(following, VOCAB)
+        return logits
+
+
+def test_a_start_that_was_taken_anew_at_the_last_look_is_compared_with_nothing() -> None:
+    model = Peeking()
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), sampling=None)
+    monitor.start(model)
+    with torch.no_grad():
+        model.sureness += 5.0
+    monitor.observe(model, 7)
+    assert not monitor.rules_are_waiting
+    told = summary_of(monitor)
+    assert told[0] == "nothing to compare: the start is the look at step 7, the last one."
+    with torch.no_grad():
+        model.sureness -= 1.0
+    monitor.observe(model, 8)
+    assert summary_of(monitor)[0].startswith("kept ")
