@@ -17,8 +17,9 @@ from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, Watch
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.huggingface.runs import make_trainer
 from tests.callbacks.lightning.runs import LanguageModule, make_trainer as make_lightning, rows
+from tests.forking import WORLD
 from tests.paces import Scripted
-from tests.processes import WORLD, on_launched_processes, uneven_clock
+from tests.processes import on_launched_processes, uneven_clock
 from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 PANEL = tiny_panel(documents=4)
@@ -269,7 +270,7 @@ def test_there_is_one_decision_and_one_set_of_alerts(run: Run) -> None:
 def test_a_look_that_fails_on_one_process_holds_up_nobody_and_harms_nothing(run: Run) -> None:
     _, first, second = run
     assert first["failed"]["kinds"] == ["PeerError"]
-    assert second["failed"]["kinds"] == ["ValueError"]
+    assert second["failed"]["kinds"] == ["ScoringError"]
     for result in (first, second):
         assert [step for step, _ in result["failed"]["looks"]] == [0]
         assert len(result["healthy"]["looks"]) > 20

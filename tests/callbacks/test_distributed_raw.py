@@ -23,9 +23,10 @@ from collapse_guard import (
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.watched_runs import even_track
+from tests.forking import WORLD
 from tests.looks import ON_HUMAN_TEXT
 from tests.paces import Scripted
-from tests.processes import WORLD, on_processes, uneven_clock
+from tests.processes import on_processes, uneven_clock
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 STEPS = 4
