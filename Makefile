@@ -13,6 +13,7 @@ GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
 MUTATE_CHECK_ARGS ?= 300
 HOSTILE_CHECK_ARGS ?=
+MUTANTS_CHECK_ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -33,7 +34,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check hostile-check growth-check reliability-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check mutants-check hostile-check growth-check reliability-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +122,12 @@ mutate-check: $(INSTALLED) ## Break each state and file 300 times, and see that 
 	@echo "==> Breaking states and files: 5 minutes on two quiet cores."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutated $(MUTATE_CHECK_ARGS)
 
+mutants-check: $(INSTALLED) ## Change the code of alarms, plans and states bit by bit, and see which tests notice
+	@echo "==> Testing one changed line after another: hours on one quiet core, and it goes on where it was stopped."
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt mutmut
+	@OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(MUTANTS_CHECK_ARGS)
+	@$(BIN)/mutmut results
+
 hostile-check: $(INSTALLED) ## Call everything public with 20,000 hostile arguments, and count what comes of it
 	@echo "==> Trying 20,000 hostile arguments: 10 minutes on one quiet core."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(HOSTILE_CHECK_ARGS)
@@ -138,6 +145,6 @@ quick-starts: $(WHEEL_INSTALLED) ## Run the README's code on the installed wheel
 	@BIN=$(abspath $(WHEEL_VENV))/bin .ci/quick_starts
 
 clean: ## Remove caches and builds; the environments and runs/ stay
-	@rm -rf build dist *.egg-info .coverage htmlcov
+	@rm -rf build dist *.egg-info .coverage htmlcov mutants
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collapse_guard.callbacks.huggingface.callback import CollapseGuardCallback
     from collapse_guard.callbacks.huggingface.mix_ledger import MixLedgerCallback
     from collapse_guard.callbacks.lightning.callback import CollapseGuard
+    from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
     from collapse_guard.callbacks.session import WatchSession
 
 _HOME = {
@@ -18,9 +19,18 @@ _HOME = {
     "CollapseGuardCallback": "huggingface.callback",
     "MixLedgerCallback": "huggingface.mix_ledger",
     "WatchSession": "session",
+    "Watched": "one_call.watched",
+    "WatchedLoop": "one_call.watched",
 }
 
-__all__ = ["CollapseGuard", "CollapseGuardCallback", "MixLedgerCallback", "WatchSession"]
+__all__ = [
+    "CollapseGuard",
+    "CollapseGuardCallback",
+    "MixLedgerCallback",
+    "WatchSession",
+    "Watched",
+    "WatchedLoop",
+]
 
 
 def __getattr__(name: str) -> object:

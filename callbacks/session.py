@@ -101,6 +101,7 @@ class WatchSession:
         log_every_n_steps: As given; may be set between two steps.
         values: What the run's looks have read, by logged key, and what they could not.
         should_stop: Whether an alert has asked that training stop.
+        at_end: Functions of this session that are called, on every process, when a run has ended.
 
     Raises:
         ArgumentError: At construction, for an argument that cannot work.
@@ -133,20 +134,18 @@ class WatchSession:
         on_change: Callable[[], object] | None = None,
         agree_within: float = 120.0,
     ) -> None:
-        self.monitor = check_monitor(monitor)
-        self.name = check_name(name)
+        self.monitor, self.name = check_monitor(monitor), check_name(name)
         self.log_every_n_steps = check_every(log_every_n_steps)
         check_others(prefix, sink=sink, log=log, save=save, stop=stop, on_change=on_change)
         self.should_stop = False
+        self.at_end: list[Callable[[WatchSession], object]] = []
         self._sink = in_time(sink)
         self._failures = on_error if isinstance(on_error, FailureGuard) else FailureGuard(on_error)
         self._actions = Actions(on_alert, save, stop, self._failures)
         self._watching = Watching(monitor, name, check_seconds(agree_within))
-        self._starts = Starts(monitor)
-        self.values = LoggedValues(monitor, f"{prefix}{name}/")
+        self._starts, self.values = Starts(monitor), LoggedValues(monitor, f"{prefix}{name}/")
         self._log, self._on_change = log, on_change or (lambda: None)
-        self._logs_next = True
-        self._step = 0
+        self._logs_next, self._step = True, 0
         self._has_begun, self._is_resumed = False, False
         self._stop_reading: Callable[[], None] | None = None
 
@@ -261,8 +260,10 @@ class WatchSession:
         elif self._watching.is_watched:
             # A start that is taken here would be compared with nothing.
             self.look(model, step, optimizer=optimizer)
-        with self.contained("telling of rules that waited"):
+        with self.contained("telling how the run went"):
             self._starts.tell_end()
+            for tell in self.at_end:
+                tell(self)
         self.monitor.pause()
         self.close()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         EffectiveTemperature as EffectiveTemperature,
         effective_temperature as effective_temperature,
     )
+    from collapse_guard.callbacks.one_call.watch import watch as watch
     from collapse_guard.diversity import distinct_n as distinct_n
     from collapse_guard.errors import (
         ArgumentError as ArgumentError,
@@ -146,6 +147,7 @@ _HOME = {
     "sampler_matched_loss": "model.matched_loss",
     "token_logprobs": "model.logprobs",
     "unmark_labels": "model.marked_labels",
+    "watch": "callbacks.one_call.watch",
 }
 
 __all__ = [
@@ -209,6 +211,7 @@ __all__ = [
     "sampler_matched_loss",
     "token_logprobs",
     "unmark_labels",
+    "watch",
 ]
 
 

@@ -12,6 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collapse_guard.integrations.alert_sinks.apprise_sink import AppriseSink
+    from collapse_guard.integrations.alert_sinks.tracker_sinks import trackio_sink, wandb_sink
+    from collapse_guard.integrations.cards import add_data_section, add_model_section
     from collapse_guard.integrations.evaluate_folders import evaluate_path
     from collapse_guard.integrations.find_decoding import find_decoding_for
     from collapse_guard.integrations.matching.match_sampler import match_sampler
@@ -20,20 +23,30 @@ if TYPE_CHECKING:
     from collapse_guard.integrations.writing import write
 
 _HOME = {
+    "AppriseSink": "alert_sinks.apprise_sink",
     "MixDataModule": "mix_data_module",
+    "add_data_section": "cards",
+    "add_model_section": "cards",
     "as_hf_dataset": "mixed_dataset",
     "evaluate_path": "evaluate_folders",
     "find_decoding_for": "find_decoding",
     "match_sampler": "matching.match_sampler",
+    "trackio_sink": "alert_sinks.tracker_sinks",
+    "wandb_sink": "alert_sinks.tracker_sinks",
     "write": "writing",
 }
 
 __all__ = [
+    "AppriseSink",
     "MixDataModule",
+    "add_data_section",
+    "add_model_section",
     "as_hf_dataset",
     "evaluate_path",
     "find_decoding_for",
     "match_sampler",
+    "trackio_sink",
+    "wandb_sink",
     "write",
 ]
 

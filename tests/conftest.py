@@ -8,7 +8,7 @@ import socket
 import tempfile
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Set on import, before any test can import a library that reads them once and for all.
 _CACHE = tempfile.mkdtemp(prefix="collapse_guard_tests_")
@@ -21,11 +21,19 @@ os.environ.update(
     # Tiny models gain nothing from threads, and spinning ones starve whatever runs beside them.
     OMP_NUM_THREADS="1",
     TOKENIZERS_PARALLELISM="false",
+    TRACKIO_DIR=os.path.join(_CACHE, "trackio"),
 )
 
 # One and the same run everywhere: no deadline, because shared machines stall, and no database.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, print_blob=True)
+# For mutants of the code, of which only whether they are noticed is asked, of each many times.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("repeatable"),
+    max_examples=30,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("repeatable")
 
 

@@ -1,17 +1,19 @@
 """A file is written whole or not at all."""
 
 import io
+import math
 import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from collapse_guard.atomic import create_atomically, read_arrays, write_atomically
+from collapse_guard.atomic import create_atomically, read_arrays, read_json, write_atomically
 
 
 def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
@@ -22,6 +24,24 @@ def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
         os.umask(mask)
     assert (tmp_path / "new" / "file").read_text() == "text"
     assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("write", [write_atomically, create_atomically])
+def test_it_is_written_hidden_in_the_folder_that_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., object]
+) -> None:
+    folder, synchronise, there = tmp_path / "new" / "newer", os.fsync, []
+
+    def look(descriptor: int) -> None:
+        there.extend(os.listdir(folder))
+        synchronise(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    write(folder / "file", "text")
+    # A rename from elsewhere may be a copy, and one that is killed leaves half a file.
+    (temporary,) = there
+    assert temporary.startswith(".file.")
+    assert os.listdir(folder) == ["file"]
 
 
 @pytest.mark.parametrize("has_links", [True, False])
@@ -114,3 +134,40 @@ def test_what_is_cut_short_or_broken_is_no_file_of_arrays(tmp_path: Path) -> Non
             # A bit of the archive that nobody reads, such as a time.
             assert (counts.tolist(), str(settings)) == (list(range(400)), "some settings")
     assert refused > 0.8 * len(broken)
+
+
+def test_json_comes_as_it_was_written(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", '{"naïve": [1, 2.5, null], "more": {"naïve": true}}')
+    assert read_json(tmp_path / "file") == {"naïve": [1, 2.5, None], "more": {"naïve": True}}
+    for absent in (tmp_path / "missing", tmp_path):
+        with pytest.raises(OSError, match=str(absent)):
+            read_json(absent)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_json_has_what_is_no_number_only_where_it_may(tmp_path: Path, constant: str) -> None:
+    write_atomically(tmp_path / "file", f"[1.0, {constant}]")
+    with pytest.raises(ValueError, match=f"is no whole JSON file: {constant} is no number"):
+        read_json(tmp_path / "file")
+    one, other = read_json(tmp_path / "file", or_nan=True)
+    assert one == 1.0
+    assert not math.isfinite(other)
+    assert repr(other) == repr(float(constant))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "Expecting value"),
+        (b'{"a": [1, 2', "Expecting"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "a name comes twice"),
+        (b'"na\xefve"', "codec can't decode"),
+        (b"[" * 100_000, "recursion"),
+    ],
+)
+def test_what_is_no_whole_json_is_told_with_the_name_of_the_file(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    write_atomically(tmp_path / "file", content)
+    with pytest.raises(ValueError, match=f"{tmp_path / 'file'} is no whole JSON file: .*{told}"):
+        read_json(tmp_path / "file")

@@ -15,7 +15,11 @@ from collapse_guard.callbacks.huggingface.records import (
 )
 from collapse_guard.callbacks.huggingface.saving import SaveOnce
 from collapse_guard.callbacks.huggingface.state import CheckpointedState
-from collapse_guard.callbacks.huggingface.trainers import JoinedTrainers
+from collapse_guard.callbacks.huggingface.trainers import (
+    JoinedTrainers,
+    WhenAllHaveBegun,
+    stand_last,
+)
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.extras import require
 from collapse_guard.failures import OnError
@@ -136,11 +140,10 @@ class CollapseGuardCallback(TrainerCallback):
             agree_within=agree_within,
         )
         self.monitor, self.name = monitor, name
-        self._state = CheckpointedState(name)
-        self._saving = SaveOnce()
+        self._state, self._saving = CheckpointedState(name), SaveOnce()
         self._missing = MissingMetric(f"eval_{name}/")
-        self._metrics = EvaluationMetrics(self._missing)
-        self._joined = JoinedTrainers()
+        self._metrics, self._joined = EvaluationMetrics(self._missing), JoinedTrainers()
+        self._begun = WhenAllHaveBegun(self._begin)
         self._trainer: Trainer | None = None
         self._event: TrainerEvent
         self._run: State | None = None
@@ -171,37 +174,34 @@ class CollapseGuardCallback(TrainerCallback):
                 raise self._state.name_is_taken()
         # First, so that an EarlyStoppingCallback finds our metrics wherever it stands.
         callbacks.insert(0, self)
-        self._missing.stand_last(trainer)
+        stand_last(trainer, self._missing, self._begun)
         self._joined.join(trainer)
         return self
 
     def on_train_begin(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
-        """Take the start, or take it up from the checkpoint that is resumed.
+        """Refuse what cannot be watched; the start is taken when all other callbacks have begun.
 
         Raises:
             ArgumentError: The trainer has another such callback of the same name.
             MixOrderError: The trainer would read its `MixGuard` out of order.
         """
         event = self._at(args, state, control, kwargs)
-        self._state.refuse_another(state)
-        if self._trainer is None:
-            tell_of_missed_trackers(event)
-        else:
-            # Callbacks may have been added since.
-            self._missing.stand_last(self._trainer)
-            if isinstance(self._trainer.train_dataset, MixGuard | PackedMix):
-                self._trainer.train_dataset.check_loader(kwargs["train_dataloader"])
         self._run, self._is_training = state, True
         self._saving.forget()
         # Empty where nothing is resumed.
         self.session.load_state_dict(self._state.of(state))
-        self.session.start(event.model, event.step, optimizer=event.optimizer)
-        self.session.read_along(partial(watch_passes, trainer=self._trainer, event=event))
+        if self._trainer is None:
+            tell_of_missed_trackers(event)
+            self._begin(args, state, control, **kwargs)
+            return
+        # Callbacks may have been added since.
+        stand_last(self._trainer, self._missing, self._begun)
+        if isinstance(data := self._trainer.train_dataset, MixGuard | PackedMix):
+            data.check_loader(kwargs["train_dataloader"])
 
     def on_step_end(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Look as the pace allows; after the last step at all, before a best model is loaded."""
-        event = self._at(args, state, control, kwargs)
-        self._saving.remind(event)
+        self._saving.remind(event := self._at(args, state, control, kwargs))
         look = self.session.look if event.step >= state.max_steps else self.session.step
         look(event.model, event.step, optimizer=event.optimizer)
         self._state.keep_timing(state, self.monitor)
@@ -242,11 +242,17 @@ class CollapseGuardCallback(TrainerCallback):
 
     def on_train_end(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
         """Look a last time at a run that was stopped at the end of an epoch."""
-        event = self._at(args, state, control, kwargs)
+        event, self._is_training = self._at(args, state, control, kwargs), False
         # With a best model loaded by now, the weights are no longer those of this step.
         model = None if args.load_best_model_at_end else event.model
         self.session.end(model, event.step, optimizer=event.optimizer)
-        self._is_training = False
+
+    def _begin(self, args: Args, state: State, control: Control, **kwargs: Any) -> None:
+        """Take the start, or take it up from the checkpoint that is resumed."""
+        event = self._at(args, state, control, kwargs)
+        self._state.refuse_another(state)
+        self.session.start(event.model, event.step, optimizer=event.optimizer)
+        self.session.read_along(partial(watch_passes, trainer=self._trainer, event=event))
 
     def _at(self, args: Args, state: State, control: Control, others: Any) -> TrainerEvent:
         self._event = TrainerEvent(args, state, control, others)

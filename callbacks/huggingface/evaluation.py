@@ -54,13 +54,6 @@ class MissingMetric(TrainerCallback):
         self._prefix = prefix
         self._is_training = False
 
-    def stand_last(self, trainer: Trainer) -> None:
-        """Take the last place among a trainer's callbacks."""
-        callbacks = trainer.callback_handler.callbacks
-        if self in callbacks:
-            callbacks.remove(self)
-        callbacks.append(self)
-
     def is_due(self, args: TrainingArguments, metrics: Mapping[str, Any]) -> bool:
         """Whether the Trainer would miss a metric of ours."""
         key = best_model_key(args)

@@ -18,11 +18,15 @@ AlertSink = Callable[[Alert], None]
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "critical": logging.ERROR}
 
 
+def in_words(alert: Alert) -> str:
+    """What an alert says, and why, as far as that is known."""
+    return " ".join(filter(None, (alert.message, alert.explanation)))
+
+
 @checked(alert=a(Alert, expected="an Alert", hint="give one of monitor.alerts"))
 def log_alert(alert: Alert) -> None:
     """The default sink: one line to the logger `collapse_guard`, at the alert's severity."""
-    told = " ".join(part for part in (alert.message, alert.explanation) if part)
-    logger.log(_LEVELS[alert.severity], "%s", told)
+    logger.log(_LEVELS[alert.severity], "%s", in_words(alert))
 
 
 def tell_nobody(alert: Alert) -> None:

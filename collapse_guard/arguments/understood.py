@@ -31,13 +31,12 @@ _LONGEST = 2**40
 _MOST_UNTOLD = 2**22
 """Members of what does not say how many it has, beyond which it may have no end."""
 
-PASS_AS_THEY_ARE = (
+_PASS = (
     CollapseGuardError,
     torch.OutOfMemoryError,
     # What ails a device is no fault of an argument.
     getattr(torch, "AcceleratorError", torch.OutOfMemoryError),
 )
-"""Errors that are never told in other words: who catches them looks for their kind."""
 
 
 def understood(
@@ -75,7 +74,7 @@ class _Understood(AbstractContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, _FAILURES) and not isinstance(error, PASS_AS_THEY_ARE):
+        if isinstance(error, _FAILURES) and not isinstance(error, _PASS):
             raise bad_argument(
                 self._name, expected=self._expected, given=self._given, hint=self._hint
             ) from error

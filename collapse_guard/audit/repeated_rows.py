@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.audit.copied_rows import find_copies
 from collapse_guard.audit.distinct import Distinct
 from collapse_guard.audit.likeness import Likeness
 from collapse_guard.rows.source import Kind
@@ -50,23 +51,11 @@ def find_repeated(distinct: Distinct, likeness: Likeness | None, kind: Kind) -> 
         One for each source and each source whose rows it repeats.
     """
     rows = distinct.rows_of(kind)
-    contents = distinct.of_row[rows]
-    first = distinct.first[kind]
-    originals = first[contents]
-    identical = originals < rows
-    similarity = identical.astype(np.float64)
-    if likeness is not None:
-        closest = likeness.earlier[kind]
-        near = ~identical & (closest.content[contents] >= 0)
-        originals[near] = first[closest.content[contents[near]]]
-        similarity[near] = closest.similarity[contents[near]]
-    kept = originals < rows
-    rows, originals = rows[kept], originals[kept]
-    similarity, identical = similarity[kept], identical[kept]
-    return [
-        RepeatedRows(
-            pair.source, pair.other, pair.rows, pair.others,
-            similarity[pair.places], identical[pair.places],
-        )
-        for pair in distinct.between_sources(rows, originals)
-    ]  # fmt: skip
+    found = find_copies(
+        distinct,
+        rows,
+        distinct.first[kind],
+        None if likeness is None else likeness.earlier[kind],
+        lambda originals: originals < rows,
+    )
+    return [RepeatedRows(*each) for each in found]

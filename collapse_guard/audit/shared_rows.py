@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from collapse_guard.audit.copied_rows import find_copies
 from collapse_guard.audit.distinct import Distinct
 from collapse_guard.audit.likeness import Likeness
 
@@ -45,23 +46,11 @@ def find_shared(distinct: Distinct, likeness: Likeness | None) -> list[SharedRow
     Returns:
         One for each synthetic and each human source that share a row.
     """
-    rows = distinct.rows_of("synthetic")
-    contents = distinct.of_row[rows]
-    human = distinct.first["human"]
-    originals = human[contents]
-    identical = originals >= 0
-    similarity = identical.astype(np.float64)
-    if likeness is not None:
-        near = ~identical & (likeness.human.content[contents] >= 0)
-        originals[near] = human[likeness.human.content[contents[near]]]
-        similarity[near] = likeness.human.similarity[contents[near]]
-    kept = originals >= 0
-    rows, originals = rows[kept], originals[kept]
-    similarity, identical = similarity[kept], identical[kept]
-    return [
-        SharedRows(
-            pair.source, pair.other, pair.rows, pair.others,
-            similarity[pair.places], identical[pair.places],
-        )
-        for pair in distinct.between_sources(rows, originals)
-    ]  # fmt: skip
+    found = find_copies(
+        distinct,
+        distinct.rows_of("synthetic"),
+        distinct.first["human"],
+        None if likeness is None else likeness.human,
+        lambda originals: originals >= 0,
+    )
+    return [SharedRows(*each) for each in found]

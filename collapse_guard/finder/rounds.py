@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-from collapse_guard.arguments import understood
 from collapse_guard.distributed import of_first_process
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import Decoding
@@ -113,11 +112,7 @@ class Rounds:
     def _tell(self, decoding: Decoding, steps: int, found: Estimate | None, seconds: float) -> None:
         if self._progress is not None:
             result = "not finite" if found is None else f"human text {found.value:.4f} nats a token"
-            line = f"{decoding}, {steps} steps: {result} ({seconds:.1f} s)"
-            hint = "give print, or leave it out"
-            wanted = "a function that takes a sentence"
-            with understood("progress", self._progress, expected=wanted, hint=hint):
-                self._progress(line)
+            self._progress(f"{decoding}, {steps} steps: {result} ({seconds:.1f} s)")
 
 
 def steps_between(done: int, budgets: Sequence[int], *, goes_on: bool) -> int:

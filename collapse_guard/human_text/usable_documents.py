@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from collapse_guard.arguments import understood
+from collapse_guard.arguments import as_array
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.left_out import without_padding
@@ -37,8 +37,7 @@ def as_ids(document: Document, reference: HumanReference, argument: str = "docum
         "expected": "integer token ids",
         "hint": "tokenize the text first, or use HeldOutPanel.from_texts",
     }
-    with understood(argument, document, **wanted):
-        ids = np.asarray(document)
+    ids = as_array(argument, document, **wanted)
     if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
         raise bad_argument(argument, given=document, **wanted)
     reference.check_ids(ids)

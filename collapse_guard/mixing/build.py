@@ -72,22 +72,22 @@ def build_plan(
             seed=seed,
         )
     split = split_epochs(quotas, mixed.stages, slots=slots, epochs=epochs, block_size=block_size)
-    draws = split.draws.T.tolist()
-    check_boosts(quotas, strata, draws)
+    orders = tuple(
+        row_order(
+            of_source,
+            draws=split.draws[:, number].tolist(),
+            epochs=[era.epochs for era in split.eras],
+            max_repeats=quota.max_repeats,
+            key=(seed, key),
+        )
+        for number, (of_source, quota, key) in enumerate(
+            zip(strata, quotas, mixed.keys, strict=True)
+        )
+    )
+    check_boosts(quotas, orders)
     return MixPlan(
         slots=Slots(split.legs, block_size),
-        orders=tuple(
-            row_order(
-                of_source,
-                draws=of_source_draws,
-                epochs=[era.epochs for era in split.eras],
-                max_repeats=quota.max_repeats,
-                key=(seed, key),
-            )
-            for of_source, of_source_draws, quota, key in zip(
-                strata, draws, quotas, mixed.keys, strict=True
-            )
-        ),
+        orders=orders,
         is_human=np.array([quota.is_human for quota in quotas]),
         slots_per_epoch=split.slots,
         epochs=epochs,

@@ -60,12 +60,21 @@ def open_sources(human: Given, synthetic: Given, human_fraction: Any) -> MixSour
     check = RowCheck.of(names, rows, but_for=but_for)
     sources = tuple(with_decodings(*each) for each in zip(sources, rows, strict=True))
     if stages is None:
-        sizes = {
-            kind: sum(len(r) for s, r in zip(sources, rows, strict=True) if s.kind == kind)
-            for kind in get_args(Kind)
-        }
-        stages = human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
+        stages = golden_stages(sources, [len(each) for each in rows])
     return MixSources(sources, rows, keys, stages, check)
+
+
+def golden_stages(sources: Sequence[Source], counts: Sequence[int]) -> Stages:
+    """The human floor that `golden_fraction` gives for as many rows as there are.
+
+    Args:
+        sources: Of both kinds.
+        counts: Rows of each.
+    """
+    sizes = dict.fromkeys(get_args(Kind), 0)
+    for source, count in zip(sources, counts, strict=True):
+        sizes[source.kind] += count
+    return human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
 
 
 def sources_with_slots(

@@ -7,8 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from collapse_guard.arguments.understood import PASS_AS_THEY_ARE
-from collapse_guard.errors import ScoringError, shown
+from collapse_guard.errors import ScoringError
 from collapse_guard.model.undisturbed import undisturbed
 
 _LOGITS = 1 << 26
@@ -186,7 +185,7 @@ def logits_at(
         arguments["logits_to_keep"] = contexts
     with undisturbed(model, evaluate=evaluate):
         # A forward may switch gradients on again, or return a view of a weight.
-        logits = logits_of(called(model, read_first, **arguments)).detach()
+        logits = logits_of(model(read_first, **arguments)).detach()
     if virtual and logits.shape[1:-1] == (virtual + positions.shape[1],):
         logits = logits[:, virtual:]
     # The shape decides, not the signature: a model may take the name and still return everything.
@@ -200,24 +199,6 @@ def logits_at(
             f"per token or per position asked for."
         )
     return logits
-
-
-def called(model: torch.nn.Module, input_ids: torch.Tensor, **arguments: Any) -> Any:
-    """What the model returns; arguments as of its forward.
-
-    Raises:
-        ScoringError: It failed, but for memory that has run out and what ails a device.
-    """
-    try:
-        return model(input_ids, **arguments)
-    except PASS_AS_THEY_ARE:
-        # Who makes batches smaller where memory runs out looks for these.
-        raise
-    except Exception as error:
-        raise ScoringError(
-            f"the model's forward raised {type(error).__name__} for input_ids of shape "
-            f"{tuple(input_ids.shape)}: {shown(str(error))}"
-        ) from error
 
 
 def logits_of(output: Any) -> torch.Tensor:

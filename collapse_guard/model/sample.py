@@ -16,7 +16,6 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.model.decoding import A_DECODING, PLAIN, Decoding
 from collapse_guard.model.forward import (
     accepts,
-    called,
     device_of,
     is_encoder_decoder,
     logits_of,
@@ -161,7 +160,7 @@ def _continue(
     takes_cache = accepts(model, "past_key_values")
     for random in randoms.unbind(1):
         past: dict[str, Any] = {} if cache is None else {"past_key_values": cache}
-        output = called(model, unread, **past, **keywords)
+        output = model(unread, **past, **keywords)
         # float32 before the softmax: bfloat16 has 8 bits, too few for the tail to add up.
         logits = logits_of(output)[:, -1].float()
         probabilities, ids = candidates(logits, decoding)

@@ -88,6 +88,11 @@ class Sampling:
         )
 
     @property
+    def num_texts(self) -> int:
+        """Texts of a look, both those that start from nothing and those after prompts."""
+        return self.num_free + self.num_prompts * self.samples_per_prompt
+
+    @property
     def compared(self) -> str:
         """What two looks must have in common for what is written to be compared."""
         return repr(replace(self, batch_size=1, required=True))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from collapse_guard.arguments import understood
+from collapse_guard.arguments import listed, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.model.inputs import IGNORED_LABEL
 from collapse_guard.rows.schema import hint_for_columns
@@ -68,6 +68,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
         "expected": "rows with column names, all with the same",
         "hint": "give another collate_fn, or rows that are mappings from column to value",
     }
+    rows = listed("rows", rows, **wanted)
     with understood("rows", rows, **wanted):
         first = rows[0]
         if not isinstance(first, Mapping):

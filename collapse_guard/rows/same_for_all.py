@@ -1,6 +1,5 @@
 """Refuses sources that give each process, or each pass, rows or an order of its own."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch.utils.data import (
@@ -12,14 +11,12 @@ from torch.utils.data import (
 )
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.rows.stream_steps import steps_of
 
 _SHUFFLING = (DistributedSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 _DRAWN_BITS = 64
 """A seed of more bits was drawn by numpy: it has 128 where none is given."""
-
-_MOST = 1000
-"""Parts of a pipeline, beyond which there is no end."""
 
 
 def check_same_for_all(name: str, rows: Any) -> None:
@@ -52,7 +49,9 @@ def check_same_for_all(name: str, rows: Any) -> None:
             hint="leave out split_dataset_by_node: the mix deals its rows out to processes and "
             "workers itself, and what was dealt out twice would be shown by nobody",
         )
-    if any(map(_is_without_seed, _pipeline(rows))):
+    parts = (rows, *steps_of(rows))
+    shuffled_by = (getattr(part, "_shuffling", None) for part in parts)
+    if any(map(_is_without_seed, (*parts, *shuffled_by))):
         raise bad_argument(
             name,
             expected="rows in an order that is the same in each process, and after a resume",
@@ -68,24 +67,6 @@ def _sampler(rows: Any) -> Any:
         sampler = rows.sampler if rows.batch_sampler is None else rows.batch_sampler
     inner = getattr(sampler, "sampler", None)
     return sampler if inner is None else inner
-
-
-def _pipeline(rows: Any) -> Iterator[Any]:
-    """The parts of a Hugging Face stream, from what is shown of them; nothing is read."""
-    seen: set[int] = set()
-    left = [rows, getattr(rows, "_ex_iterable", None)]
-    while left and len(seen) < _MOST:
-        part = left.pop()
-        if part is None or id(part) in seen:
-            continue
-        seen.add(id(part))
-        yield part
-        inside = getattr(part, "ex_iterables", None)
-        left += [
-            getattr(part, "ex_iterable", None),
-            getattr(part, "_shuffling", None),
-            *(inside if isinstance(inside, list | tuple) else ()),
-        ]
 
 
 def _is_without_seed(part: Any) -> bool:

@@ -73,7 +73,13 @@ class Laboratory:
         self._when_done = partial(
             when_done, settings, human.panel, base.tokenizer, human.rare_words
         )
-        self._result = partial(result_of, settings=settings, tokenizer=base.tokenizer)
+        self._result = partial(
+            result_of,
+            settings=settings,
+            tokenizer=base.tokenizer,
+            # Of the rows that are read.
+            given=settings.prompt if settings.beams > 1 else 1,
+        )
         if (start := self._load(_START)) is None:
             self._save(_START, self._begin())
             # As it is kept, on every process.
@@ -122,8 +128,8 @@ class Laboratory:
         model, mix, _ = self._trained(self._base_model(), REGIMES["human"], self._lesson(0), watch)
         with self._precision():
             reading = self._when_done().start(model)
-        rows, free = self._write(model, generation=0)
-        result = self._result(0, model, reading, watch, mix, free)
+        rows, own = self._write(model, generation=0)
+        result = self._result(0, model, reading, watch, mix, own)
         return ChainState([result], model, [rows])
 
     def _first(self, writers: int) -> ChainState:
@@ -151,9 +157,9 @@ class Laboratory:
             last = watch.history[-1].step
             done = self._when_done(**_going_on(state, "own text", self._baseline_with_own_text))
             reading = done.look(model, last)
-        rows, free = self._write(model, generation)
+        rows, own = self._write(model, generation)
         written = [*state.written, self._together(rows, others, generation)]
-        result = self._result(generation, model, reading, watch, mix, free, by_people=people)
+        result = self._result(generation, model, reading, watch, mix, own, by_people=people)
         monitors = {"training": watch.state_dict(), "own text": done.state_dict()}
         return ChainState([*state.history, result], model, written, monitors, others)
 
@@ -217,11 +223,15 @@ class Laboratory:
         return anew.get(self._settings.continue_from, lambda: model)()
 
     def _write(self, model: PreTrainedModel, generation: int) -> tuple[Rows, Rows]:
-        """The rows that the next generation may train on, and free-running ones to be read."""
-        free = self._written_by(model, generation, _FREE)
-        if not self._settings.prompt:
-            return free, free
-        return self._written_by(model, generation, _ON_PROMPTS), free
+        """The rows that the next generation may train on, and those to be read.
+
+        The latter are free-running, but for a beam search, which always writes the same by itself.
+        """
+        prompted = bool(self._settings.prompt)
+        rows = self._written_by(model, generation, _ON_PROMPTS if prompted else _FREE)
+        if not prompted or self._settings.beams > 1:
+            return rows, rows
+        return rows, self._written_by(model, generation, _FREE)
 
     def _written_by(
         self, model: PreTrainedModel, generation: int, draw: int, writer: int = 0

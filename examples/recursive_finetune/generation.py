@@ -18,10 +18,11 @@ def result_of(
     reading: Look,
     watch: CollapseMonitor,
     mix: MixReport,
-    free: Rows,
+    own: Rows,
     settings: Settings,
     tokenizer: PreTrainedTokenizerBase,
     *,
+    given: int = 1,
     by_people: float = 0.0,
 ) -> GenerationResult:
     """The result of a generation.
@@ -32,25 +33,26 @@ def result_of(
         reading: Of it.
         watch: What looked at it on the way.
         mix: What it was shown.
-        free: Free-running rows of it, int64 of shape (rows, window), with their start token.
+        own: Rows that it wrote, int64 of shape (rows, window).
         settings: Of the run.
         tokenizer: Of the model.
+        given: Tokens of each of them that it did not write.
         by_people: Share of the synthetic tokens of the mix that people wrote.
     """
-    # Without the start token, which is the same in every row.
-    written = free[:, 1:]
+    written = own[:, given:]
     trained = mix.slots * (settings.window - settings.prompt)
     share = mix.human_share
     return GenerationResult(
         generation=generation,
         readings=dict(reading),
         standard_errors=dict(reading.standard_errors),
-        distinct_2=distinct_n(written, 2, budget=written.size),
+        # A list: rows that end in runs of one token are loops, and not padded.
+        distinct_2=distinct_n(list(written), 2, budget=written.size),
         alerts=[*watch.alerts, *reading.alerts],
         human_share=share,
         texts=tokenizer.batch_decode(written[:TEXTS_KEPT]),
         looks=[LookResult.of(look) for look in watch.history],
-        own_entropy=own_entropy(model, free, settings),
+        own_entropy=own_entropy(model, own, settings, given=given),
         decoding=next((s.decoding for s in mix.sources if s.kind == "synthetic"), None),
         sight=[str(each) for each in watch.sight],
         trained_tokens=trained,

@@ -80,15 +80,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "every_n_steps": 256,
             "generations": 9,
         },
-        # The same, scaled down to two CPU cores and no hub; give --model and --dataset.
+        # The same, scaled down to two CPU cores and no hub; give --model and --dataset. Fewer
+        # updates, so larger ones.
         "smollm2-shumailov2024": {
             **_BEAMS,
+            "window": 64,
+            "prompt": 32,
             "own_texts": 16,
             "panel_windows": 48,
-            "rows": 64,
+            "rows": 48,
             "passes": 3,
-            "learning_rate": 5e-5,
-            "generations": 3,
+            "learning_rate": 1e-4,
+            "generations": 2,
         },
         # Gerstgrasser et al. 2024 (arXiv 2404.01413): models of 9 million weights, each trained
         # from scratch on stories. A Llama in place of their GPT-2. Not run so far.

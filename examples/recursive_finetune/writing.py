@@ -83,8 +83,14 @@ def _beam_search(model: nn.Module, settings: Settings, processes: Processes, pro
     return np.concatenate(found)
 
 
-def own_entropy(model: nn.Module, rows: Rows, settings: Settings) -> float:
+def own_entropy(model: nn.Module, rows: Rows, settings: Settings, *, given: int = 1) -> float:
     """Mean entropy of what a model predicts along its own rows, in nats.
+
+    Args:
+        model: It wrote them.
+        rows: int64 of shape (rows, T).
+        settings: Of the run.
+        given: Tokens of each row that it did not write.
 
     The reading `predictive_entropy` is the same along human text. A model whose two entropies drift
     apart is unsure where people write, and sure of itself where it goes on by itself.
@@ -96,10 +102,10 @@ def own_entropy(model: nn.Module, rows: Rows, settings: Settings) -> float:
         torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16),
     ):
         for part in torch.from_numpy(rows).split(settings.panel_batch_size):
-            logits = logits_of(model(input_ids=part.to(device)))[:, :-1].float()
+            logits = logits_of(model(input_ids=part.to(device)))[:, given - 1 : -1].float()
             entropy = torch.special.entr(logits.softmax(-1)).sum(-1)
             sums.append(float(entropy.double().sum()))
-    return sum(sums) / rows[:, 1:].size
+    return sum(sums) / rows[:, given:].size
 
 
 def _first(batch: tuple[int, Rows]) -> int:

@@ -102,6 +102,19 @@ def test_state_goes_on_after_json() -> None:
     assert len(changed.alerts) == 2
 
 
+def test_causes_are_told_after_a_resume_by_what_was_read_before_it() -> None:
+    whole, resumed = (Alarms([below()], KINDS) for _ in range(2))
+    whole.check(reading(1, tail_retention=0.95, perplexity=30.0), START)
+    state = json.loads(json.dumps(whole.state_dict()))
+    resumed.load_state_dict(state)
+    assert resumed.state_dict() == whole.state_dict() == state
+    assert state["last"] == {"tail_retention": 0.95, "perplexity": 30.0}
+    # The last release kept none of it.
+    old = Alarms([below()], KINDS)
+    old.load_state_dict({name: each for name, each in state.items() if name != "last"})
+    assert old.state_dict() == {**state, "last": {}}
+
+
 def test_a_new_run_forgets() -> None:
     alarms = Alarms([below(patience=2)], KINDS)
     alarms.check(reading(1, tail_retention=0.5), START)

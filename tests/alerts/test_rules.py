@@ -141,7 +141,14 @@ def test_default_rules_have_names_of_their_own(sampling: bool) -> None:
         ({"reading": "the loss", "below": 1.0}, "`reading` expected one of"),
         ({"reading": "perplexity"}, "exactly one limit"),
         ({"reading": "perplexity", "below": 1.0, "above": 2.0}, "exactly one limit"),
+        ({"reading": "perplexity", "below": math.nan}, "`below` expected"),
+        ({"reading": "perplexity", "above": math.nan}, "`above` expected"),
         ({"reading": "perplexity", "below": 1.0, "patience": 0}, "`patience`"),
+        ({"reading": "perplexity", "below": 1.0, "relative_to_start": 1}, "`relative_to_start`"),
+        ({"reading": "perplexity", "below": 1.0, "beside": "perplexity"}, "`beside`"),
+        ({"reading": "tail_gap", "above": 2.0, "relative_to_start": True}, "at 0 or below"),
+        ({"reading": "tail_logprob", "below": 1.0, "relative_to_start": True}, "at 0 or below"),
+        ({"reading": "tail_logprob", "above": 1.0, "relative_to_start": True}, "at 0 or below"),
         ({"reading": "perplexity", "below": 1.0, "severity": "bad"}, "`severity`"),
         ({"reading": "perplexity", "below": 1.0, "alpha": 1.0}, "`alpha`"),
     ],
@@ -149,3 +156,45 @@ def test_default_rules_have_names_of_their_own(sampling: bool) -> None:
 def test_bad_arguments(arguments: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         Threshold(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"reading": {"perplexity": 3.0}}, "reading"),
+        ({"start": {"perplexity": 3.0}}, "start"),
+        ({"kind": "perplexity"}, "kind"),
+        ({"reach": 3.0}, "reach"),
+        ({"reach": lambda past: "far"}, "reach"),
+    ],
+)
+def test_what_no_look_can_be_held_by_is_named(changed: dict[str, object], named: str) -> None:
+    rule, seen = Threshold("perplexity", above=9.0), reading("perplexity", 12.0, 0.1)
+    with pytest.raises(ArgumentError, match=f"argument `{named}` expected"):
+        rule.is_broken(**{"reading": seen, "start": START, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"reading": {"perplexity": 3.0}}, "reading"),
+        ({"start": [3.0]}, "start"),
+        ({"kind": "perplexity"}, "kind"),
+    ],
+)
+def test_what_no_alert_can_tell_is_named(changed: dict[str, object], named: str) -> None:
+    rule, seen = Threshold("perplexity", above=9.0), reading("perplexity", 12.0, 0.1)
+    with pytest.raises(ArgumentError, match=f"argument `{named}` expected"):
+        rule.alert(**{"reading": seen, "start": START, **changed})
+
+
+def test_an_alert_tells_side_start_and_meaning() -> None:
+    rule = Threshold("perplexity", above=1.2, relative_to_start=True)
+    start = {"perplexity": 8.0}
+    alert = rule.alert(reading("perplexity", 12.0, 0.1), start)
+    assert alert.limit == pytest.approx(9.6)
+    assert alert.message.startswith(
+        "perplexity is 12 ± 0.1 at step 7, above its limit of 9.6 (it started at 8). It is the "
+    )
+    unknown = Threshold("owl", above=1.0).alert(reading("owl", 12.0, 0.1), {})
+    assert unknown.message == "owl is 12 ± 0.1 at step 7, above its limit of 1."

@@ -69,5 +69,8 @@ def test_more_than_sixteen_strata_have_the_wider_boundary() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ArgumentError, match="`kinds`"):
         strata_rules([])
+    for given in (7, [*KINDS, "tail_retention"]):
+        with pytest.raises(ArgumentError, match=r"`kinds.* expected (a ReadingKind|readings)"):
+            strata_rules(given)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="`alpha`"):
         strata_rules(KINDS, alpha=2.0)

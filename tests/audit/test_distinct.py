@@ -1,16 +1,6 @@
 import numpy as np
 
-from collapse_guard.audit.distinct import Distinct
-from collapse_guard.audit.scan import scan
-from collapse_guard.rows.column import Column
-from collapse_guard.rows.row_source import RowSource
-from collapse_guard.rows.source import Kind
-
-
-def distinct_of(*sources: tuple[str, Kind, list[str]]) -> Distinct:
-    return Distinct.of(
-        [scan(Column(RowSource(name, rows)), kind, near=False) for name, kind, rows in sources]
-    )
+from tests.audit.texts import distinct_of
 
 
 def test_contents_are_numbered_as_they_first_come() -> None:

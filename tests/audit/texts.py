@@ -2,6 +2,12 @@
 
 import numpy as np
 
+from collapse_guard.audit.distinct import Distinct
+from collapse_guard.audit.scan import scan
+from collapse_guard.rows.column import Column
+from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.source import Kind
+
 WORDS = [f"w{number}" for number in range(2000)]
 
 
@@ -54,4 +60,11 @@ def _with_marks_as_spaces(text: str) -> str:
     return "".join(
         " " if any(low <= ord(character) <= high for low, high in marks) else character
         for character in text
+    )
+
+
+def distinct_of(*sources: tuple[str, Kind, list[str]]) -> Distinct:
+    """What all rows hold, of sources given by name, kind and texts."""
+    return Distinct.of(
+        [scan(Column(RowSource(name, rows)), kind, near=False) for name, kind, rows in sources]
     )

@@ -55,10 +55,13 @@ def reader(user: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_front_page_runs(user: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    watched = user["trainer"]
     run_blocks(README, user)
-    logged = [set(record) for record in user["guard"]._trainer.state.log_history]
+    logged = [set(record) for record in watched.state.log_history]
     assert any("eval_collapse/tail_retention" in record for record in logged)
-    assert "% human" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "collapse_guard watches" in told
+    assert "% human" in told
 
 
 @pytest.mark.filterwarnings(

@@ -77,7 +77,13 @@ def what_a_user_has(folder: Path) -> dict[str, Any]:
             "language": ["en", "de"] * 6,
         },
         "synthetic_train": rows(3),
-        "trainer": Trainer(model, arguments, train_dataset=human_train, data_collator=collator),
+        "trainer": Trainer(
+            model,
+            arguments,
+            train_dataset=human_train,
+            data_collator=collator,
+            processing_class=tokenizer,
+        ),
         "Trainer": Trainer,
         "TrainingArguments": lambda *given, **named: TrainingArguments(
             *given, **named, report_to="none", use_cpu=True, disable_tqdm=True, save_strategy="no"

@@ -94,3 +94,5 @@ def test_the_presets_of_the_papers_run_on_small_models(
         eos_token_id=None,
     )
     assert found[0].tolist() == written[0].tolist()
+    # By itself a beam search writes one text only: what is read is what it wrote on prompts.
+    assert chains["replace"][1]["texts"] == tokenizer.batch_decode(written[:3, 12:])

@@ -61,6 +61,11 @@ def small_settings(**changes: object) -> Settings:
     return Settings(**(values | changes))  # type: ignore[arg-type]
 
 
+def human_rows(width: int) -> np.ndarray:
+    """Rows without the token 2, a quarter of them rare."""
+    return np.repeat([1, 1, 1, 3], 4)[:, None] * np.ones((1, width), dtype=np.int64)
+
+
 def small_corpus() -> Corpus:
     return Corpus(
         "small",
@@ -163,7 +168,7 @@ def mixed(regime: str, lesson: Lesson, settings: Settings) -> MixGuard:
 
 def test_a_matched_regime_marks_what_the_model_drew() -> None:
     settings = small_settings(temperature=0.5, top_k=20)
-    human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
+    human, synthetic = human_rows(8), np.full((16, 8), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
     lesson = Lesson(human, human, [synthetic], reference, seed=5)
     for regime, decodings in (("guarded", (settings.decoding,)), ("mixguard", ())):
@@ -179,7 +184,7 @@ def test_a_matched_regime_marks_what_the_model_drew() -> None:
 @pytest.mark.parametrize("regime", ["human", "replace", "mixguard", "guarded", "matched"])
 def test_the_loss_is_on_what_follows_the_prompt(regime: str) -> None:
     settings = small_settings(window=12, prompt=3)
-    human, synthetic = np.full((16, 12), 1), np.full((16, 12), 2)
+    human, synthetic = human_rows(12), np.full((16, 12), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
     lesson = Lesson(human, human, [synthetic], reference, seed=5)
     mix, before = (
@@ -201,11 +206,11 @@ def test_the_loss_is_on_what_follows_the_prompt(regime: str) -> None:
 )
 def test_every_regime_trains_on_equally_many_rows(regime: str, share: float) -> None:
     settings = small_settings(passes=3)
-    human, synthetic = np.full((16, 8), 1), np.full((16, 8), 2)
+    human, synthetic = human_rows(8), np.full((16, 8), 2)
     reference = HumanReference.from_token_ids(human, vocab_size=4)
     mix = mixed(regime, Lesson(human, human, [synthetic], reference, seed=5), settings)
     assert len(mix) == 48
     rows = np.stack([mix[slot]["input_ids"] for slot in range(len(mix))])
-    assert (rows == 1).all(1).mean() == pytest.approx(share)
-    assert (rows == 1).all(1).sum() + (rows == 2).all(1).sum() == 48
+    assert (rows != 2).all(1).mean() == pytest.approx(share)
+    assert (rows != 2).all(1).sum() + (rows == 2).all(1).sum() == 48
     assert mix.report().human_share == pytest.approx(share)

@@ -13,13 +13,14 @@ from collapse_guard.examples.recursive_finetune.writing import own_entropy, writ
 from tests.tiny import VOCAB, tiny_gpt2
 
 
-def test_the_entropy_of_own_rows_is_that_of_each_prediction() -> None:
+@pytest.mark.parametrize("given", [1, 4])
+def test_the_entropy_of_own_rows_is_that_of_each_prediction(given: int) -> None:
     model = tiny_gpt2()
     rows = np.random.default_rng(0).integers(VOCAB, size=(5, 9))
     with torch.no_grad():
-        logits = model.eval()(input_ids=torch.from_numpy(rows)).logits[:, :-1].double()
+        logits = model.eval()(input_ids=torch.from_numpy(rows)).logits[:, given - 1 : -1].double()
     expected = torch.distributions.Categorical(logits=logits).entropy().mean().item()
-    found = own_entropy(model, rows, Settings(panel_batch_size=2))
+    found = own_entropy(model, rows, Settings(panel_batch_size=2), given=given)
     assert found == pytest.approx(expected, rel=1e-5)
 
 

@@ -39,4 +39,6 @@ EXEMPT = {
     "TextDetector": _PROTOCOL,
     "TokenizerMismatchError": _ERROR,
     "UnwatchableError": _ERROR,
+    "Watched": _MADE,
+    "WatchedLoop": "made by `watch`, which is called",
 }

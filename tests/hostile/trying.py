@@ -1,6 +1,7 @@
 """Calls targets with hostile arguments, in a child process that may hang or grow."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -25,8 +26,11 @@ SECONDS = 2.0
 MEGABYTES = 300
 """More than what the child has at its beginning."""
 
-_PATIENCE = 60.0
+_PATIENCE = 240.0
 """Seconds without a word after which a child counts as hanging where no signal reaches it."""
+
+_TRIALS_APART = 20
+"""Between two times that what is left over is cleared away."""
 
 Change = tuple[str, str]
 """An argument's name, and that of the value which takes its place."""
@@ -134,7 +138,10 @@ def _work(target: Target, wanted: Sequence[Sequence[Change]], sender: int) -> No
     target.call(**target.good())
     _limit_memory()
     signal.signal(signal.SIGPROF, _stop)
-    for changes in wanted:
+    for number, changes in enumerate(wanted):
+        if number % _TRIALS_APART == 0:
+            # Models refer to themselves, and what many trials leave is not the next one's fault.
+            gc.collect()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             trial = attempt(target, changes)

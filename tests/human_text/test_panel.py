@@ -1,4 +1,7 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -358,3 +361,44 @@ def test_documents_that_are_nearly_the_same_are_one(caplog: pytest.LogCaptureFix
     assert torch.bincount(panel.document_ids).tolist() == [10, 20, 10, 10, 10]
     assert torch.equal(panel.input_ids[:20], alone.input_ids[:20])
     assert (torch.diff(panel.document_ids) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda panel: {"input_ids": panel.input_ids[0]}, "`positions` expected bool of shape"),
+        (lambda panel: {"positions": panel.positions[:, 1:]}, "`positions` expected bool of shape"),
+        (lambda panel: {"positions": panel.positions.int()}, "`positions` expected bool of shape"),
+        (
+            lambda panel: {"document_ids": panel.document_ids[1:]},
+            "`document_ids` expected a number",
+        ),
+        (
+            lambda panel: {"document_ids": panel.document_ids - 1},
+            "`document_ids` expected a number",
+        ),
+        (lambda panel: {"source_ids": panel.document_ids[1:]}, "`source_ids` expected a number"),
+    ],
+)
+def test_parts_of_other_shapes_are_refused_by_name(
+    change: Callable[[HeldOutPanel], dict[str, Any]], told: str
+) -> None:
+    panel = HeldOutPanel.from_token_ids(zipf_documents(5, seed=3), tiny_reference(), window=20)
+    assert replace(panel).fingerprint == panel.fingerprint
+    with pytest.raises(ArgumentError, match=told):
+        replace(panel, **change(panel))
+
+
+def test_a_panel_says_what_it_holds() -> None:
+    reference, documents = tiny_reference(), zipf_documents(6, seed=3)
+    panel = HeldOutPanel.from_token_ids(documents, reference, window=20)
+    windows = len(panel)
+    assert repr(panel) == (
+        f"<HeldOutPanel {panel.fingerprint}: {windows} windows of 20 tokens, 6 documents>"
+    )
+    grouped = replace(panel, document_ids=panel.document_ids % 2, source_ids=panel.document_ids)
+    assert repr(grouped).endswith("20 tokens, 6 documents in 2 groups>")
+    counts = panel.position_counts
+    assert counts["all"].tolist() == [19.0] * windows
+    assert counts["tail"].tolist() == panel.tail_positions.sum(1).tolist()
+    assert counts["head"].tolist() == panel.head_positions.sum(1).tolist()

@@ -66,7 +66,7 @@ def run(folder: Path) -> None:
         folder,
         trainer.model,
         watch,
-        ledger=read_ledger(folder),
+        ledger=_ledger(folder),
         report=str(mixed.report(STEPS * BATCH)),
         logged=[_without_losses(each) for each in trainer.state.log_history],
     )
@@ -77,6 +77,12 @@ def _last_whole(folder: Path) -> str | None:
     whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
     last = max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
     return None if last is None else str(last)
+
+
+def _ledger(folder: Path) -> dict[str, Any]:
+    # One that began anew, as it was killed before its first checkpoint, leaves another ledger.
+    latest = max(folder.glob("mix_ledger*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return {name: value for name, value in read_ledger(latest).items() if name != "run"}
 
 
 def _without_losses(record: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Streams that say what of them was read, and readers of a mixed stream, as loaders are."""
 
+import json
 from collections.abc import Callable, Iterator
 from copy import copy
 from itertools import chain, islice
@@ -45,6 +46,15 @@ def make_stream(human: Any = None, synthetic: Any = None, **settings: Any) -> Mi
         Rows(SYNTHETIC, 60) if synthetic is None else synthetic,
         **arguments,
     )
+
+
+def states_on_the_way(stream: MixStream) -> tuple[list[Any], list[Any]]:
+    """All rows of a stream, and its states, as files hold them, before each and after the last."""
+    rows, states = [], [stream.state_dict()]
+    for row in stream:
+        rows.append(row)
+        states.append(json.loads(json.dumps(stream.state_dict())))
+    return rows, states
 
 
 def batches_of(workers: int, begin: Callable[[], Iterator[Any]], size: int) -> list[list[Any]]:

@@ -26,6 +26,7 @@ from tests.mixing.streams import (
     make_sources,
     make_stream,
     read_by,
+    states_on_the_way,
     stop,
 )
 
@@ -139,10 +140,8 @@ class TestResume:
             return make_stream(*make_sources(source, (13, 20)), max_repeats=2, length=48)
 
         whole = list(make())
-        reading = make()
-        states = [reading.state_dict()]
-        for _ in reading:
-            states.append(json.loads(json.dumps(reading.state_dict())))
+        rows, states = states_on_the_way(make())
+        assert rows == whole
         for shown, state in enumerate(states):
             resumed = make()
             resumed.load_state_dict(state)

@@ -376,6 +376,20 @@ def _session() -> Case:
     return _of("session", lambda: session(2), session(4), use, said=said)
 
 
+def _read_to(stream: MixStream, rows: int) -> MixStream:
+    """The stream, once so many rows of it were read."""
+    reading = iter(stream)
+    for _ in range(rows):
+        next(reading)
+    return stream
+
+
+def _read_on(stream: MixStream) -> None:
+    # Which reader it is shows when it reads.
+    with suppress(ArgumentError):
+        list(stream)
+
+
 def _stream() -> Case:
     class Numbers:
         def __init__(self, first: int) -> None:
@@ -393,17 +407,9 @@ def _stream() -> Case:
             shuffle_buffer=16,
             length=96,
         )
-        reading = iter(made)
-        for _ in range(rows):
-            next(reading)
-        return made
+        return _read_to(made, rows)
 
-    def read(made: MixStream) -> None:
-        # Which reader it is shows when it reads.
-        with suppress(ArgumentError):
-            list(made)
-
-    return _of("stream", lambda: stream(3), stream(21), read)
+    return _of("stream", lambda: stream(3), stream(21), _read_on)
 
 
 def _lanes() -> Case:
@@ -422,16 +428,9 @@ def _lanes() -> Case:
             shuffle_buffer=6,
             length=160,
         )
-        reading = iter(made)
-        for _ in range(rows):
-            next(reading)
-        return made
+        return _read_to(made, rows)
 
-    def read(made: MixStream) -> None:
-        with suppress(ArgumentError):
-            list(made)
-
-    return _of("stream in lanes", lambda: stream(3), stream(101), read)
+    return _of("stream in lanes", lambda: stream(3), stream(101), _read_on)
 
 
 def reference_of(path: Any) -> HumanReference:

@@ -24,7 +24,7 @@ TESTED_TOGETHER = {
 LAZY = ("collapse_guard", "collapse_guard.callbacks", "collapse_guard.integrations")
 """The faces, which name the homes of what they offer in strings, as `_HOME`."""
 
-ABOVE_THE_CORE: frozenset[str] = frozenset()
+ABOVE_THE_CORE = frozenset({"watch"})
 """Names of the core's face whose home lies above the core."""
 
 FILES = sorted(path.resolve().relative_to(ROOT).as_posix() for path in module_files().values())

@@ -8,7 +8,7 @@ from datasets import Features, LargeList, List, Value
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.human_text.token_rows import TokenRows
-from collapse_guard.rows.column import Column
+from collapse_guard.rows.column import Column, as_tokens, encoder
 from collapse_guard.rows.row_source import RowSource
 
 ROWS = [[1, 2, 3], [], [4], [5, 6]]
@@ -114,3 +114,22 @@ def test_what_is_neither_text_nor_token_ids_is_refused(rows: Any, column: str | 
 def test_what_is_no_token_id_is_refused(rows: Any) -> None:
     with pytest.raises(ArgumentError, match="`column`"):
         Column(RowSource("web", rows)).read([0])
+
+
+class Letters:
+    """A tokenizer whose ids are those of the letters; a special one comes before them if asked."""
+
+    def get_vocab(self) -> dict[str, int]:
+        return {chr(letter): letter for letter in range(128)}
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        return [0] * add_special_tokens + list(map(ord, text))
+
+
+def test_texts_become_tokens_by_what_encodes_them() -> None:
+    tokens = as_tokens(["b a", ""], encoder(Letters()))
+    assert tokens.ids.tolist() == [98, 32, 97]
+    assert tokens.lengths.tolist() == [3, 0]
+    assert as_tokens(tokens, None) is tokens
+    with pytest.raises(TypeError, match="texts need `encode`"):
+        as_tokens(["a"], None)

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 from torch.utils.data import ConcatDataset
 
-from collapse_guard import Source
+from collapse_guard import Decoding, Source
 from collapse_guard.errors import ArgumentError
 from collapse_guard.mixing import MixGuard
+from collapse_guard.rows.source import told_decoding
 from tests.mixing.conftest import Count, make_rows
 
 
@@ -27,6 +28,11 @@ from tests.mixing.conftest import Count, make_rows
         ({"max_fraction": 0}, "`max_fraction` expected a share above 0"),
         ({"min_fraction": 0.5, "max_fraction": 0.4}, "not below min_fraction=0.5"),
         ({"max_repeats": 0}, "`max_repeats` expected a whole number from 1"),
+        ({"num_rows": 0}, "`num_rows` expected a whole number from 1"),
+        ({"kind": "human", "decoding": "columns"}, "`decoding` expected None for human rows"),
+        ({"decoding": "guess"}, "`decoding` expected a Decoding, a list of them"),
+        ({"decoding": []}, "`decoding` expected a Decoding, a list of them"),
+        ({"decoding": [Decoding(temperature=0.8), 0.8]}, "`decoding` expected a Decoding, a list"),
     ],
 )
 def test_values_that_cannot_work_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -113,3 +119,18 @@ def test_each_source_has_an_order_of_its_own() -> None:
 
 def test_rows_do_not_spill_into_messages() -> None:
     assert repr(Source([1] * 9, "wiki", "human", quality=[0.5] * 9)).count("0.5") == 0
+
+
+def test_a_ledger_tells_how_rows_were_drawn() -> None:
+    def told(kind: Any = "synthetic", **settings: Any) -> Any:
+        return told_decoding(Source(make_rows(1, 3), "a", kind, **settings))
+
+    cold, hot = Decoding(temperature=0.8), Decoding(temperature=1.2)
+    assert told("human") is None
+    assert told() == "unknown"
+    assert told(decoding="find") == "to be found"
+    assert told(decoding="columns") == "columns"
+    assert told(decoding=cold) == cold.to_dict()
+    assert told(decoding=[cold, hot]) == [cold.to_dict(), hot.to_dict()]
+    found = told(decoding=hot, found_by={"texts": 7})
+    assert found == {**hot.to_dict(), "found_by": {"texts": 7}}

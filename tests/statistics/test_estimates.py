@@ -8,11 +8,16 @@ from scipy import stats
 from collapse_guard.diversity import rarefied_types
 from collapse_guard.errors import ArgumentError
 from collapse_guard.statistics.estimates import (
+    Estimate,
     difference,
     document_mean,
+    document_means,
     exponential,
     jackknife,
+    logarithm,
+    moved_on,
     ratio,
+    share,
     total,
 )
 
@@ -139,3 +144,64 @@ def test_a_total_knows_no_more_than_the_smaller_side() -> None:
     one = np.full(60, np.nan)
     one[0] = 1.0
     assert math.isnan(total(document_mean(np.ones(60)), document_mean(one)).standard_error)
+
+
+def test_a_share_of_nothing_is_surely_none() -> None:
+    nothing, some = np.zeros(3), np.array([1.0, 2.0, 3.0])
+    assert share(nothing, nothing)[:2] == (0.0, 0.0)
+    assert share(nothing, nothing).units == 3.0
+    # Of a single document with a whole the share is that document's.
+    assert share(np.array([0.0, 1.0, 0.0]), np.array([0.0, 4.0, 0.0])).value == 0.25
+    assert share(some, 2 * some)[:2] == ratio(some, 2 * some)[:2] == (0.5, 0.0)
+
+
+def test_a_document_without_positions_has_no_mean() -> None:
+    sums, positions = np.array([2.0, 0.0, 9.0, 4.0]), np.array([2.0, 0.0, 3.0, 1.0])
+    estimate = document_means(sums, positions)
+    assert estimate.value == pytest.approx((1.0 + 3.0 + 4.0) / 3)
+    assert estimate.standard_error == pytest.approx(stats.sem([1.0, 3.0, 4.0]))
+    weighted = document_means(sums, positions, np.array([1.0, 5.0, 2.0, 1.0]))
+    assert weighted.value == pytest.approx((1.0 + 2 * 3.0 + 4.0) / 4)
+
+
+def test_what_has_moved_on_is_where_the_same_documents_lead() -> None:
+    random = np.random.default_rng(0)
+    first, second = (random.normal(3.0, 1.0, 50) for _ in range(2))
+    before, after = document_mean(first), document_mean(second)
+    moved = moved_on(before, document_mean(second - first), is_logarithm=False)
+    assert moved[:2] == pytest.approx(after[:2])
+    moved = moved_on(exponential(before), document_mean(second - first), is_logarithm=True)
+    assert moved[:2] == pytest.approx(exponential(after)[:2])
+
+
+def test_a_logarithm_undoes_an_exponential_and_is_none_of_what_is_not_above_0() -> None:
+    estimate = document_mean(np.array([1.0, 2.0, 4.0]))
+    again = logarithm(exponential(estimate))
+    assert again[:2] == pytest.approx(estimate[:2])
+    assert again.influences == pytest.approx(estimate.influences)
+    for value in (0.0, -1.0, math.nan):
+        none = logarithm(estimate._replace(value=value))
+        assert math.isnan(none.value)
+        assert math.isnan(none.standard_error)
+        assert none.units == estimate.units
+
+
+def test_an_unknown_error_stays_unknown() -> None:
+    known = document_mean(np.array([1.0, 2.0, 4.0]))
+    unknown = Estimate(1.0, math.nan, np.ones(3), 2.0)
+    for one, other in ((known, unknown), (unknown, known)):
+        for combined, value in (
+            (total(one, other), one.value + other.value),
+            (difference(one, other), one.value - other.value),
+        ):
+            assert combined.value == pytest.approx(value)
+            assert math.isnan(combined.standard_error)
+            assert combined.units == 2.0
+
+
+def test_without_documents_two_errors_are_independent() -> None:
+    one = Estimate(5.0, 3.0, np.zeros(0), 9.0)
+    for other in (Estimate(1.0, 4.0, np.zeros(0), 7.0), Estimate(1.0, 4.0, np.ones(2), 7.0)):
+        apart = difference(one, other)
+        assert (apart.value, apart.standard_error, apart.units) == (4.0, 5.0, 7.0)
+        assert not len(apart.influences)

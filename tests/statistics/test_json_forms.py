@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.statistics.json_forms import DEEPEST, Part
+from collapse_guard.statistics.json_forms import DEEPEST, Part, RestoredWhole
 
 STATE = {"step": 3, "costs": [0.5, 2], "rows": [[1.0, 2.0], [3, 4.0]], "name": "a", "on": True}
 
@@ -30,6 +30,18 @@ def test_what_is_whole_is_handed_on() -> None:
     assert Part("s", {"a": [None, {"b": math.inf}]}).plain() == {"a": [None, {"b": math.inf}]}
 
 
+def test_a_range_holds_its_ends() -> None:
+    assert [Part("s", end).number(least=1.0, most=2.0) for end in (1, 2.0)] == [1.0, 2.0]
+    assert [Part("s", end).whole(least=1, most=3) for end in (1, 3)] == [1, 3]
+    assert Part("s", [1, 3]).wholes(2, least=1, most=3).tolist() == [1, 3]
+    assert Part("s", [0.5, 2]).numbers(2, least=0.5, most=2.0).tolist() == [0.5, 2.0]
+    for given in ([0, 3], [1, 4]):
+        with pytest.raises(ArgumentError, match=r"`s\[.\]` expected a whole number from 1 to 3"):
+            Part("s", given).wholes(2, least=1, most=3)
+        with pytest.raises(ArgumentError, match=r"`s\[.\]` expected a finite number from 1 to 3"):
+            Part("s", given).numbers(2, least=1.0, most=3.0)
+
+
 @pytest.mark.parametrize(
     ("check", "told"),
     [
@@ -44,6 +56,15 @@ def test_what_is_whole_is_handed_on() -> None:
         (lambda: part("rows").numbers(2, 3), r'`state\["rows"\]\[0\]` expected a list of 3'),
         (lambda: part("on").number(), "a finite number, but got True"),
         (lambda: Part("s", math.nan).number(), "a finite number, but got nan"),
+        (
+            lambda: Part("s", "x").number(or_none="nan, inf"),
+            "a finite number, NaN or infinity, but got 'x'",
+        ),
+        (lambda: Part("s", 2.5).number(least=0.0, most=2.0), "a finite number from 0 to 2, but"),
+        (lambda: Part("s", 0.5).number(least=1.0), "a finite number of at least 1, but"),
+        (lambda: Part("s", 2.5).number(most=2.0), "a finite number of at most 2, but"),
+        (lambda: Part("s", 4).whole(least=1, most=3), "a whole number from 1 to 3, but got 4"),
+        (lambda: Part("s", 0).whole(least=1, most=3), "a whole number from 1 to 3, but got 0"),
         (lambda: Part("s", math.inf).number(or_none="nan"), "a finite number or NaN, but got inf"),
         (
             lambda: Part("s", 2**4000).number(),
@@ -81,3 +102,35 @@ def test_what_is_nested_too_deep_is_refused_and_not_shown() -> None:
     for _ in range(DEEPEST - 1):
         nested = [nested]
     assert Part("s", nested).plain() == nested
+
+
+def test_a_part_of_a_part_gives_the_same_hint() -> None:
+    whole = Part("s", {"a": [1, "x"]}, "take another file")
+    (_, item) = whole.entries()["a"].items()
+    for wrong in (whole.entries()["a"], item):
+        with pytest.raises(ArgumentError, match="take another file"):
+            wrong.whole()
+
+
+class Steps(RestoredWhole):
+    """Keeps one number."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def restoring(self, state: Part) -> Callable[[], None]:
+        steps = state.keys("steps")["steps"].whole()
+
+        def restore() -> None:
+            self.steps = steps
+
+        return restore
+
+
+def test_what_is_restored_whole_takes_a_state_or_stays_as_it_is() -> None:
+    mine = Steps()
+    mine.load_state_dict({"steps": 3})
+    assert mine.steps == 3
+    with pytest.raises(ArgumentError, match=r'`state\["steps"\]` expected a whole number'):
+        mine.load_state_dict({"steps": -1})
+    assert mine.steps == 3

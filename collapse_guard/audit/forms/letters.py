@@ -1,18 +1,18 @@
 """How far two kinds of rows are apart in the letters that they are spelled with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.audit.forms.characters import OTHER_LETTER, classes_of, codes_of
+from collapse_guard.statistics.estimates import jackknife
+from collapse_guard.statistics.student import student_half_width
 
 NUM_BUCKETS = 4096
 _CHARACTERS = 2048
 NUM_GROUPS = 10
-_T_9 = 2.262157
-"""97.5% point of Student's t at nine degrees of freedom."""
 
 Profile = npt.NDArray[np.int64]
 
@@ -67,16 +67,14 @@ def letter_distance(synthetic: Profile, human: Profile) -> LetterDistance | None
     """
     if (np.minimum(synthetic.sum(axis=1), human.sum(axis=1)) == 0).any():
         return None
-    size = _distance(synthetic.sum(axis=0), human.sum(axis=0))
-    without = np.array(
-        [
-            _distance(synthetic.sum(axis=0) - synthetic[group], human.sum(axis=0) - human[group])
-            for group in range(NUM_GROUPS)
-        ]
-    )
-    error = float(np.sqrt((NUM_GROUPS - 1) / NUM_GROUPS * ((without - without.mean()) ** 2).sum()))
+
+    def of_groups(groups: Sequence[int]) -> float:
+        kept = list(groups)
+        return _distance(synthetic[kept].sum(axis=0), human[kept].sum(axis=0))
+
+    size, error = jackknife(of_groups, range(NUM_GROUPS), groups=NUM_GROUPS)
     halves = _distance(human[::2].sum(axis=0), human[1::2].sum(axis=0))
-    reach = _T_9 * error
+    reach = student_half_width(error, NUM_GROUPS)
     return LetterDistance(size, max(size - reach, 0.0), min(size + reach, 1.0), halves)
 
 

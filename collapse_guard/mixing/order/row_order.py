@@ -63,6 +63,11 @@ class RowOrder:
         hashed = np.random.SeedSequence(key).generate_state(by_era.shape[1], np.uint64)
         self._keys = hashed.astype(np.uint64)
 
+    @property
+    def turns(self) -> list[list[int]]:
+        """Draws of each stratum in an epoch, for each era that asks for any."""
+        return [each for each in self._turns.tolist() if any(each)]
+
     def rows(
         self, draws: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from collapse_guard.arguments import as_array, one_of, understood, whole_number
+from collapse_guard.arguments import as_array, listed, one_of, understood, whole_number
 from collapse_guard.errors import bad_argument, shown
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
@@ -148,9 +148,10 @@ class PackedMix(Dataset[Any]):
             MixOrderError: The batch is out of order; says what to set.
             ArgumentError: Labels are marked, and no loss knows what the marks mean.
         """
-        hint = "give a list of whole numbers"
-        with understood("packs", packs, expected="the packs of one batch", hint=hint):
-            numbers = [operator.index(pack) for pack in packs]
+        asked = {"expected": "the packs of one batch", "hint": "give a list of whole numbers"}
+        each = listed("packs", packs, **asked)
+        with understood("packs", packs, **asked):
+            numbers = [operator.index(pack) for pack in each]
         wanted = [self._checked(pack) for pack in numbers]
         if not wanted:
             return []

@@ -12,9 +12,9 @@ from collapse_guard.mixing.identity import identity_of
 from collapse_guard.mixing.order.slots import Slots
 from collapse_guard.mixing.quotas.quota import check_quotas, quotas_of
 from collapse_guard.mixing.quotas.split import Dry, split_slots
-from collapse_guard.mixing.sources import may_differ, sources_with_slots
+from collapse_guard.mixing.sources import golden_stages, may_differ, sources_with_slots
 from collapse_guard.mixing.streaming.cursors import Check
-from collapse_guard.mixing.streaming.golden import golden_stages
+from collapse_guard.mixing.streaming.known_rows import known_rows
 from collapse_guard.mixing.streaming.lanes import (
     MOST_LANES,
     Lanes,
@@ -111,7 +111,7 @@ def plan_stream(
         max_repeats = whole_number("max_repeats", max_repeats, least=1, hint="give 1, or None")
     if isinstance(human_fraction, str) and human_fraction == "golden":
         sources, keys = sources_with_slots(human, synthetic, None)
-        stages = golden_stages(sources)
+        stages = golden_stages(sources, [known_rows(source) for source in sources])
     else:
         stages = _stages(human_fraction, length)
         sources, keys = sources_with_slots(human, synthetic, stages)

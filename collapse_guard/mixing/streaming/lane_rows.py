@@ -9,8 +9,8 @@ import numpy as np
 from collapse_guard.errors import bad_argument
 from collapse_guard.mixing.quotas.proportion import split_in_proportion
 from collapse_guard.mixing.streaming.shard_chain import ShardChain, Sharded
-from collapse_guard.mixing.streaming.taking_up import steps_of
 from collapse_guard.rows.row_source import RowSource
+from collapse_guard.rows.stream_steps import names_of_steps
 
 # Steps that Hugging Face takes in each shard by itself where a stream is sharded.
 _WHOLE = {
@@ -116,7 +116,7 @@ def _num_shards(name: str, rows: Any) -> int:
             hint=f"give {name!r} as a Hugging Face IterableDataset of several files, as rows that "
             "are read by number, or with `num_shards` and `shard(num_shards, index)`",
         )
-    if whole := sorted(steps_of(rows) & set(_WHOLE)):
+    if whole := sorted(names_of_steps(rows) & set(_WHOLE)):
         raise bad_argument(
             name,
             expected="a stream that has the same rows in parts as in one, with lanes",

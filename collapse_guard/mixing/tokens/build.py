@@ -77,7 +77,7 @@ def build_token_plan(
     made_of = OpenEpochs(by_tokens, strata, mixed.keys, counts, slots, epochs, seed)
     drawn = made_of.drawn(_human_rows(made_of, quotas, floor, block_size))
     stretches: list[npt.NDArray[np.int64]] = []
-    check_boosts(quotas, strata, [[of_source] for of_source in drawn.draws])
+    check_boosts(quotas, drawn.orders)
     is_human = RankedBits(_merged_epochs(drawn, epochs, stretches))
     return MixPlan(
         slots=TokenSlots(is_human, drawn.draws, drawn.human, epochs=epochs, block_size=block_size),

@@ -3,9 +3,13 @@
 import gc
 from pathlib import Path
 
-from transformers import TrainerState
+from transformers import TrainerCallback, TrainerState
 
-from collapse_guard.callbacks.huggingface.trainers import JoinedTrainers
+from collapse_guard.callbacks.huggingface.trainers import (
+    JoinedTrainers,
+    WhenAllHaveBegun,
+    stand_last,
+)
 from tests.callbacks.huggingface.runs import make_trainer
 
 
@@ -30,3 +34,29 @@ def test_a_trainer_is_not_kept_alive(tmp_path: Path) -> None:
     del trainer
     gc.collect()
     assert joined.of(state) is None
+
+
+def test_those_that_stand_last_do_so_once(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
+    others, ours = list(trainer.callback_handler.callbacks), [TrainerCallback(), TrainerCallback()]
+    for _ in range(2):
+        stand_last(trainer, *ours)
+        assert trainer.callback_handler.callbacks == [*others, *ours]
+        trainer.add_callback(late := TrainerCallback())
+        others.append(late)
+
+
+def test_what_waits_is_told_when_all_others_have_begun(tmp_path: Path) -> None:
+    class Tracker(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs) -> None:
+            order.append("tracker")
+
+    order: list[str] = []
+    trainer = make_trainer(tmp_path, callbacks=[Tracker()], max_steps=1)
+    stand_last(
+        trainer, WhenAllHaveBegun(lambda args, state, control, model, **_: order.append("we"))
+    )
+    trainer.add_callback(Tracker())
+    trainer.train()
+    # One that comes after it is the caller's to set right, as `stand_last` does.
+    assert order == ["tracker", "we", "tracker"]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import torch
+from huggingface_hub import DatasetCard, ModelCard
 
-from collapse_guard import Decoding
+from collapse_guard import Decoding, watch
 from collapse_guard.callbacks import (
     CollapseGuard,
     CollapseGuardCallback,
@@ -12,11 +13,16 @@ from collapse_guard.callbacks import (
     WatchSession,
 )
 from collapse_guard.integrations import (
+    AppriseSink,
     MixDataModule,
+    add_data_section,
+    add_model_section,
     as_hf_dataset,
     evaluate_path,
     find_decoding_for,
     match_sampler,
+    trackio_sink,
+    wandb_sink,
     write,
 )
 from collapse_guard.integrations.detectors.greenlist import GreenlistDetector
@@ -24,6 +30,7 @@ from collapse_guard.integrations.detectors.perplexity import PerplexityDetector
 from collapse_guard.integrations.plots import plot_readings
 from collapse_guard.integrations.torchmetrics import TailLogProbability, TailRetention
 from tests.callbacks.lightning.runs import LanguageModule
+from tests.callbacks.one_call.people import people_write, word_tokenizer
 from tests.hostile.target import Target
 from tests.hostile.targets.made import (
     Words,
@@ -96,12 +103,55 @@ def targets() -> Iterator[Target]:
     yield Target("WatchSession.metrics", lambda step: session().metrics(step), lambda: {"step": 0})
     yield Target("CollapseGuardCallback", CollapseGuardCallback, watching)
     yield Target(
+        "watch",
+        watch,
+        lambda: {
+            "run": model(),
+            "held_out": people_write(12),
+            "human": people_write(12, seed=2),
+            "tokenizer": word_tokenizer(),
+            "model": None,
+            "groups": None,
+            "reference": None,
+            "panel": None,
+            "sampling": None,
+            "on_alert": "log",
+            "sink": print,
+            "on_error": "report",
+            "name": "collapse",
+            "tell": None,
+            "steps": 9,
+            "tokens_per_step": 9.0,
+            "log": None,
+            "save": None,
+            "state": None,
+        },
+    )
+    yield Target(
         "CollapseGuard", CollapseGuard, lambda: {**watching(), "model": None, "forward": None}
     )
     yield Target(
         "MixLedgerCallback",
         MixLedgerCallback,
         lambda: {"guard": mix(), "every_n_steps": 10, "on_error": "report"},
+    )
+    yield Target(
+        "add_model_section",
+        add_model_section,
+        lambda: {"card": ModelCard("---\n---\n"), "monitor": started(), "mix": mix().report()},
+    )
+    yield Target(
+        "add_data_section",
+        add_data_section,
+        lambda: {"card": DatasetCard("---\n---\n"), "mix": mix().report()},
+    )
+    limits = {"most": 3, "within": 60.0}
+    yield Target("wandb_sink", wandb_sink, lambda: dict(limits))
+    yield Target("trackio_sink", trackio_sink, lambda: dict(limits))
+    yield Target(
+        "AppriseSink",
+        AppriseSink,
+        lambda: {**limits, "urls": "json://127.0.0.1:9", "timeout": 5.0},
     )
     yield Target("as_hf_dataset", as_hf_dataset, lambda: {"guard": mix()})
     yield Target("evaluate_path", evaluate_path, lambda: {"name": "collapse"})

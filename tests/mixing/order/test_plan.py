@@ -1,12 +1,16 @@
 from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, strategies as st
 
 from collapse_guard.mixing.order.plan import Located, LookAhead, MixPlan
 from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.order.slots import Leg, Slots
+from collapse_guard.mixing.order.token_counts import TokenCounts, sums_of
 from collapse_guard.mixing.strata.strata import Strata
 
 PLAN = MixPlan(
@@ -46,3 +50,30 @@ def test_a_stream_read_in_order_is_located_once() -> None:
     for start in range(0, 4096, 32):
         ahead.locate(np.arange(start, start + 32))
     assert calls == Counter(range(4096))
+
+
+def test_tokens_before_a_slot_are_those_of_the_rows_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    apart, epochs, per_epoch = 64, 3, PLAN.slots_per_epoch
+    monkeypatch.setattr("collapse_guard.mixing.order.plan.SLOTS_APART", apart)
+    lengths = (np.arange(1, 101, dtype=np.int32), np.arange(1001, 1201, dtype=np.int32))
+    shown = PLAN.locate(np.arange(epochs * per_epoch))
+    tokens = np.where(shown.is_human, 1, 1001) + shown.row
+    by_source = np.stack([tokens * (shown.source == source) for source in range(2)], axis=1)
+    stretches = [
+        np.array([part.sum(axis=0) for part in np.split(epoch, range(apart, per_epoch, apart))])
+        for epoch in np.split(by_source, epochs)
+    ]
+    counts = TokenCounts(lengths, Fraction(1, 2), 1200, *sums_of(stretches))
+    plan = replace(PLAN, epochs=epochs, tokens=counts)
+    before = np.concatenate([np.zeros((1, 2), int), np.cumsum(by_source, axis=0)])
+    kept = counts.epochs.copy()
+    for slot in (0, 1, 63, 64, 65, 192, 239, 240, 241, 304, 479, 480, 700, 719, 720):
+        found = plan.tokens_before(slot)
+        assert found is not None
+        assert found.tolist() == before[slot].tolist()
+    # What is told may be written to: it is nobody else's.
+    found += 1
+    assert counts.epochs.tolist() == kept.tolist()
+    assert PLAN.tokens_before(1) is None

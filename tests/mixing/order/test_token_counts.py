@@ -18,4 +18,6 @@ def test_tokens_are_those_of_the_rows() -> None:
     sources, rows = np.array([0, 1, 1, 0]), np.array([1, 0, 1, 1])
     tokens = counts.of(sources, rows)
     assert tokens.tolist() == [6, 7, 8, 6]
+    # Sums of many rows are more than the lengths' own int32 holds.
+    assert tokens.dtype == np.int64
     assert summed(sources, tokens, 3).tolist() == [12, 15, 0]

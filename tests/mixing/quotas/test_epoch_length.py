@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from collapse_guard.errors import ArgumentError
+from collapse_guard.mixing.quotas.epoch_length import most_that_works
 from tests.mixing.quotas.sources import guard, human, model, shown
 
 
@@ -70,3 +71,16 @@ class TestDry:
     def test_human_rows_stand_by_where_the_floor_is_none(self) -> None:
         mixed = guard(human(), model(100, when_dry="human"), human_fraction=0, max_repeats=4)
         assert shown(mixed) == {"wiki": 400, "model": 400}
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 7, 8])
+def test_the_most_that_works_is_found_without_asking_past_it(most: int) -> None:
+    for works in range(most + 2):
+        asked: list[int] = []
+
+        def fits(number: int, works: int = works, asked: list[int] = asked) -> bool:
+            asked.append(number)
+            return number <= works
+
+        assert most_that_works(fits, most) == min(works, most)
+        assert all(1 <= number <= most for number in asked)

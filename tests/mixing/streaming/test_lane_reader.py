@@ -25,6 +25,7 @@ from tests.mixing.streams import (
     make_sources,
     make_stream,
     read_by,
+    states_on_the_way,
     stop,
 )
 
@@ -89,10 +90,8 @@ class TestResume:
             return make_stream(human, synthetic, lanes=2, length=64, max_repeats=None)
 
         whole = list(make())
-        reading = make()
-        states = [reading.state_dict()]
-        for _ in reading:
-            states.append(json.loads(json.dumps(reading.state_dict())))
+        rows, states = states_on_the_way(make())
+        assert rows == whole
         for shown, state in enumerate(states):
             resumed = make()
             resumed.load_state_dict(state)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collapse_guard import ArgumentError
+from collapse_guard import ArgumentError, MixStream
 from tests.mixing.sharded import make_lanes
 
 pytestmark = pytest.mark.usefixtures("few_slots_at_a_time")
@@ -43,6 +43,37 @@ def test_what_is_wrong_is_named_and_nothing_is_changed(
         resumed.load_state_dict(state)
     assert str(told.value).startswith(f"argument `{path}` ")
     assert resumed.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"size": 8}, "expected 4, as the stream's batch_size"),
+        ({"readers": 3, "shown": 100}, "expected a divisor of 8 lanes"),
+        ({"readers": 2, "base": 6}, "expected a multiple of batch_size=4"),
+    ],
+)
+def test_what_is_told_says_what_would_fit(change: dict[str, Any], expected: str) -> None:
+    stream = make_lanes()
+    list(islice(stream, 300))
+    with pytest.raises(ArgumentError, match=expected):
+        make_lanes().load_state_dict({**stream.state_dict(), **change})
+
+
+@pytest.mark.parametrize(("readers", "first"), [(1, 6), (1, 8), (2, 8)])
+def test_a_reader_goes_on_from_where_it_began_late(readers: int, first: int) -> None:
+    def make() -> MixStream:
+        return make_lanes(batch_size=4).shard(readers, 0)
+
+    stream = make()
+    stream.resume_at(first)
+    whole = list(stream)
+    again = make()
+    again.resume_at(first)
+    shown = list(islice(again, 3))
+    resumed = make()
+    resumed.load_state_dict(json.loads(json.dumps(again.state_dict())))
+    assert [*shown, *resumed] == whole
 
 
 def test_a_state_of_an_endless_stream_far_ahead_is_judged_at_once() -> None:

@@ -51,6 +51,26 @@ def test_so_does_a_slot_to_resume_at_before_and_after_it_is_read_from() -> None:
     assert list(resumed) == list(reading) == whole[88:]
 
 
+def test_a_slot_that_nothing_was_read_from_yet_is_a_state_too() -> None:
+    whole, stream = list(make_stream()), make_stream()
+    stream.resume_at(88)
+    state = json.loads(json.dumps(stream.state_dict()))
+    assert set(state) == {"version", "stream", "base"}
+    resumed = make_stream()
+    resumed.load_state_dict(state)
+    assert list(resumed) == whole[88:]
+    for base in (-1, 2**63, 1.5):
+        with pytest.raises(ArgumentError, match=r'^argument `state\["base"\]` expected a whole'):
+            make_stream().load_state_dict({**state, "base": base})
+
+
+def test_the_state_of_another_stream_is_refused_by_name() -> None:
+    state = state_after(40)
+    for change in ({"version": 0}, {"version": True}, {"stream": {**state["stream"], "seed": 7}}):
+        with pytest.raises(ArgumentError, match=r"^argument `state` expected"):
+            make_stream().load_state_dict({**state, **change})
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [

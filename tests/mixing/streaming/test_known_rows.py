@@ -5,7 +5,8 @@ import pytest
 from collapse_guard.errors import ArgumentError
 from collapse_guard.mixing import MixStream, Source
 from collapse_guard.mixing.floor import golden_fraction
-from collapse_guard.mixing.streaming.golden import golden_stages
+from collapse_guard.mixing.sources import golden_stages
+from collapse_guard.mixing.streaming.known_rows import known_rows
 from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_stream
 
 
@@ -20,17 +21,21 @@ def sources(human: Any, **given: Any) -> list[Source]:
     return [Source(human, "wiki", "human", **given), Source(Sized(2, 90), "model", "synthetic")]
 
 
+def floor_of(given: list[Source]) -> Any:
+    return golden_stages(given, [known_rows(source) for source in given])
+
+
 @pytest.mark.parametrize(
     ("human", "given"),
     [(Rows(HUMAN, 10), {"num_rows": 40}), (Sized(HUMAN, 40), {}), ([(HUMAN, 1)] * 40, {})],
 )
 def test_rows_are_counted_as_told(human: Any, given: dict[str, Any]) -> None:
-    assert golden_stages(sources(human, **given)) == ((1, golden_fraction(40, 90)),)
+    assert floor_of(sources(human, **given)) == ((1, golden_fraction(40, 90)),)
 
 
 def test_several_sources_of_a_kind_count_together() -> None:
     given = [*sources(Sized(HUMAN, 40)), Source(Sized(4, 60), "books", "human")]
-    assert golden_stages(given) == ((1, golden_fraction(100, 90)),)
+    assert floor_of(given) == ((1, golden_fraction(100, 90)),)
 
 
 def test_a_stream_holds_that_floor() -> None:

@@ -1,31 +1,18 @@
-"""The golden weight of a stream, whose sources say how many rows they have."""
+"""How many rows a source of a stream has, as far as it says so: what a golden floor needs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from collapse_guard.arguments import understood, whole_number
 from collapse_guard.errors import bad_argument
-from collapse_guard.mixing.floor import Stages, golden_fraction, human_stages
 from collapse_guard.rows.source import Source
 
 
-def golden_stages(sources: Sequence[Source]) -> Stages:
-    """The human floor that `golden_fraction` gives for as many rows as there are.
-
-    Args:
-        sources: Of both kinds.
+def known_rows(source: Source) -> int:
+    """Rows of a source: as it was told, or as it says itself.
 
     Raises:
-        ArgumentError: It is not known how many rows one has.
+        ArgumentError: It is not known how many there are.
     """
-    sizes = {"human": 0, "synthetic": 0}
-    for source in sources:
-        sizes[source.kind] += _num_rows(source)
-    return human_stages(golden_fraction(sizes["human"], sizes["synthetic"]))
-
-
-def _num_rows(source: Source) -> int:
-    """Rows of a source: as it was told, or as it says itself."""
     if source.num_rows is not None:
         return source.num_rows
     rows: Any = source.rows

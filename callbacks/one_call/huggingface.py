@@ -1,0 +1,43 @@
+"""A Hugging Face `Trainer`, or one of TRL's, as something to be watched."""
+
+import math
+from typing import Any
+
+from collapse_guard.callbacks.huggingface.callback import CollapseGuardCallback
+from collapse_guard.callbacks.one_call.sizes import Length
+from collapse_guard.callbacks.one_call.target import Target
+from collapse_guard.callbacks.session import WatchSession
+from collapse_guard.monitor.monitor import CollapseMonitor
+
+
+def of_trainer(trainer: Any) -> Target:
+    """What is to be known of a trainer, which is left as it is until it is joined."""
+
+    def join(monitor: CollapseMonitor, **options: Any) -> tuple[WatchSession, Any]:
+        callback = CollapseGuardCallback(monitor, **options)
+        callback.attach(trainer)
+        return callback.session, callback
+
+    def length(mean_tokens: float) -> Length | None:
+        return _length(trainer.args, trainer.train_dataset, mean_tokens)
+
+    processor = getattr(trainer, "processing_class", None)
+    return Target(
+        model=trainer.model,
+        # Of a processor for several kinds of input, the part for text.
+        tokenizer=getattr(processor, "tokenizer", processor),
+        training=trainer.train_dataset,
+        length=length,
+        is_main=trainer.is_world_process_zero(),
+        join=join,
+    )
+
+
+def _length(args: Any, rows: Any, mean_tokens: float) -> Length | None:
+    batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+    steps = args.max_steps
+    if steps <= 0:
+        if not hasattr(rows, "__len__"):
+            return None
+        steps = math.ceil(math.ceil(len(rows) / batch) * args.num_train_epochs)
+    return Length(steps, batch * mean_tokens) if steps and mean_tokens else None

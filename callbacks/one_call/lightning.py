@@ -1,0 +1,62 @@
+"""A Lightning `Trainer` as something to be watched."""
+
+from typing import Any
+
+from collapse_guard.callbacks.lightning.callback import CollapseGuard
+from collapse_guard.callbacks.one_call.target import Target, stated_length
+from collapse_guard.callbacks.session import WatchSession
+from collapse_guard.errors import bad_argument
+from collapse_guard.extras import require
+from collapse_guard.model.language_part import obvious_model
+from collapse_guard.monitor.monitor import CollapseMonitor
+
+require("lightning", "lightning")
+
+from lightning.pytorch import LightningModule  # noqa: E402
+
+
+def of_lightning(
+    trainer: Any, module: Any, *, steps: int | None, tokens_per_step: float | None
+) -> Target:
+    """What is to be known of a trainer and the module that it will fit.
+
+    Args:
+        trainer: The trainer, which is left as it is until it is joined.
+        module: The LightningModule.
+        steps: Of the run; None for the trainer's own number, where it has one.
+        tokens_per_step: Of all devices; None where nobody says it.
+
+    Raises:
+        ArgumentError: There is no module, or no language model to be found in it.
+    """
+    if not isinstance(module, LightningModule):
+        raise bad_argument(
+            "model",
+            expected="the LightningModule that the trainer will fit",
+            given=module,
+            hint="watch(trainer, model=module, tokenizer=tokenizer, held_out=texts)",
+        )
+
+    def join(monitor: CollapseMonitor, **options: Any) -> tuple[WatchSession, Any]:
+        name = options.get("name")
+        if any(isinstance(c, CollapseGuard) and c.name == name for c in trainer.callbacks):
+            raise bad_argument(
+                "name",
+                expected="one that no callback of this trainer has",
+                given=name,
+                hint="watch a trainer once, or give name=",
+            )
+        callback = CollapseGuard(monitor, **options)
+        trainer.callbacks.insert(0, callback)
+        return callback.session, callback
+
+    if steps is None and trainer.max_steps > 0:
+        steps = trainer.max_steps
+    return Target(
+        model=obvious_model(module),
+        tokenizer=getattr(module, "tokenizer", None),
+        training=None,
+        length=stated_length(steps, tokens_per_step),
+        is_main=trainer.is_global_zero,
+        join=join,
+    )

@@ -1,0 +1,44 @@
+"""What is watched: what `watch` has to know of a trainer or a loop, whatever its framework."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from collapse_guard.callbacks.one_call.sizes import Length
+from collapse_guard.callbacks.session import WatchSession
+
+Join = Callable[..., tuple[WatchSession, Any]]
+"""Takes a monitor, and by name what a callback takes beside it; returns the session and the
+callback."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A run that is to be watched.
+
+    Attributes:
+        model: The language model; None where it is not known yet.
+        tokenizer: Of the model; None where nothing says which it is.
+        training: The data set that it trains on; None where nothing says which it is.
+        length: How long it is, of the mean number of tokens of a row; None where nobody knows.
+        is_main: Whether this process is the one that tells.
+        join: Makes the callback for a monitor, and has the run call it.
+    """
+
+    model: torch.nn.Module | None
+    tokenizer: Any
+    training: Any
+    length: Callable[[float], Length | None]
+    is_main: bool
+    join: Join
+
+
+def stated_length(
+    steps: int | None, tokens_per_step: float | None
+) -> Callable[[float], Length | None]:
+    """Of a run of which the user says how long it is, or does not."""
+    if steps is None or tokens_per_step is None:
+        return lambda _: None
+    return lambda _: Length(steps, tokens_per_step)
