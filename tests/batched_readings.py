@@ -8,7 +8,7 @@ how looks are correlated, which runs of one law share. A test holds both to the 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ ALPHA = 0.01
 WITH_BOUNDARIES = 2
 """Runs that have a boundary of their own; others go by the mean of these."""
 
-SIDES = (-1.0, 1.0)
+SIDES = {"tail_retention": -1.0, "tail_gap": 1.0}
 """Rules are on a `tail_retention` that falls, and on a `tail_gap` that rises."""
 
 
@@ -57,7 +57,7 @@ class Tracks:
     """What was read of many runs.
 
     Attributes:
-        readings: By name.
+        readings: By name, those that were asked for.
         losses: float64 of shape (looks at the whole panel, runs): mean NLL over all positions, in
             nats against the start.
     """
@@ -66,12 +66,20 @@ class Tracks:
     losses: Floats
 
 
-def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> Tracks:
+def read_runs(
+    truth: Truth,
+    *,
+    runs: int,
+    law: Law = "heavy",
+    seed: int = 0,
+    names: Sequence[str] = tuple(SIDES),
+) -> Tracks:
     """Simulate and read many runs, a few hundred at a time, as many as fit a processor's cache."""
     panel, chunk = simulated_panel(), 250
     parts = [
         read(
             SimulatedRuns(panel, truth, runs=min(chunk, runs - done), seed=seed + done, law=law),
+            names=names,
         )
         for done in range(0, runs, chunk)
     ]
@@ -89,16 +97,21 @@ def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> 
     )
 
 
-def read(simulated: SimulatedRuns) -> Tracks:
-    """Read all runs, look by look."""
+def read(simulated: SimulatedRuns, *, names: Sequence[str] = tuple(SIDES)) -> Tracks:
+    """Read all runs, look by look.
+
+    Args:
+        simulated: The runs.
+        names: Of the readings that are wanted: boundaries take most of the time.
+    """
     panel, runs = simulated.panel, simulated.runs
     tail, head = (_Documents(panel, panel.position_counts[band]) for band in ("tail", "head"))
     moved_tail, moved_head = np.zeros((2, runs, len(panel)))
     everywhere = np.ones(len(panel))
-    values, errors, reaches = np.empty((3, 2, LOOKS, runs))
+    values, errors, reaches = np.empty((3, len(names), LOOKS, runs))
     few = min(runs, WITH_BOUNDARIES)
-    boundaries = [[SupremumBoundary(ALPHA, seed=run) for run in range(few)] for _ in range(2)]
-    units, losses = np.empty((2, LOOKS)), []
+    boundaries = [[SupremumBoundary(ALPHA, seed=run) for run in range(few)] for _ in names]
+    units, losses = np.empty((len(names), LOOKS)), []
     for number, look in enumerate(simulated):
         if look.torso is not None:
             gained = (look.tail + look.head + look.torso).sum(1)
@@ -114,21 +127,20 @@ def read(simulated: SimulatedRuns) -> Tracks:
             of_head = head.mean(moved_head, look.freshness)
             moved = of_tail, _difference(of_head, of_tail)
             at_look = tuple(map(_total, whole, moved))
-        for reading, mean in enumerate(at_look):
+        by_name = dict(zip(SIDES, at_look, strict=True))
+        for reading, name in enumerate(names):
+            mean = by_name[name]
             values[reading, number], errors[reading, number] = mean.value, mean.error
             units[reading, number] = mean.units
             reaches[reading, number, :few] = [
                 boundary.next(Estimate(math.nan, math.nan, influences, mean.units))
                 for boundary, influences in zip(
-                    boundaries[reading], SIDES[reading] * mean.influences[:few], strict=True
+                    boundaries[reading], SIDES[name] * mean.influences[:few], strict=True
                 )
             ]
             reaches[reading, number, few:] = reaches[reading, number, :few].mean()
     return Tracks(
-        {
-            name: Track(values[i], errors[i], units[i], reaches[i])
-            for i, name in enumerate(("tail_retention", "tail_gap"))
-        },
+        {name: Track(values[i], errors[i], units[i], reaches[i]) for i, name in enumerate(names)},
         np.array(losses),
     )
 

@@ -8,11 +8,12 @@ from tests.alarm_power import ALPHA, delays, false_alarm_shares, false_alarms, m
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 100), (100, 100)])
+@pytest.mark.parametrize(("documents", "looks"), [(10, 10), (100, 10), (30, 40), (100, 40)])
 def test_false_alarms_are_as_rare_as_stated(documents: int, looks: int) -> None:
     runs = 100
     false = false_alarms(limit=0.85, documents=documents, looks=looks, runs=runs)
-    # More would be seen in one of a thousand such experiments.
+    # More would be seen in one of a thousand such experiments. By the 40th look 81% of alpha is
+    # spent, by the 100th no more than 85%.
     assert share(false) * runs <= stats.binom.ppf(0.999, runs, ALPHA)
 
 
