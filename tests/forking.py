@@ -7,6 +7,7 @@ text in its own way, so that an order that hangs on a set differs between ranks,
 have the same states of unseeded random numbers.
 """
 
+import gc
 import os
 import random
 import runpy
@@ -135,6 +136,8 @@ def _as_program(
 
 
 def _begin_anew(environment: dict[str, str]) -> None:
+    # Searches for garbage then leave out what the server has imported.
+    gc.freeze()
     os.environ.clear()
     os.environ.update(environment)
     random.seed()

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from collapse_guard.examples.teacher_text.study import read, table
-from tests.packaging.layout import ROOT
+from tests.forking import Program
 
 
 def record(seed: int, way: str, perplexity: float, **changes: Any) -> dict[str, Any]:
@@ -55,21 +53,17 @@ def test_a_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     other.write_text("\n\n".join(topics[1::2]), encoding="utf-8")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "collapse_guard.examples.teacher_text", "--smoke"),
-                *("--dataset", str(home), "--other", str(other), "--output-dir", str(tmp_path)),
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        places = ("--dataset", str(home), "--other", str(other), "--output-dir", str(tmp_path))
+        errors = tmp_path / "errors.txt"
+        program = Program(
+            "collapse_guard.examples.teacher_text",
+            ["--smoke", *places, *arguments],
+            {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            errors,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        printed = program.read(300)
+        assert program.wait() == 0, errors.read_text(encoding="utf-8")
+        return printed
 
     cases = ("own text, T 0.6", "human text of another domain")
     run("--cases", cases[0], "--ways", "plain")
