@@ -14,6 +14,7 @@ from collapse_guard.statistics.supremum_boundary import (
     WIDENED,
     SupremumBoundary,
 )
+from tests.sizes import sized
 
 NUM_DOCUMENTS = 100
 
@@ -88,7 +89,7 @@ def test_looks_drawn_afresh_are_as_the_union_bound_says() -> None:
 
 @pytest.mark.parametrize(("documents", "drift"), [(10, 0.1), (100, 0.1), (40, 1.0)])
 def test_runs_at_the_limit_err_about_as_often_as_stated(documents: int, drift: float) -> None:
-    alpha, runs, looks = 0.1, 150, 30
+    alpha, runs, looks = 0.1, sized(short=60, long=150), 30
     wrong = sum(
         crosses(looks=looks, documents=documents, drift=drift, seed=seed, alpha=alpha)
         for seed in range(runs)
