@@ -270,7 +270,7 @@ def test_there_is_one_decision_and_one_set_of_alerts(run: Run) -> None:
 def test_a_look_that_fails_on_one_process_holds_up_nobody_and_harms_nothing(run: Run) -> None:
     _, first, second = run
     assert first["failed"]["kinds"] == ["PeerError"]
-    assert second["failed"]["kinds"] == ["ScoringError"]
+    assert second["failed"]["kinds"] == ["ValueError"]
     for result in (first, second):
         assert [step for step, _ in result["failed"]["looks"]] == [0]
         assert len(result["healthy"]["looks"]) > 20

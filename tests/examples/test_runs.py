@@ -22,8 +22,8 @@ from collapse_guard.examples.recursive_finetune.corpus import load_corpus
 from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
 from collapse_guard.examples.recursive_finetune.presets import parse
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from tests import forking
+from tests.examples.topics import topics
 from tests.forking import Program
 from tests.packaging.layout import ROOT
 from tests.processes import free_port, take_place
@@ -44,11 +44,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def human_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real prose, quicker to read than the whole of Python's documentation."""
-    topics = [
-        text for name, texts in python_documents().items() if "topic" in name for text in texts
-    ]
     path = tmp_path_factory.mktemp("text") / "topics.txt"
-    path.write_text("\n\n".join(topics), encoding="utf-8")
+    path.write_text("\n\n".join(topics()), encoding="utf-8")
     return path
 
 

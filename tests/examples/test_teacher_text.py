@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from collapse_guard.examples.teacher_text.study import read, table
+from tests.examples.topics import topics
 from tests.forking import Program
 
 
@@ -45,12 +45,9 @@ def test_no_results_are_no_records(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
-    topics = [
-        text for name, texts in python_documents().items() if "topic" in name for text in texts
-    ]
     home, other = tmp_path / "home.txt", tmp_path / "other.txt"
-    home.write_text("\n\n".join(topics[::2]), encoding="utf-8")
-    other.write_text("\n\n".join(topics[1::2]), encoding="utf-8")
+    home.write_text("\n\n".join(topics()[::2]), encoding="utf-8")
+    other.write_text("\n\n".join(topics()[1::2]), encoding="utf-8")
 
     def run(*arguments: str) -> str:
         places = ("--dataset", str(home), "--other", str(other), "--output-dir", str(tmp_path))

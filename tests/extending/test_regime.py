@@ -15,10 +15,10 @@ from collapse_guard import HumanReference
 from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
 from collapse_guard.examples.recursive_finetune.presets import parse
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson, Regime
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import Settings
+from tests.examples.topics import topics
 from tests.forking import Program
 
 
@@ -53,8 +53,7 @@ def test_it_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_a_run_trains_in_it_and_reports_it(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
-    topics = (texts for name, texts in python_documents().items() if "topic" in name)
-    text.write_text("\n\n".join(each for texts in topics for each in texts), encoding="utf-8")
+    text.write_text("\n\n".join(topics()), encoding="utf-8")
     errors = tmp_path / "errors.txt"
     program = Program(
         "tests.extending.human_first",
