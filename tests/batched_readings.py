@@ -29,6 +29,7 @@ from tests.simulated_runs import (
     simulated_panel,
     steady,
 )
+from tests.sizes import sized
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +37,7 @@ NEVER = math.inf
 
 ALPHA = 0.01
 
-WITH_BOUNDARIES = 2
+WITH_BOUNDARIES = sized(short=1, long=2)
 """Runs of a law that have a boundary of their own; all go by the mean of these."""
 
 SIDES = {"tail_retention": -1.0, "tail_gap": 1.0}
