@@ -34,7 +34,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test lint bench gpu-check kill-check mutate-check mutants-check hostile-check growth-check reliability-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test test-long lint bench gpu-check kill-check mutate-check mutants-check hostile-check growth-check reliability-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,8 +93,11 @@ beyond-text: $(INSTALLED) ## See rare digits vanish from a model of handwriting,
 	@$(BIN)/python -m collapse_guard.examples.beyond_text --output $(BEYOND_TEXT_DIR)
 
 test: $(INSTALLED) ## Run every test and every docstring example
-	@echo "==> Testing on $(TEST_PROCESSES) processes: half an hour on two cores."
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	@echo "==> Testing on $(TEST_PROCESSES) processes: a quarter of an hour on two cores, and twice that with TEST_SIZES=long."
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-long: ## The same, with simulations as large as the documentation's
+	@TEST_SIZES=long $(MAKE) --no-print-directory test
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@echo "==> Checking style, types and imports: under a minute on two cores, then seconds."

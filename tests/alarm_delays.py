@@ -18,8 +18,10 @@ from tests.simulated_runs import FULL_EVERY, GRADUAL, HEAD_GAIN, ONSET, SUDDEN, 
 
 Floats = npt.NDArray[np.float64]
 
+WATCHED = "tail_retention"
+
 LIMITS = (0.95, 0.90, 0.85)
-"""Of `tail_retention`. Each planted loss is past one of them that no smaller one is past."""
+"""Of it. Each planted loss is past one of them that no smaller one is past."""
 LOSSES = (0.10, 0.20, 0.30)
 HEALTHY_RUNS, LOSING_RUNS = 1000, 200
 USUAL_PATIENCE = 3
@@ -69,7 +71,7 @@ class Row:
 
 def healthy_runs(runs: int = HEALTHY_RUNS) -> Tracks:
     """Runs that lose nothing."""
-    return read_runs(steady(), runs=runs)
+    return read_runs(steady(), runs=runs, names=[WATCHED])
 
 
 def tuned_patience(healthy: Tracks) -> int:
@@ -93,7 +95,7 @@ def rows(healthy: Tracks, *, runs: int = LOSING_RUNS) -> Iterator[Row]:
     bare = [(LOSSES[-1], over, False) for over in (SUDDEN, GRADUAL)]
     for loss, over, head_gains in disguised + bare:
         truth = losing(loss, over=over, head_gain=HEAD_GAIN if head_gains else 0.0)
-        ill = read_runs(truth, runs=runs, seed=1_000_000)
+        ill = read_runs(truth, runs=runs, seed=1_000_000, names=[WATCHED])
         stopping = [
             _outcome(*(first_stops(each.losses, patience=patience) for each in (ill, healthy)))
             for patience in (USUAL_PATIENCE, tuned)
@@ -110,8 +112,8 @@ def rows(healthy: Tracks, *, runs: int = LOSING_RUNS) -> Iterator[Row]:
 
 def alarms(runs: Tracks, limit: float, alpha: float | None) -> Floats:
     """When `tail_retention` first breaks a rule in each run."""
-    rule = Threshold("tail_retention", below=limit, alpha=alpha)
-    return first_alarms(runs.readings["tail_retention"], rule)
+    rule = Threshold(WATCHED, below=limit, alpha=alpha)
+    return first_alarms(runs.readings[WATCHED], rule)
 
 
 def table(of: Sequence[Row], patience: int) -> str:

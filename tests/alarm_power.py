@@ -70,7 +70,12 @@ def false_alarms(*, limit: float, documents: int, looks: int, runs: int) -> list
 
 
 def false_alarm_shares(
-    *, documents: int, looks: Sequence[int], runs: int, lasting: float = DOCUMENT
+    *,
+    documents: int,
+    looks: Sequence[int],
+    runs: int,
+    lasting: float = DOCUMENT,
+    boundaries: int = 8,
 ) -> list[float]:
     """Of runs whose truth stands at the limit throughout: the share with an alarm by some looks.
 
@@ -80,9 +85,11 @@ def false_alarm_shares(
         runs: How many.
         lasting: Spread in nats of what a document has for good: 0 where late looks have nothing in
             common with early ones.
+        boundaries: Runs are held against the mean of so many.
     """
     random = np.random.default_rng([documents, runs])
-    boundary = np.mean([boundary_of(documents, max(looks), lasting, seed) for seed in range(8)], 0)
+    seeds = range(boundaries)
+    boundary = np.mean([boundary_of(documents, max(looks), lasting, seed) for seed in seeds], 0)
     for_good = lasting * random.standard_normal((runs, documents), dtype=np.float32)
     drift = DRIFT * random.standard_normal((runs, documents), dtype=np.float32)
     first = np.full(runs, NEVER)

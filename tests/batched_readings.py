@@ -4,12 +4,14 @@ The package reads one run at a time, in half a millisecond a look: the two milli
 thousand runs would take a quarter of an hour. So the arithmetic of `tail_retention`, of `tail_gap`
 and of their standard errors is written out here once more, over all runs together. Boundaries are
 the package's own (`SupremumBoundary`), those of a few runs for all where there are more: they go by
-how looks are correlated, which runs of one law share. A test holds both to the package's own path.
+how looks are correlated, which runs of one law share, whatever they lose. A test holds both to the
+package's own path.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +21,15 @@ from collapse_guard import HeldOutPanel, Threshold
 from collapse_guard.statistics.confidence_sequence import half_width
 from collapse_guard.statistics.estimates import Estimate
 from collapse_guard.statistics.supremum_boundary import SupremumBoundary
-from tests.simulated_runs import FULL_EVERY, LOOKS, Law, SimulatedRuns, Truth, simulated_panel
+from tests.simulated_runs import (
+    FULL_EVERY,
+    Law,
+    SimulatedRuns,
+    Truth,
+    simulated_panel,
+    steady,
+)
+from tests.sizes import sized
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,10 +37,10 @@ NEVER = math.inf
 
 ALPHA = 0.01
 
-WITH_BOUNDARIES = 2
-"""Runs that have a boundary of their own; others go by the mean of these."""
+WITH_BOUNDARIES = sized(short=1, long=2)
+"""Runs of a law that have a boundary of their own; all go by the mean of these."""
 
-SIDES = (-1.0, 1.0)
+SIDES = {"tail_retention": -1.0, "tail_gap": 1.0}
 """Rules are on a `tail_retention` that falls, and on a `tail_gap` that rises."""
 
 
@@ -57,7 +67,7 @@ class Tracks:
     """What was read of many runs.
 
     Attributes:
-        readings: By name.
+        readings: By name, those that were asked for.
         losses: float64 of shape (looks at the whole panel, runs): mean NLL over all positions, in
             nats against the start.
     """
@@ -66,12 +76,22 @@ class Tracks:
     losses: Floats
 
 
-def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> Tracks:
+def read_runs(
+    truth: Truth,
+    *,
+    runs: int,
+    law: Law = "heavy",
+    seed: int = 0,
+    names: Sequence[str] = tuple(SIDES),
+) -> Tracks:
     """Simulate and read many runs, a few hundred at a time, as many as fit a processor's cache."""
     panel, chunk = simulated_panel(), 250
+    reaches = {name: _reaches(name, law) for name in names}
     parts = [
         read(
             SimulatedRuns(panel, truth, runs=min(chunk, runs - done), seed=seed + done, law=law),
+            names=names,
+            reaches=reaches,
         )
         for done in range(0, runs, chunk)
     ]
@@ -89,16 +109,36 @@ def read_runs(truth: Truth, *, runs: int, law: Law = "heavy", seed: int = 0) -> 
     )
 
 
-def read(simulated: SimulatedRuns) -> Tracks:
-    """Read all runs, look by look."""
+@cache
+def _reaches(name: str, law: Law) -> Floats:
+    """float64 of shape (LOOKS,): how many standard errors of a reading are chance."""
+    few = SimulatedRuns(simulated_panel(), steady(), runs=WITH_BOUNDARIES, law=law)
+    return read(few, names=[name]).readings[name].reaches.mean(1)
+
+
+def read(
+    simulated: SimulatedRuns,
+    *,
+    names: Sequence[str] = tuple(SIDES),
+    reaches: Mapping[str, Floats] | None = None,
+) -> Tracks:
+    """Read all runs, look by look.
+
+    Args:
+        simulated: The runs.
+        names: Of the readings that are wanted.
+        reaches: How many standard errors of each are chance, look after look, in all runs; None to
+            ask a boundary of each run's own, which takes nearly all of the time.
+    """
     panel, runs = simulated.panel, simulated.runs
     tail, head = (_Documents(panel, panel.position_counts[band]) for band in ("tail", "head"))
     moved_tail, moved_head = np.zeros((2, runs, len(panel)))
     everywhere = np.ones(len(panel))
-    values, errors, reaches = np.empty((3, 2, LOOKS, runs))
-    few = min(runs, WITH_BOUNDARIES)
-    boundaries = [[SupremumBoundary(ALPHA, seed=run) for run in range(few)] for _ in range(2)]
-    units, losses = np.empty((2, LOOKS)), []
+    looks = len(simulated.truth.tail)
+    values, errors, reached = np.empty((3, len(names), looks, runs))
+    own = range(runs if reaches is None else 0)
+    boundaries = [[SupremumBoundary(ALPHA, seed=run) for run in own] for _ in names]
+    units, losses = np.empty((len(names), looks)), []
     for number, look in enumerate(simulated):
         if look.torso is not None:
             gained = (look.tail + look.head + look.torso).sum(1)
@@ -114,21 +154,22 @@ def read(simulated: SimulatedRuns) -> Tracks:
             of_head = head.mean(moved_head, look.freshness)
             moved = of_tail, _difference(of_head, of_tail)
             at_look = tuple(map(_total, whole, moved))
-        for reading, mean in enumerate(at_look):
+        by_name = dict(zip(SIDES, at_look, strict=True))
+        for reading, name in enumerate(names):
+            mean = by_name[name]
             values[reading, number], errors[reading, number] = mean.value, mean.error
             units[reading, number] = mean.units
-            reaches[reading, number, :few] = [
+            if reaches is not None:
+                reached[reading, number] = reaches[name][number]
+                continue
+            reached[reading, number] = [
                 boundary.next(Estimate(math.nan, math.nan, influences, mean.units))
                 for boundary, influences in zip(
-                    boundaries[reading], SIDES[reading] * mean.influences[:few], strict=True
+                    boundaries[reading], SIDES[name] * mean.influences, strict=True
                 )
             ]
-            reaches[reading, number, few:] = reaches[reading, number, :few].mean()
     return Tracks(
-        {
-            name: Track(values[i], errors[i], units[i], reaches[i])
-            for i, name in enumerate(("tail_retention", "tail_gap"))
-        },
+        {name: Track(values[i], errors[i], units[i], reached[i]) for i, name in enumerate(names)},
         np.array(losses),
     )
 

@@ -12,12 +12,10 @@ from typing import Any
 from unittest import mock
 
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from collapse_guard import CollapseMonitor
 from collapse_guard.monitor.stopwatch import Stopwatch
-
-WORLD = 2
+from tests.forking import WORLD, finish
 
 _PATIENCE = timedelta(seconds=60)
 """A process that waits for another longer than this hangs, and fails."""
@@ -27,17 +25,17 @@ def on_processes(work: Callable[..., Any], folder: Path, *args: Any) -> list[Any
     """What `work(*args)` returns on each process of a gloo group, after a trip through JSON.
 
     Args:
-        work: A function of a module, since each process imports it anew.
+        work: A function of a module, since each process imports that anew.
         folder: An empty one for what the processes exchange.
         args: What can be pickled.
     """
-    mp.spawn(_in_group, args=(work, str(folder), args), nprocs=WORLD)
+    finish(_in_group, work, str(folder), args)
     return _results(folder)
 
 
 def on_launched_processes(work: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
     """The same where a framework makes the group, from what a launcher puts in the environment."""
-    mp.spawn(_launched, args=(work, str(folder), free_port(), args), nprocs=WORLD)
+    finish(_launched, work, str(folder), free_port(), args)
     return _results(folder)
 
 

@@ -129,7 +129,7 @@ class SimulatedRuns:
             )
         )
         rotation = Rotation(self.panel)
-        for look in range(LOOKS):
+        for look in range(len(self.truth.tail)):
             is_full = look % FULL_EVERY == 0
             windows = _turn(rotation, len(self.panel), is_full=is_full)
             yield Look(

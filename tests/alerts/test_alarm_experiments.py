@@ -25,10 +25,12 @@ from tests.simulated_runs import (
     SUDDEN,
     Law,
     SimulatedRuns,
+    Truth,
     losing,
     simulated_panel,
     steady,
 )
+from tests.sizes import sized
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +39,7 @@ LOST, GAP = (
     Threshold("tail_gap", above=0.20, alpha=ALPHA),
 )
 HEALTHY_RUNS, LOSING_RUNS, LEANING_RUNS = 500, 50, 250
+COMPARED_LOOKS = sized(short=330, long=LOOKS)
 AT_BOTH_LIMITS = {"tail": math.log(0.85), "head": math.log(0.85) + 0.20}
 
 
@@ -67,7 +70,9 @@ def table(healthy: Tracks) -> list[Row]:
 
 def test_the_batched_path_is_the_package_s_own() -> None:
     panel, runs = simulated_panel(), 2
-    simulated = SimulatedRuns(panel, losing(0.3, over=GRADUAL), runs=runs, seed=7)
+    truth = losing(0.3, over=sized(short=SUDDEN, long=GRADUAL))
+    truth = Truth(*(band[:COMPARED_LOOKS] for band in (truth.tail, truth.head, truth.torso)))
+    simulated = SimulatedRuns(panel, truth, runs=runs, seed=7)
     rules = [
         LOST,
         GAP,

@@ -109,5 +109,6 @@ def test_simulated_runs_are_told_apart() -> None:
         if rule.reading in ill and rule.beside is None:
             assert (first_alarms(ill[rule.reading], rule) == NEVER).all()
     for truth in (steady(), steady(tail=0.20, head=0.0)):
-        alarms = first_alarms(read_runs(truth, runs=250).readings["tail_gap"], GAP)
+        healthy = read_runs(truth, runs=250, names=["tail_gap"]).readings
+        alarms = first_alarms(healthy["tail_gap"], GAP)
         assert np.sum(alarms < NEVER) <= stats.binom.ppf(0.999, 250, ALPHA)

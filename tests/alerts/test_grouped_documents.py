@@ -15,6 +15,7 @@ from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.panel_sums import BandSums
 from collapse_guard.readings.reading import Reading
 from tests.looks import CHEAP_KINDS, make_small_reading
+from tests.sizes import sized
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ ARTICLE, ROW, TOKEN, FRESH = 0.20, 0.20, 0.10, 0.05
 fine-tunes were seen to spread by 0.16 to 0.33; of a token for good, and of one at each look."""
 
 STATED, TOLERATED = 0.01, 0.015
-RUNS, LOOKS = 1_200, 3
+RUNS, LOOKS = sized(short=600, long=1_200), 3
 """Few looks: false alarms come nearly all at the first, since no later one draws other articles."""
 
 

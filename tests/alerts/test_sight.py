@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from collapse_guard import (
     Reading,
@@ -31,6 +32,9 @@ from tests.alarm_power import (
     share,
 )
 from tests.alerts.test_documents import panel_of
+from tests.sizes import sized
+
+RUNS = sized(short=30, long=100)
 
 KINDS = tuple(READINGS.values())
 LOST = Threshold("tail_retention", below=0.85)
@@ -89,8 +93,12 @@ def test_half_of_all_runs_find_it(documents: int) -> None:
 @pytest.mark.parametrize("documents", [20, 100])
 def test_half_of_whole_runs_find_it(documents: int) -> None:
     sight = sight_of(LOST, tails=documents, look=look_with(SPREAD, documents=documents))
-    first = delays(loss=sight.smallest_loss, limit=0.85, documents=documents, looks=LOOKS, runs=100)
-    assert 0.3 <= share(first) <= 0.7
+    first = delays(
+        loss=sight.smallest_loss, limit=0.85, documents=documents, looks=LOOKS, runs=RUNS
+    )
+    # One experiment in a thousand is beyond, were the share just at 0.45 or at 0.55.
+    assert stats.binom.ppf(0.001, RUNS, 0.45) <= share(first) * RUNS
+    assert share(first) * RUNS <= stats.binom.ppf(0.999, RUNS, 0.55)
     assert NEVER in first
     assert START["tail_retention"] == 1.0
 

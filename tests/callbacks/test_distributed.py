@@ -17,8 +17,9 @@ from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, Watch
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.huggingface.runs import make_trainer
 from tests.callbacks.lightning.runs import LanguageModule, make_trainer as make_lightning, rows
+from tests.forking import WORLD
 from tests.paces import Scripted
-from tests.processes import WORLD, on_launched_processes, uneven_clock
+from tests.processes import on_launched_processes, uneven_clock
 from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 PANEL = tiny_panel(documents=4)

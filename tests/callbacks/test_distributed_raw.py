@@ -23,10 +23,11 @@ from collapse_guard import (
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.readings.reading import Reading
 from tests.callbacks.watched_runs import even_track
+from tests.forking import WORLD
 from tests.looks import ON_HUMAN_TEXT
 from tests.paces import Scripted
-from tests.processes import WORLD, on_processes, uneven_clock
-from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
+from tests.processes import on_processes, uneven_clock
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 STEPS = 4
 SAMPLING = Sampling(num_free=4, num_prompts=2, samples_per_prompt=2, prompt_length=8, length=8)
@@ -181,7 +182,7 @@ def steps_looked_at_in_time() -> list[int]:
 def unlike_panels() -> str:
     panel = tiny_panel(documents=4 + dist.get_rank())
     try:
-        CollapseMonitor(panel).start(tiny_gpt2())
+        CollapseMonitor(panel, sampling=BRIEF).start(tiny_gpt2())
     except ArgumentError as error:
         return str(error)
     return "accepted"
@@ -192,7 +193,7 @@ def unlike_tracks() -> str:
     track = even_track(panel)
     track.add(2000 + dist.get_rank(), *np.zeros((2, len(panel))))
     try:
-        CollapseMonitor(panel, control=track).start(tiny_gpt2())
+        CollapseMonitor(panel, control=track, sampling=BRIEF).start(tiny_gpt2())
     except ArgumentError as error:
         return str(error)
     return "accepted"
@@ -200,7 +201,7 @@ def unlike_tracks() -> str:
 
 def saved_tracks(folder: str) -> list[str]:
     """Which files are there when a process that does not write has been told to."""
-    monitor = CollapseMonitor(tiny_panel(documents=4))
+    monitor = CollapseMonitor(tiny_panel(documents=4), sampling=BRIEF)
     monitor.start(tiny_gpt2())
     monitor.save_track(f"{folder}/track_of_{dist.get_rank()}.npz")
     dist.barrier()
@@ -221,7 +222,7 @@ class ReadsAlone(torch.nn.Module):
 
 
 def read_where_one_cannot_write() -> list[str]:
-    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[])
+    monitor = CollapseMonitor(tiny_panel(documents=4), rules=[], sampling=BRIEF)
     return sorted(monitor.start(ReadsAlone()))
 
 

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 from collapse_guard import CollapseMonitor, EveryNSteps, Sampling
 from collapse_guard.errors import PeerError, ScoringError
 from collapse_guard.model.undisturbed import undisturbed
+from tests.forking import WORLD
 from tests.paces import Scripted
-from tests.processes import WORLD, on_processes
+from tests.processes import on_processes
 from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 STEPS = 4

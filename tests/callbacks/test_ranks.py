@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from collapse_guard import Alert, CollapseMonitor, EveryNSteps, UnwatchableError
@@ -25,7 +24,8 @@ from tests.callbacks.lightning.runs import (
     rows,
 )
 from tests.callbacks.loops import ALWAYS_BROKEN, ROWS
-from tests.processes import WORLD, free_port, take_place
+from tests.forking import WORLD, start
+from tests.processes import free_port, take_place
 from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 STEPS = 6
@@ -222,9 +222,7 @@ def launched(number: int, work: Callable[[Path], Any], folder: str, port: int) -
 
 def run_on_processes(work: Callable[[Path], Any], folder: Path) -> dict[int, Any]:
     """What each process that came to its end returns, by number; fails where one hangs."""
-    running = mp.spawn(
-        launched, args=(work, str(folder), free_port()), nprocs=WORLD, join=False
-    ).processes
+    running = start(launched, work, str(folder), free_port()).processes
     end = time.monotonic() + PATIENCE
     for process in running:
         process.join(max(end - time.monotonic(), 0.0))

@@ -9,7 +9,7 @@ from collapse_guard.callbacks.records import record_keys, record_of
 from collapse_guard.readings.reading import Reading
 from tests.looks import BANDED, ON_HUMAN_TEXT, PAIRED
 from tests.paces import Scripted
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 
 def test_a_look_at_everything_has_every_key() -> None:
@@ -32,7 +32,7 @@ def test_a_look_at_everything_has_every_key() -> None:
 
 
 def test_a_small_look_has_its_own_readings() -> None:
-    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=EveryNSteps(1))
+    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=EveryNSteps(1), sampling=BRIEF)
     monitor._run.schedule = Scripted(2)
     monitor.start(tiny_gpt2())
     record = record_of(monitor.observe(tiny_gpt2(seed=5), 1), monitor)
@@ -41,14 +41,14 @@ def test_a_small_look_has_its_own_readings() -> None:
 
 
 def test_what_is_not_a_number_is_left_out() -> None:
-    monitor = CollapseMonitor(tiny_panel(), rules=[])
+    monitor = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF)
     # Before any training there is no share of its time.
     reading = Reading(0, {"perplexity": 3, "tail_gap": math.nan}, {"tail_gap": math.nan})
     assert record_of(reading, monitor) == {"perplexity": 3.0, "alerts": 0.0, "watched": 1.0}
 
 
 def test_errors_are_of_readings_that_are_taken() -> None:
-    some = CollapseMonitor(tiny_panel(), readings=["perplexity", "tail_retention"])
+    some = CollapseMonitor(tiny_panel(), readings=["perplexity", "tail_retention"], sampling=BRIEF)
     keys = record_keys(some)
     told = ("alerts", "overhead", "watched")
     assert keys == ("perplexity", "tail_retention", "tail_retention_se", *told)
@@ -58,4 +58,4 @@ def test_errors_are_of_readings_that_are_taken() -> None:
 
 @pytest.mark.parametrize("name", PAIRED)
 def test_what_compares_two_models_has_an_error(name: str) -> None:
-    assert f"{name}_se" in record_keys(CollapseMonitor(tiny_panel(), rules=[]))
+    assert f"{name}_se" in record_keys(CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF))

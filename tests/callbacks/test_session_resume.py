@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from collapse_guard import CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import WatchSession
 from tests.callbacks.loops import STEPS, Log, monitor_of, session_of, train
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 
 def test_a_resumed_run_goes_on_with_its_start() -> None:
@@ -83,7 +83,7 @@ def test_a_run_that_is_joined_late_says_so(caplog: pytest.LogCaptureFixture) -> 
 def test_a_state_of_another_panel_is_told_and_not_used(caplog: pytest.LogCaptureFixture) -> None:
     first = session_of()
     first.start(tiny_gpt2())
-    other = CollapseMonitor(tiny_panel(window=20), rules=[], pace=EveryNSteps(4))
+    other = CollapseMonitor(tiny_panel(window=20), rules=[], pace=EveryNSteps(4), sampling=BRIEF)
     later = session_of(other, on_error="report")
     later.load_state_dict(first.state_dict())
     assert train(later, first=5) == STEPS

@@ -9,7 +9,7 @@ import torch
 from collapse_guard import Budget, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import WatchSession
 from tests.callbacks.loops import ALWAYS_BROKEN, STEPS, Log, monitor_of, session_of, train
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 BROKEN_ONCE = Threshold("perplexity", above=0.0, patience=2, alpha=None)
 
@@ -81,7 +81,7 @@ def test_a_start_that_was_given_stays_and_all_else_is_new(
 
 
 def test_the_pace_is_learnt_anew() -> None:
-    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=Budget(0.5))
+    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=Budget(0.5), sampling=BRIEF)
     fresh = json.dumps(monitor.state_dict()["pace"])
     session = session_of(monitor)
     train(session)
@@ -180,7 +180,7 @@ def train_from_scratch(monitor: CollapseMonitor, session: WatchSession, *, steps
 def test_a_start_that_was_taken_anew_is_of_one_run_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=EveryNSteps(5))
+    monitor = CollapseMonitor(tiny_panel(), rules=[], pace=EveryNSteps(5), sampling=BRIEF)
     session = session_of(monitor)
     train_from_scratch(monitor, session, steps=40)
     assert monitor.history[-1]["tail_retention"] != monitor.history[0]["tail_retention"] == 1.0
@@ -204,7 +204,9 @@ def test_the_log_tells_of_rules_that_waited_to_the_end(caplog: pytest.LogCapture
     ready = "the look after step 40 is the first"
     never = "after step 1 the model was still worse"
     for steps, every, told in ((40, 100, [ready]), (1, 100, [never]), (40, 39, []), (40, 5, [])):
-        monitor = CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(every))
+        monitor = CollapseMonitor(
+            tiny_panel(), rules=rules, pace=EveryNSteps(every), sampling=BRIEF
+        )
         session = session_of(monitor)
         # The second run is as the first.
         for _ in range(2):
@@ -213,7 +215,7 @@ def test_the_log_tells_of_rules_that_waited_to_the_end(caplog: pytest.LogCapture
             assert len(messages) == len(told)
             assert all(each in message for each, message in zip(told, messages, strict=True))
     for arguments in ({"rules": []}, {"rules": rules, "rules_wait": False}):
-        monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(100), **arguments)
+        monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(100), sampling=BRIEF, **arguments)
         train_from_scratch(monitor, session_of(monitor), steps=1)
         assert not waited(caplog)
 
@@ -221,7 +223,9 @@ def test_the_log_tells_of_rules_that_waited_to_the_end(caplog: pytest.LogCapture
 def test_a_resumed_run_tells_of_rules_that_waited_too(caplog: pytest.LogCaptureFixture) -> None:
     rules = [Threshold("tail_retention", below=0.85, alpha=None)]
     pace = EveryNSteps(100)
-    first, second = (CollapseMonitor(tiny_panel(), rules=rules, pace=pace) for _ in range(2))
+    first, second = (
+        CollapseMonitor(tiny_panel(), rules=rules, pace=pace, sampling=BRIEF) for _ in range(2)
+    )
     session, resumed = session_of(first), session_of(second)
     session.start(tiny_gpt2())
     resumed.load_state_dict(json.loads(json.dumps(session.state_dict())))

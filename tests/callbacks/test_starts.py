@@ -7,17 +7,17 @@ import pytest
 from collapse_guard import ArgumentError, CollapseMonitor
 from collapse_guard.callbacks.starts import Starts, state_with_start
 from collapse_guard.statistics.json_forms import Part
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 
 def started(seed: int = 0) -> CollapseMonitor:
-    monitor = CollapseMonitor(tiny_panel(), rules=[])
+    monitor = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF)
     monitor.start(tiny_gpt2(seed=seed))
     return monitor
 
 
 def test_what_a_run_took_is_no_users_start() -> None:
-    monitor = CollapseMonitor(tiny_panel(), rules=[])
+    monitor = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF)
     starts = Starts(monitor)
     assert starts.given is None
     monitor.start(tiny_gpt2())
@@ -27,7 +27,9 @@ def test_what_a_run_took_is_no_users_start() -> None:
 
 def test_a_start_by_hand_and_one_at_construction_are_the_users() -> None:
     by_hand = started()
-    at_construction = CollapseMonitor(tiny_panel(), rules=[], baseline=by_hand.baseline)
+    at_construction = CollapseMonitor(
+        tiny_panel(), rules=[], baseline=by_hand.baseline, sampling=BRIEF
+    )
     for monitor in (by_hand, at_construction):
         assert Starts(monitor).given is by_hand.baseline
 
@@ -45,7 +47,7 @@ def test_the_users_start_outlives_one_that_was_loaded() -> None:
 
 
 def test_one_that_is_taken_anew_in_a_look_stays_whose_it_was() -> None:
-    monitor, given = CollapseMonitor(tiny_panel(), rules=[]), started()
+    monitor, given = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF), started()
     for is_users, mine in ((False, monitor), (True, given)):
         starts = Starts(mine)
         if not is_users:

@@ -20,7 +20,7 @@ from collapse_guard.errors import (
 )
 from tests.callbacks.failing_looks import failing
 from tests.callbacks.loops import ALWAYS_BROKEN, Log, session_of
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 KEY = "collapse/watched"
 
@@ -30,7 +30,7 @@ def watching_of(monitor: CollapseMonitor) -> Watching:
 
 
 def fresh() -> CollapseMonitor:
-    return CollapseMonitor(tiny_panel(), rules=[])
+    return CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,11 @@ def test_a_model_that_a_look_would_change_is_left_alone(
     baseline = start.baseline if is_given else None
     log = Log()
     monitor = CollapseMonitor(
-        tiny_panel(), rules=[ALWAYS_BROKEN], pace=EveryNSteps(2), baseline=baseline
+        tiny_panel(),
+        rules=[ALWAYS_BROKEN],
+        pace=EveryNSteps(2),
+        baseline=baseline,
+        sampling=BRIEF,
     )
     session = session_of(monitor, log=log, on_error="report")
     session.start(model)

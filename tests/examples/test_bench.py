@@ -22,6 +22,7 @@ from collapse_guard.examples.recursive_finetune.presets import parse
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.results import GenerationResult
 from tests.examples.results import generation
+from tests.examples.topics import topics
 
 
 def chain(
@@ -156,7 +157,9 @@ def test_a_study_of_one_file_is_run_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line in `STUDIES`: its runs, its table and its figure, and nothing is run twice."""
-    study = Study("Anchors", ("anchored",), "anchor", (0.0, 4.0))
+    text = tmp_path / "topics.txt"
+    text.write_text("\n\n".join(topics()), encoding="utf-8")
+    study = Study("Anchors", ("anchored",), "anchor", (0.0, 4.0), {"dataset": text})
     known = dict(STUDIES)
     monkeypatch.setattr(
         "collapse_guard.examples.recursive_finetune.bench.__main__.STUDIES",

@@ -21,6 +21,7 @@ from collapse_guard.examples.loops.tiny_language_model import (
     written_by,
 )
 from tests.packaging.layout import ROOT
+from tests.tiny import BRIEF
 
 LOOKS = re.compile(r"^step +(\d+)  tail retention (\d\.\d+) ± \d\.\d+$", re.MULTILINE)
 END = re.compile(r"^end  overhead (\d+\.\d)%$", re.MULTILINE)
@@ -86,7 +87,7 @@ def test_an_alert_saves_and_stops(tmp_path: Path) -> None:
     step = checkpoint["step"]
     assert [int(looked) for looked, _ in LOOKS.findall(output)][-1] == step < 200
     # What was saved can be gone on with.
-    model, monitor = TinyLanguageModel(), CollapseMonitor(human_text()[1])
+    model, monitor = TinyLanguageModel(), CollapseMonitor(human_text()[1], sampling=BRIEF)
     model.load_state_dict(checkpoint["model"])
     session = WatchSession(monitor, on_error="raise")
     session.load_state_dict(checkpoint["session"])
@@ -105,7 +106,7 @@ def test_the_model_is_causal_and_can_be_watched() -> None:
     changed[:, 20:] = 7
     assert torch.equal(model(rows[:4])[:, :20], model(changed)[:, :20])
     assert next_token_loss(model, rows[:4]).isfinite()
-    reading = CollapseMonitor(panel).start(model)
+    reading = CollapseMonitor(panel, sampling=BRIEF).start(model)
     assert reading["tail_retention"] == 1.0
     # Untrained, it knows nothing of words: uniform but for the chances of its first weights.
     assert reading["perplexity"] == pytest.approx(VOCAB_SIZE, rel=0.25)

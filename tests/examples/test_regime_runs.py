@@ -1,7 +1,5 @@
 """Whole runs in regimes that keep more than a model and its rows, and of papers' presets."""
 
-import signal
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,14 @@ from transformers import AutoModelForCausalLM
 
 from collapse_guard.examples.recursive_finetune.corpus import load_corpus
 from collapse_guard.examples.recursive_finetune.tokenization import train_tokenizer
-from tests.examples.test_runs import command, environment, finish, human_text, read
-from tests.packaging.layout import ROOT
+from tests.examples.test_runs import (
+    environment,
+    finish,
+    human_text,
+    kill_at,
+    read,
+    settings_of,
+)
 from tests.tiny import tiny_opt
 
 pytestmark = pytest.mark.slow
@@ -27,23 +31,10 @@ def test_chains_with_a_memory_go_on_to_the_same_results(
 ) -> None:
     """Killed in each of them after its first generation: all rows and models are there again."""
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    finish([*command(undisturbed, human_text), *REGIMES], environment)
+    finish([*settings_of(undisturbed, human_text), *REGIMES], environment, tmp_path)
     for last in ("accumulate 1/2", "multi_model 1/2"):
-        run = subprocess.Popen(
-            [*command(killed, human_text), *REGIMES],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert run.stdout is not None
-        for line in run.stdout:
-            if line.startswith(last):
-                run.send_signal(signal.SIGKILL)
-                break
-        run.stdout.close()
-        assert run.wait() == -signal.SIGKILL
-    finish([*command(killed, human_text), *REGIMES], environment)
+        kill_at(last, [*settings_of(killed, human_text), *REGIMES], environment, tmp_path)
+    finish([*settings_of(killed, human_text), *REGIMES], environment, tmp_path)
     assert (killed / "results.json").read_bytes() == (undisturbed / "results.json").read_bytes()
     chains = read(undisturbed)["regimes"]
     # 16 rows of 32 tokens from each of 2 and then 3 generations.
@@ -69,9 +60,9 @@ def test_the_presets_of_the_papers_run_on_small_models(
     small = "--window 24 --prompt 12 --rows 20 --batch_size 10 --passes 1 --panel_windows 16 "
     small += "--generations 1 --every_n_steps 2 --bf16 False --learning_rate 1e-2 --own_texts 8"
     output = tmp_path / "run"
-    preset = command(output, human_text)
+    preset = settings_of(output, human_text)
     preset[preset.index("smoke")] = "opt125m-shumailov2024"
-    finish([*preset, "--model", str(model), *small.split()], environment)
+    finish([*preset, "--model", str(model), *small.split()], environment, tmp_path)
     chains = read(output)["regimes"]
     assert [chain[1]["human_share"] for chain in chains.values()] == [1.0, 0.0, 0.1]
     last = output / "state" / "replace" / "0001"

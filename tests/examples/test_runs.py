@@ -1,8 +1,10 @@
 """Whole runs of the smallest preset, as a user starts them: undisturbed, killed, distributed."""
 
+import contextlib
 import json
 import math
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -20,13 +22,16 @@ from collapse_guard.examples.recursive_finetune.corpus import load_corpus
 from collapse_guard.examples.recursive_finetune.human_text import prepare_human_text
 from collapse_guard.examples.recursive_finetune.presets import parse
 from collapse_guard.examples.recursive_finetune.processes import Processes
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
+from tests import forking
+from tests.examples.topics import topics
+from tests.forking import Program
 from tests.packaging.layout import ROOT
-from tests.processes import free_port
+from tests.processes import free_port, take_place
 
 pytestmark = pytest.mark.slow
 
 REGIMES = ("human", "replace", "mixguard", "guarded")
+EXAMPLE = "collapse_guard.examples.recursive_finetune"
 PATIENCE_S = 300
 
 
@@ -39,25 +44,19 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def human_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real prose, quicker to read than the whole of Python's documentation."""
-    topics = [
-        text for name, texts in python_documents().items() if "topic" in name for text in texts
-    ]
     path = tmp_path_factory.mktemp("text") / "topics.txt"
-    path.write_text("\n\n".join(topics), encoding="utf-8")
+    path.write_text("\n\n".join(topics()), encoding="utf-8")
     return path
 
 
-def command(output: Path, human_text: Path, *launcher: str) -> list[str]:
-    return [
-        *(launcher or (sys.executable,)),
-        *("-m", "collapse_guard.examples.recursive_finetune", "--preset", "smoke"),
-        *("--dataset", str(human_text), "--output-dir", str(output)),
-    ]
+def settings_of(output: Path, human_text: Path) -> list[str]:
+    return ["--preset", "smoke", "--dataset", str(human_text), "--output-dir", str(output)]
 
 
-def finish(arguments: list[str], environment: dict[str, str]) -> str:
+def launch(settings: list[str], environment: dict[str, str]) -> str:
+    """What a run prints that is started as a user does."""
     done = subprocess.run(
-        arguments,
+        [sys.executable, "-m", EXAMPLE, *settings],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -69,12 +68,47 @@ def finish(arguments: list[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
+def begin(settings: list[str], environment: dict[str, str], folder: Path) -> Program:
+    """The same run, without ten seconds of imports; a folder for what goes wrong."""
+    return Program(EXAMPLE, settings, environment, folder / "errors.txt")
+
+
+def finish(settings: list[str], environment: dict[str, str], folder: Path) -> str:
+    program = begin(settings, environment, folder)
+    printed = program.read(PATIENCE_S)
+    assert program.wait() == 0, (folder / "errors.txt").read_text(encoding="utf-8")
+    return printed
+
+
+def kill_at(line: str, settings: list[str], environment: dict[str, str], folder: Path) -> None:
+    """Begin a run, and kill it as soon as it prints a line that begins so."""
+    program = begin(settings, environment, folder)
+    for printed in program.stdout:
+        if printed.startswith(line):
+            program.process.kill()
+            break
+    assert program.wait() == -signal.SIGKILL
+
+
+def _as_one_of_two(
+    rank: int, port: int, settings: list[str], environment: dict[str, str], folder: str
+) -> None:
+    os.environ.update(environment)
+    take_place(rank, port)
+    sys.argv = [EXAMPLE, *settings]
+    with (
+        Path(folder, f"{rank}.txt").open("w", encoding="utf-8") as printed,
+        contextlib.redirect_stdout(printed),
+    ):
+        runpy.run_module(EXAMPLE, run_name="__main__", alter_sys=True)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(
     tmp_path_factory: pytest.TempPathFactory, human_text: Path, environment: dict[str, str]
 ) -> tuple[Path, str]:
     output = tmp_path_factory.mktemp("uninterrupted")
-    return output, finish(command(output, human_text), environment)
+    return output, launch(settings_of(output, human_text), environment)
 
 
 def read(output: Path) -> Any:
@@ -114,41 +148,29 @@ def test_a_killed_run_goes_on_to_the_same_results(
     human_text: Path,
     environment: dict[str, str],
 ) -> None:
-    arguments = command(tmp_path, human_text)
-    killed = subprocess.Popen(
-        arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert killed.stdout is not None
-    for line in killed.stdout:
-        if line.startswith("replace   1/2"):
-            killed.send_signal(signal.SIGKILL)
-            break
-    killed.stdout.close()
-    assert killed.wait() == -signal.SIGKILL
+    settings = settings_of(tmp_path, human_text)
+    kill_at("replace   1/2", settings, environment, tmp_path)
     assert "mixguard" not in read(tmp_path)["regimes"]
-    printed = finish(arguments, environment)
+    printed = finish(settings, environment, tmp_path)
     assert "human     1/2" not in printed, "what was done before the kill was done again"
     for name in ("results.json", "report.html", "collapse.png"):
         assert (tmp_path / name).read_bytes() == (uninterrupted[0] / name).read_bytes()
 
 
 def test_a_folder_of_another_run_is_refused(
-    uninterrupted: tuple[Path, str], human_text: Path, environment: dict[str, str]
+    tmp_path: Path,
+    uninterrupted: tuple[Path, str],
+    human_text: Path,
+    environment: dict[str, str],
 ) -> None:
     output, _ = uninterrupted
     before = (output / "results.json").read_bytes()
-    done = subprocess.run(
-        [*command(output, human_text), "--seed", "1"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "of a run with other seed" in done.stderr
-    assert "Traceback" not in done.stderr
+    program = begin([*settings_of(output, human_text), "--seed", "1"], environment, tmp_path)
+    program.read(PATIENCE_S)
+    assert program.wait() == 1
+    told = (tmp_path / "errors.txt").read_text(encoding="utf-8")
+    assert "of a run with other seed" in told
+    assert "Traceback" not in told
     assert (output / "results.json").read_bytes() == before
 
 
@@ -158,11 +180,10 @@ def test_two_processes_find_what_one_finds(
     human_text: Path,
     environment: dict[str, str],
 ) -> None:
-    launcher = (
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
-        *("--master-addr", "127.0.0.1", "--master-port", str(free_port())),
-    )
-    printed = finish(command(tmp_path, human_text, *launcher), environment)
+    settings = settings_of(tmp_path, human_text)
+    forking.finish(_as_one_of_two, free_port(), settings, environment, str(tmp_path))
+    first, second = ((tmp_path / f"{rank}.txt").read_text(encoding="utf-8") for rank in range(2))
+    printed = first + second
     assert printed.count("human     1/2") == 1
     one, two = read(uninterrupted[0])["regimes"], read(tmp_path)["regimes"]
     for name in REGIMES:
@@ -181,7 +202,8 @@ def test_generations_write_on_human_prompts_and_are_read_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options = ("--prompt", "8", "--trainer", "sft", "--regimes", "mixguard", "guarded")
-    printed = finish([*command(tmp_path, human_text), *options], environment)
+    asked = [*settings_of(tmp_path, human_text), *options]
+    printed = finish(asked, environment, tmp_path)
     assert "guarded   2/2" in printed
     chains = read(tmp_path)["regimes"]
     assert [result["human_share"] for result in chains["guarded"]] == [1.0, 3 / 8, 3 / 8]
@@ -190,7 +212,7 @@ def test_generations_write_on_human_prompts_and_are_read_without(
     assert decodings[1]["temperature"] == 0.8
 
     monkeypatch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
-    settings = parse([*command(tmp_path, human_text)[3:], *options])
+    settings = parse(asked)
     corpus, processes = load_corpus(str(human_text)), Processes(cpu=True)
     base = prepare_base_model(settings, corpus, processes)
     assert base.from_cache

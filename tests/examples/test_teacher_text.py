@@ -2,16 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from collapse_guard.examples.teacher_text.study import read, table
-from tests.packaging.layout import ROOT
+from tests.examples.topics import topics
+from tests.forking import Program
 
 
 def record(seed: int, way: str, perplexity: float, **changes: Any) -> dict[str, Any]:
@@ -47,29 +45,22 @@ def test_no_results_are_no_records(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
-    topics = [
-        text for name, texts in python_documents().items() if "topic" in name for text in texts
-    ]
     home, other = tmp_path / "home.txt", tmp_path / "other.txt"
-    home.write_text("\n\n".join(topics[::2]), encoding="utf-8")
-    other.write_text("\n\n".join(topics[1::2]), encoding="utf-8")
+    home.write_text("\n\n".join(topics()[::2]), encoding="utf-8")
+    other.write_text("\n\n".join(topics()[1::2]), encoding="utf-8")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "collapse_guard.examples.teacher_text", "--smoke"),
-                *("--dataset", str(home), "--other", str(other), "--output-dir", str(tmp_path)),
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        places = ("--dataset", str(home), "--other", str(other), "--output-dir", str(tmp_path))
+        errors = tmp_path / "errors.txt"
+        program = Program(
+            "collapse_guard.examples.teacher_text",
+            ["--smoke", *places, *arguments],
+            {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            errors,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        printed = program.read(300)
+        assert program.wait() == 0, errors.read_text(encoding="utf-8")
+        return printed
 
     cases = ("own text, T 0.6", "human text of another domain")
     run("--cases", cases[0], "--ways", "plain")

@@ -26,7 +26,7 @@ from tests.integrations.matching.runs import (
     first_step,
     tiny_tokenizer,
 )
-from tests.tiny import VOCAB, tiny_llama, tiny_panel, tiny_reference
+from tests.tiny import BRIEF, VOCAB, tiny_llama, tiny_panel, tiny_reference
 
 WINDOW, ROWS, BATCH = 20, 16, 8
 
@@ -92,7 +92,7 @@ def test_both_come_to_the_same_model(processes: Processes, regime: str, prompt: 
     states, looks = [], []
     for name in TRAINERS:
         chosen = settings(prompt=prompt, trainer=name)
-        monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2))
+        monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2), sampling=BRIEF)
         model, report = fine_tune(
             tiny_llama(),
             REGIMES[regime].recipe(lesson(), chosen),

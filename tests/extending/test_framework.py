@@ -16,7 +16,7 @@ import torch
 
 from collapse_guard import Alert, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import WatchSession
-from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 ROWS = torch.tensor(zipf_documents(32, length=16, seed=9))
 
@@ -75,7 +75,9 @@ class ToyCallback:
 
 def watched(rules: list[Threshold], **arguments: Any) -> ToyTrainer:
     trainer = ToyTrainer(tiny_gpt2(), steps=8)
-    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(3))
+    monitor = CollapseMonitor(
+        tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(3), sampling=BRIEF
+    )
     ToyCallback(monitor, on_error="raise", **arguments).attach(trainer)
     trainer.fit()
     return trainer
@@ -85,7 +87,7 @@ def test_readings_reach_its_history() -> None:
     trainer = watched([])
     assert [record["step"] for record in trainer.history] == [0, 3, 6, 8]
     assert trainer.history[0]["collapse/tail_retention"] == 1.0
-    by_hand = CollapseMonitor(tiny_panel(), rules=[])
+    by_hand = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF)
     by_hand.start(tiny_gpt2())
     last = by_hand.look(trainer.model, 8)["tail_retention"]
     assert trainer.history[-1]["collapse/tail_retention"] == last

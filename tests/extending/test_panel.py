@@ -13,7 +13,7 @@ import torch
 
 from collapse_guard import ArgumentError, CollapseMonitor, Sampling
 from tests.paces import Scripted
-from tests.tiny import VOCAB, perturb, tiny_gpt2
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2
 
 
 class Pictures:
@@ -61,7 +61,7 @@ def test_what_it_lacks_is_named() -> None:
     panel = pictures()
     del panel.tail_types, panel.fingerprint
     with pytest.raises(ArgumentError, match="without tail_types, fingerprint"):
-        CollapseMonitor(panel)
+        CollapseMonitor(panel, sampling=BRIEF)
     for given in (None, "text", Pictures):
         with pytest.raises(ArgumentError, match="`panel` expected a HeldOutPanel"):
-            CollapseMonitor(given)
+            CollapseMonitor(given, sampling=BRIEF)

@@ -25,7 +25,7 @@ from collapse_guard.readings.evidence import Evidence
 from collapse_guard.statistics.estimates import Estimate, ratio
 from tests.looks import BANDED
 from tests.paces import Scripted
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 
 def weight_norm(evidence: Evidence) -> float:
@@ -62,7 +62,8 @@ MOVED = ReadingKind(
 
 def watching(**arguments) -> CollapseMonitor:
     readings = [..., NORM, TORSO, MOVED]
-    return CollapseMonitor(tiny_panel(), readings=readings, rules_wait=False, **arguments)
+    settings = {"sampling": BRIEF, **arguments}
+    return CollapseMonitor(tiny_panel(), readings=readings, rules_wait=False, **settings)
 
 
 def test_it_is_read_beside_the_package_s_own() -> None:
@@ -77,7 +78,7 @@ def test_it_is_read_beside_the_package_s_own() -> None:
     told = logprobs.gather(2, panel.input_ids[..., None]).squeeze(2)[torso]
     assert start["torso_logprob"] == pytest.approx(told.mean().item(), abs=1e-5)
     assert start.standard_errors["torso_logprob"] > 0
-    plain = CollapseMonitor(tiny_panel()).start(model)
+    plain = CollapseMonitor(tiny_panel(), sampling=BRIEF).start(model)
     assert {name: start[name] for name in plain} == dict(plain)
 
 
@@ -108,7 +109,7 @@ def test_rules_are_held_against_it() -> None:
     with pytest.raises(ArgumentError, match="`relative_to_start`"):
         watching(rules=[Threshold("logprob_moved", below=0.5, relative_to_start=True)])
     with pytest.raises(ArgumentError, match=r"readings=\[\.\.\., mine\]"):
-        CollapseMonitor(tiny_panel(), rules=[Threshold("weight_norm", above=1.0)])
+        CollapseMonitor(tiny_panel(), rules=[Threshold("weight_norm", above=1.0)], sampling=BRIEF)
 
 
 def test_it_is_logged_saved_and_plotted() -> None:
@@ -127,7 +128,7 @@ def test_it_is_logged_saved_and_plotted() -> None:
 
 
 def test_a_state_or_a_start_without_it_is_refused() -> None:
-    plain, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
+    plain, model = CollapseMonitor(tiny_panel(), sampling=BRIEF), tiny_gpt2()
     plain.start(model)
     with pytest.raises(ArgumentError, match="weight_norm, torso_logprob, logprob_moved"):
         watching().load_state_dict(plain.state_dict())
@@ -136,7 +137,7 @@ def test_a_state_or_a_start_without_it_is_refused() -> None:
 
 
 def test_it_may_stand_alone() -> None:
-    monitor = CollapseMonitor(tiny_panel(), readings=[NORM, "tail_retention"])
+    monitor = CollapseMonitor(tiny_panel(), readings=[NORM, "tail_retention"], sampling=BRIEF)
     assert list(monitor.start(tiny_gpt2())) == ["weight_norm", "tail_retention"]
     # Of the usual rules those are left that are about what is read.
     assert [rule.reading for rule in monitor.rules] == ["tail_retention"] * 2
@@ -145,7 +146,7 @@ def test_it_may_stand_alone() -> None:
 @pytest.mark.parametrize("returned", ["a word", None, True])
 def test_what_is_no_number_is_refused(returned: object) -> None:
     kind = ReadingKind("broken", "broken", lambda evidence: returned)
-    monitor = CollapseMonitor(tiny_panel(), readings=[kind])
+    monitor = CollapseMonitor(tiny_panel(), readings=[kind], sampling=BRIEF)
     with pytest.raises(CollapseGuardError, match=f"reading broken returned {returned!r} of type"):
         monitor.start(tiny_gpt2())
 
@@ -153,23 +154,23 @@ def test_what_is_no_number_is_refused(returned: object) -> None:
 def test_what_it_raises_names_it() -> None:
     kind = ReadingKind("broken", "broken", lambda evidence: 1 / 0)
     with pytest.raises(ZeroDivisionError) as caught:
-        CollapseMonitor(tiny_panel(), readings=[kind]).start(tiny_gpt2())
+        CollapseMonitor(tiny_panel(), readings=[kind], sampling=BRIEF).start(tiny_gpt2())
     assert caught.value.__notes__ == ["It was raised while reading broken was taken."]
 
 
 def test_numpy_numbers_are_numbers() -> None:
     kind = ReadingKind("one", "one", lambda evidence: np.float32(1.0))
-    reading = CollapseMonitor(tiny_panel(), readings=[kind]).start(tiny_gpt2())
+    reading = CollapseMonitor(tiny_panel(), readings=[kind], sampling=BRIEF).start(tiny_gpt2())
     assert type(reading["one"]) is float
 
 
 def test_a_checkpoint_of_the_last_release_goes_on(tmp_path: Path) -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2)), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2), sampling=BRIEF), tiny_gpt2()
     monitor.start(model)
     state = monitor.state_dict()
     # That release kept nothing for readings of the user's.
     del state["baseline"]["kept"]
-    resumed = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2))
+    resumed = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2), sampling=BRIEF)
     resumed.load_state_dict(json.loads(json.dumps(state)))
     perturb(model, 0.1)
     assert resumed.look(model, 1) == monitor.look(model, 1)

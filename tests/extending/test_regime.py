@@ -6,8 +6,6 @@ Inside of the example one adds a function and a line to `REGIMES`, both in
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +15,11 @@ from collapse_guard import HumanReference
 from collapse_guard.examples.laboratory.regimes import Recipe
 from collapse_guard.examples.recursive_finetune.finetuning import mix_rows
 from collapse_guard.examples.recursive_finetune.presets import parse
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
 from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson, Regime
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.settings import Settings
-from tests.packaging.layout import ROOT
-
-PROGRAM = """
-from collapse_guard.examples.recursive_finetune.experiment import run
-from collapse_guard.examples.recursive_finetune.presets import parse
-from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
-from tests.extending.test_regime import HUMAN_FIRST
-
-REGIMES["human_first"] = HUMAN_FIRST
-run(parse())
-"""
+from tests.examples.topics import topics
+from tests.forking import Program
 
 
 def human_first(lesson: Lesson, settings: Settings) -> Recipe:
@@ -65,21 +53,19 @@ def test_it_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_a_run_trains_in_it_and_reports_it(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
-    topics = (texts for name, texts in python_documents().items() if "topic" in name)
-    text.write_text("\n\n".join(each for texts in topics for each in texts), encoding="utf-8")
-    done = subprocess.run(
+    text.write_text("\n\n".join(topics()), encoding="utf-8")
+    errors = tmp_path / "errors.txt"
+    program = Program(
+        "tests.extending.human_first",
         [
-            *(sys.executable, "-c", PROGRAM, "--preset", "smoke", "--regimes", "human_first"),
-            *("--generations", "1", "--dataset", str(text), "--output-dir", str(tmp_path)),
+            *("--preset", "smoke", "--regimes", "human_first", "--generations", "1"),
+            *("--dataset", str(text), "--output-dir", str(tmp_path)),
         ],
-        cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        errors,
     )
-    assert done.returncode == 0, done.stderr
+    program.read(300)
+    assert program.wait() == 0, errors.read_text(encoding="utf-8")
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     ((name, chain),) = results["regimes"].items()
     assert name == "human_first"

@@ -6,7 +6,7 @@ of another kind than a limit is a class beside `Threshold` there.
 
 from collapse_guard import Alert, CollapseMonitor, Reading, Threshold
 from collapse_guard.readings.kind import ReadingKind
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 
 class Halved(Threshold):
@@ -26,7 +26,7 @@ class Halved(Threshold):
 
 def test_a_rule_of_one_s_own_raises_alerts() -> None:
     rules, model = [Halved("tail_retention")], tiny_gpt2()
-    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False)
+    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False, sampling=BRIEF)
     monitor.start(model)
     assert monitor.look(model, 1).alerts == ()
     perturb(model, 1.0)

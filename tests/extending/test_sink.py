@@ -15,7 +15,7 @@ from collapse_guard.alerts.sinks import AlertSink
 from collapse_guard.callbacks import CollapseGuard, CollapseGuardCallback, WatchSession
 from tests.callbacks.huggingface.runs import make_trainer as make_hf
 from tests.callbacks.lightning.runs import QUIET, fit, make_trainer as make_lightning
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 pytestmark = QUIET
 
@@ -54,7 +54,9 @@ def test_each_alert_arrives_once(run: Callable[..., Any], tmp_path: Path) -> Non
         Threshold("perplexity", above=0.0, alpha=None),
         Threshold("tail_prob", above=-1.0, alpha=None, patience=2, severity="info"),
     ]
-    monitor = CollapseMonitor(tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(5))
+    monitor = CollapseMonitor(
+        tiny_panel(), rules=rules, rules_wait=False, pace=EveryNSteps(5), sampling=BRIEF
+    )
     path = tmp_path / "alerts.txt"
     run(monitor, to_file(path), tmp_path)
     assert path.read_text().splitlines() == [

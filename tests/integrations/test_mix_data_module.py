@@ -10,7 +10,8 @@ from lightning.pytorch import LightningModule, Trainer
 from collapse_guard import ArgumentError, MixCollator
 from collapse_guard.integrations import MixDataModule
 from tests.callbacks.lightning.runs import QUIET
-from tests.processes import WORLD, on_launched_processes
+from tests.forking import WORLD
+from tests.processes import on_launched_processes
 
 pytestmark = QUIET
 

@@ -3,32 +3,25 @@
 import json
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.forking import Program
 from tests.kills.killing import killed
 from tests.kills.outcome import OUTCOME, RowLog, leftovers
-from tests.packaging.layout import ROOT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["trainer", "lightning", "session"])
-def test_killed_runs_come_to_what_they_would_have(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.kills", "--frameworks", name, "--kills", "3", "--seed", "0"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{name}: 3 of 3 killed runs" in done.stdout
+def test_killed_runs_come_to_what_they_would_have(name: str, tmp_path: Path) -> None:
+    errors = tmp_path / "errors.txt"
+    asked = ["--frameworks", name, "--kills", "3", "--seed", "0"]
+    program = Program("tests.kills", asked, os.environ, errors)
+    printed = program.read(600)
+    assert program.wait() == 0, printed + errors.read_text(encoding="utf-8")
+    assert f"{name}: 3 of 3 killed runs" in printed
 
 
 def forgetful(folder: Path) -> None:

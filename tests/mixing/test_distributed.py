@@ -18,11 +18,12 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from collapse_guard.errors import MixOrderError
 from collapse_guard.mixing import MixGuard
+from tests.forking import WORLD, finish
 from tests.mixing.conftest import make_rows
 from tests.mixing.test_trainer import Recorder, make_trainer
 
 HUMAN, SYNTHETIC = 1, 2
-WORLD, PER_DEVICE, ACCUMULATION = 2, 4, 2
+PER_DEVICE, ACCUMULATION = 4, 2
 GLOBAL_BATCH = WORLD * PER_DEVICE * ACCUMULATION
 
 Batches = list[list[list[int]]]
@@ -161,7 +162,7 @@ def read(rank: int, port: int, folder: str) -> None:
         MASTER_PORT=str(port),
         ACCELERATE_USE_CPU="1",
     )
-    # As where processes are started by torchrun; `mp.spawn` would have their workers spawned too.
+    # As where processes are started by torchrun, and not as these were started themselves.
     mp.set_start_method("fork", force=True)
     # Torch waits that long for each worker of a loader that is left before its end.
     torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.1
@@ -177,7 +178,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Batches]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mp.spawn(read, args=(port, str(folder)), nprocs=WORLD)
+    finish(read, port, str(folder))
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
 
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from collapse_guard import ArgumentError, CollapseMonitor
 from collapse_guard.model.adapters import without_adapters
-from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel
 
 IDS = torch.arange(16)[None] % VOCAB
 
@@ -216,12 +216,12 @@ def test_a_model_without_adapters_is_refused(model: torch.nn.Module) -> None:
 def test_against_the_base_is_what_a_monitor_of_the_base_reads() -> None:
     panel, model = tiny_panel(), trained(wrapped(lora()))
     perturb(model, 0.02)
-    of_base = CollapseMonitor(panel, rules=[])
+    of_base = CollapseMonitor(panel, rules=[], sampling=BRIEF)
     with model.disable_adapter():
         of_base.start(model)
     expected = of_base.look(model, 3)
     # This run began long ago: its start has the adapters already.
-    late = CollapseMonitor(panel, rules=[], against_base=True)
+    late = CollapseMonitor(panel, rules=[], against_base=True, sampling=BRIEF)
     assert late.start(model)["tail_retention"] == 1.0
     reading = late.look(model, 3)
     for name in ("tail_retention", "head_retention", "tail_gap"):

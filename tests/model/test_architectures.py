@@ -16,7 +16,7 @@ from collapse_guard.model.forward import accepts
 from collapse_guard.readings.hidden_state_spectrum import last_hidden_states
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
-from tests.tiny import VOCAB, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, VOCAB, tiny_panel, tiny_reference, zipf_documents
 
 ROWS, TOKENS, PADDING = 4, 12, 5
 START, WIDTH = 1, 16
@@ -312,7 +312,7 @@ def test_a_monitor_looks_at_it_and_leaves_it_as_it_was(name: str) -> None:
     next(model.children()).eval()
     panel = tiny_panel(documents=4, window=16)
     before = state_of(model)
-    monitor = CollapseMonitor(panel, batch_size=5)
+    monitor = CollapseMonitor(panel, batch_size=5, sampling=BRIEF)
     monitor.start(model)
     reading = monitor.look(model, step=1)
     hidden = last_hidden_states(model, panel)
@@ -412,7 +412,7 @@ def test_an_encoder_without_text_is_refused(name: str) -> None:
     with pytest.raises(ArgumentError, match="no encoder"):
         token_logprobs(build("llama"), input_ids, positions, encoder_input_ids=input_ids)
     with pytest.raises(ArgumentError, match="wrap the model"):
-        CollapseMonitor(tiny_panel()).start(model)
+        CollapseMonitor(tiny_panel(), sampling=BRIEF).start(model)
 
 
 class Prompted(torch.nn.Module):
@@ -445,7 +445,7 @@ def test_a_monitor_looks_at_a_prompted_encoder_decoder(name: str) -> None:
     torch.testing.assert_close(
         torch.from_numpy(scores.position_logprobs), expected.double(), atol=1e-5, rtol=0
     )
-    monitor = CollapseMonitor(panel)
+    monitor = CollapseMonitor(panel, sampling=BRIEF)
     assert monitor.start(Prompted(model, prompt))["tail_retention"] == 1.0
 
 

@@ -10,7 +10,7 @@ from collapse_guard.model.causality import check_causal, is_found_causal
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
 from tests.model.made import tiny_paligemma_config
-from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_panel
+from tests.tiny import BRIEF, VOCAB, tiny_gpt2, tiny_llama, tiny_panel
 
 SIZES = {
     "vocab_size": VOCAB,
@@ -54,7 +54,7 @@ def test_a_model_that_sees_later_tokens_is_refused(name: str, scale: float) -> N
     model = made(NOT_CAUSAL[name], scale=scale)
     panel = tiny_panel()
     for look in (
-        lambda: CollapseMonitor(panel).start(model),
+        lambda: CollapseMonitor(panel, sampling=BRIEF).start(model),
         lambda: score_panel(model, panel),
         lambda: panel_logprobs(model, panel),
         lambda: token_logprobs(model, panel.input_ids, panel.positions),
@@ -69,7 +69,7 @@ def test_a_model_that_sees_later_tokens_is_refused(name: str, scale: float) -> N
 def test_the_same_model_as_a_decoder_is_taken() -> None:
     config = transformers.RobertaConfig(**SIZES, is_decoder=True)
     model = made(lambda: transformers.RobertaForCausalLM(config), scale=5)
-    assert CollapseMonitor(tiny_panel()).start(model)["tail_retention"] == 1.0
+    assert CollapseMonitor(tiny_panel(), sampling=BRIEF).start(model)["tail_retention"] == 1.0
 
 
 def test_lora_on_it_changes_nothing() -> None:
@@ -77,7 +77,7 @@ def test_lora_on_it_changes_nothing() -> None:
         made(NOT_CAUSAL["bert"], scale=5), LoraConfig(r=2, target_modules=["query"])
     )
     with pytest.raises(UnwatchableError, match="not causal"):
-        CollapseMonitor(tiny_panel(), against_base=True).start(adapted)
+        CollapseMonitor(tiny_panel(), against_base=True, sampling=BRIEF).start(adapted)
 
 
 class Wrapped(torch.nn.Module):
@@ -149,7 +149,7 @@ def test_half_precision_hides_nothing() -> None:
 def test_a_model_is_tried_once() -> None:
     panel = tiny_panel()
     model = Counting(tiny_gpt2())
-    monitor = CollapseMonitor(panel, batch_size=len(panel))
+    monitor = CollapseMonitor(panel, batch_size=len(panel), sampling=BRIEF)
     monitor.start(model)
     # Four passes of one window whether a look leaves a trace, and then this one.
     assert model.rows[:5] == [(1, 32)] * 4 + [(5, 32)]
@@ -197,7 +197,7 @@ def test_a_prefix_model_is_refused_until_it_is_told_how_it_was_trained() -> None
             return self.model(input_ids=input_ids, token_type_ids=ones).logits
 
     with pytest.raises(UnwatchableError, match="`token_type_ids` of PaliGemma"):
-        CollapseMonitor(panel).start(model)
+        CollapseMonitor(panel, sampling=BRIEF).start(model)
     scored = token_logprobs(AsTrained(model), panel.input_ids, panel.positions)
     # By its prefixes alone, where there is nothing behind to be seen.
     for end in (2, 9, 30):

@@ -22,7 +22,7 @@ from collapse_guard.model.forward import in_batches, innermost, virtual_tokens
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_bands, score_panel
 from tests.model.made import some_input
-from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel, zipf_documents
+from tests.tiny import BRIEF, VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel, zipf_documents
 
 
 class FullLogits(torch.nn.Module):
@@ -106,7 +106,7 @@ def test_virtual_tokens_give_the_value_of_a_forward_by_hand(name: str, make) -> 
     with model.disable_adapter():
         off = token_logprobs(model, ids, panel.positions)
     torch.testing.assert_close(off, expected_of_base, atol=2e-5, rtol=0)
-    reading = CollapseMonitor(panel, against_base=True).start(model)
+    reading = CollapseMonitor(panel, against_base=True, sampling=BRIEF).start(model)
     assert reading["tail_retention_vs_base"] != 1.0
 
 
@@ -147,7 +147,7 @@ def test_logits_that_ask_for_a_gradient(make: type[torch.nn.Module]) -> None:
     torch.testing.assert_close(scored, expected)
     scores = score_panel(model, panel)
     assert scores.logprob.sum() == pytest.approx(float(expected.sum()), rel=1e-5)
-    monitor = CollapseMonitor(panel, pace=EveryNSteps(1))
+    monitor = CollapseMonitor(panel, pace=EveryNSteps(1), sampling=BRIEF)
     monitor.start(model)
     assert all(map(math.isfinite, monitor.observe(model, 1).values()))
     assert all(map(torch.equal, before, model.parameters()))
@@ -199,7 +199,7 @@ def test_a_look_gives_a_model_no_more_at_once(monkeypatch: pytest.MonkeyPatch) -
     model = CountsTokens(vocab_size, given)
     score_panel(model, panel)
     score_bands(model, panel, torch.arange(5))
-    CollapseMonitor(panel, rules=[]).start(model)
+    CollapseMonitor(panel, rules=[], sampling=BRIEF).start(model)
     assert max(given) == 2 * 32
 
 

@@ -9,7 +9,7 @@ from collapse_guard import ArgumentError, CollapseMonitor, token_logprobs
 from collapse_guard.model.forward import logits_of
 from collapse_guard.model.positions import check_fits, position_limit
 from tests.model.made import tiny_paligemma_config
-from tests.tiny import VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
+from tests.tiny import BRIEF, VOCAB, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 GPT = {"vocab_size": VOCAB, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 16}
@@ -137,15 +137,15 @@ def test_a_longer_window_is_refused_before_the_first_forward(make, wrap) -> None
     called: list[object] = []
     model.register_forward_pre_hook(lambda *_: called.append(_))
     with pytest.raises(ArgumentError, match=r"at most 16 tokens .* 16 positions.* got '32 tokens'"):
-        CollapseMonitor(panel).start(model)
+        CollapseMonitor(panel, sampling=BRIEF).start(model)
     with pytest.raises(ArgumentError, match="at most 16 tokens"):
         token_logprobs(model, panel.input_ids, panel.positions)
     assert not called
-    CollapseMonitor(tiny_panel(window=16)).start(model)
+    CollapseMonitor(tiny_panel(window=16), sampling=BRIEF).start(model)
 
 
 def test_the_last_window_that_fits() -> None:
-    CollapseMonitor(tiny_panel(window=64)).start(tiny_opt())
+    CollapseMonitor(tiny_panel(window=64), sampling=BRIEF).start(tiny_opt())
 
 
 def test_virtual_tokens_take_positions_too() -> None:
@@ -160,10 +160,10 @@ def test_virtual_tokens_take_positions_too() -> None:
 def test_a_stated_number_without_a_table_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     model, panel = tiny_llama(), tiny_panel(documents=4, window=96)
     with caplog.at_level(logging.WARNING, logger="collapse_guard"):
-        monitor = CollapseMonitor(tiny_panel(window=64), rules=[])
+        monitor = CollapseMonitor(tiny_panel(window=64), rules=[], sampling=BRIEF)
         monitor.start(model)
         assert not caplog.messages
-        monitor = CollapseMonitor(panel, rules=[])
+        monitor = CollapseMonitor(panel, rules=[], sampling=BRIEF)
         monitor.start(model)
         monitor.look(model, step=1)
     (message,) = caplog.messages

@@ -4,7 +4,7 @@ import torch
 
 from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.model.schedule_free import averaged_weights, is_schedule_free
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 Made = tuple[torch.nn.Linear, object]
 
@@ -110,7 +110,7 @@ def test_every_kind_of_look_sees_the_average() -> None:
     model = tiny_gpt2()
     optimizer = schedulefree.SGDScheduleFree(model.parameters(), lr=0.05)
     optimizer.train()
-    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2))
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(2), sampling=BRIEF)
     monitor.start(model, optimizer=optimizer)
     for _ in range(4):
         ids = torch.arange(20)[None]

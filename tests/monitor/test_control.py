@@ -17,14 +17,14 @@ from collapse_guard.readings.panel_sums import BandSums
 from collapse_guard.readings.registry import READINGS, reading_names
 from collapse_guard.readings.take import take_readings
 from tests.paces import Scripted
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 COMPARED = reading_names(needs="control")
 PANEL = tiny_panel(documents=12)
 
 
 def monitor(**arguments: Any) -> CollapseMonitor:
-    settings = {"pace": EveryNSteps(1), "rules_wait": False, **arguments}
+    settings = {"pace": EveryNSteps(1), "rules_wait": False, "sampling": BRIEF, **arguments}
     return CollapseMonitor(settings.pop("panel", PANEL), **settings)
 
 

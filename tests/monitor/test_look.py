@@ -1,7 +1,7 @@
 """A look is a reading that carries its alerts."""
 
 from collapse_guard import CollapseMonitor, EveryNSteps, Look, Threshold
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 
 def test_nobody_looked_is_false_and_no_number_is_read() -> None:
@@ -16,7 +16,9 @@ def test_each_carries_the_alerts_that_it_raised_and_no_others() -> None:
         Threshold("tail_prob", above=-1.0, alpha=None, patience=2),
     ]
     monitor, model = (
-        CollapseMonitor(tiny_panel(), rules=rules, pace=EveryNSteps(2), rules_wait=False),
+        CollapseMonitor(
+            tiny_panel(), rules=rules, pace=EveryNSteps(2), rules_wait=False, sampling=BRIEF
+        ),
         tiny_gpt2(),
     )
     looks = [monitor.start(model), *(monitor.observe(model, step) for step in range(1, 7))]
@@ -28,9 +30,12 @@ def test_each_carries_the_alerts_that_it_raised_and_no_others() -> None:
 
 def test_two_that_read_the_same_are_equal_whatever_they_raised() -> None:
     loud = CollapseMonitor(
-        tiny_panel(), rules=[Threshold("perplexity", above=0.0, alpha=None)], rules_wait=False
+        tiny_panel(),
+        rules=[Threshold("perplexity", above=0.0, alpha=None)],
+        rules_wait=False,
+        sampling=BRIEF,
     )
-    quiet, model = CollapseMonitor(tiny_panel(), rules=[]), tiny_gpt2()
+    quiet, model = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF), tiny_gpt2()
     for monitor in (loud, quiet):
         monitor.start(model)
     assert loud.look(model, 1) == quiet.look(model, 1)

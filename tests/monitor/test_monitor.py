@@ -16,11 +16,11 @@ from collapse_guard import (
 )
 from tests.looks import BANDED, PAIRED
 from tests.paces import Scripted
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 
 def test_retention_is_paired_with_the_start() -> None:
-    monitor, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), sampling=BRIEF), tiny_gpt2()
     assert monitor.start(model)["tail_retention"] == 1.0
     perturb(model, 0.1)
     reading = monitor.look(model, 5)
@@ -35,7 +35,10 @@ def test_retention_is_paired_with_the_start() -> None:
 
 def test_alerts_wait_for_patience_and_are_told_once() -> None:
     rule = Threshold("tail_retention", below=0.999, patience=2, alpha=None)
-    monitor, model = CollapseMonitor(tiny_panel(), rules=[rule], rules_wait=False), tiny_gpt2()
+    monitor, model = (
+        CollapseMonitor(tiny_panel(), rules=[rule], rules_wait=False, sampling=BRIEF),
+        tiny_gpt2(),
+    )
     monitor.start(model)
     worse = tiny_gpt2()
     perturb(worse, 0.3)
@@ -49,7 +52,7 @@ def test_alerts_wait_for_patience_and_are_told_once() -> None:
 
 
 def test_no_rules_no_alerts() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), rules=[]), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), rules=[], sampling=BRIEF), tiny_gpt2()
     monitor.start(model)
     perturb(model, 1.0)
     monitor.look(model, 1)
@@ -58,10 +61,10 @@ def test_no_rules_no_alerts() -> None:
 
 def test_a_chain_shares_its_first_start() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
-    first = CollapseMonitor(panel)
+    first = CollapseMonitor(panel, sampling=BRIEF)
     first.start(model)
     perturb(model, 0.1)
-    second = CollapseMonitor(panel, baseline=first.baseline)
+    second = CollapseMonitor(panel, baseline=first.baseline, sampling=BRIEF)
     assert second.started
     assert second.look(model, 0) == first.look(model, 0)
 
@@ -72,7 +75,7 @@ def test_looking_leaves_no_trace() -> None:
         parameter.grad = torch.ones_like(parameter)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()
-    monitor = CollapseMonitor(tiny_panel())
+    monitor = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     monitor.start(model)
     monitor.look(model, 1)
     assert torch.equal(torch.get_rng_state(), state)
@@ -82,26 +85,28 @@ def test_looking_leaves_no_trace() -> None:
 
 
 def test_dropout_is_off_while_looking() -> None:
-    monitor, model = CollapseMonitor(tiny_panel()), tiny_gpt2(dropout=0.5).train()
+    monitor, model = CollapseMonitor(tiny_panel(), sampling=BRIEF), tiny_gpt2(dropout=0.5).train()
     monitor.start(model)
     assert monitor.look(model, 1)["tail_retention"] == 1.0
 
 
 def test_bad_use() -> None:
     with pytest.raises(ArgumentError, match="`batch_size`"):
-        CollapseMonitor(tiny_panel(), batch_size=0)
+        CollapseMonitor(tiny_panel(), batch_size=0, sampling=BRIEF)
     with pytest.raises(CollapseGuardError, match=r"call start\(model\)"):
-        CollapseMonitor(tiny_panel()).look(tiny_gpt2(), 1)
+        CollapseMonitor(tiny_panel(), sampling=BRIEF).look(tiny_gpt2(), 1)
 
 
 def looking_at(windows: int, **arguments) -> CollapseMonitor:
     return CollapseMonitor(
-        tiny_panel(), rules_wait=False, **{"pace": Scripted(windows), **arguments}
+        tiny_panel(),
+        rules_wait=False,
+        **{"pace": Scripted(windows), "sampling": BRIEF, **arguments},
     )
 
 
 def test_the_pace_is_fixed_by_hand() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), pace=EveryNSteps(3)), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), pace=EveryNSteps(3), sampling=BRIEF), tiny_gpt2()
     monitor.start(model)
     looked = [bool(monitor.observe(model, step)) for step in range(1, 8)]
     assert looked == [False, False, True, False, False, True, False]
@@ -115,7 +120,7 @@ def test_small_looks_add_up_to_a_look_at_all() -> None:
     first = monitor.observe(model, 1)
     assert not first.is_full
     assert set(first) == set(BANDED)
-    whole = CollapseMonitor(monitor.panel, baseline=monitor.baseline).look(model, 1)
+    whole = CollapseMonitor(monitor.panel, baseline=monitor.baseline, sampling=BRIEF).look(model, 1)
     # A sixth of the panel says where the model is, within an error that says how well it knows.
     error = first.standard_errors["tail_retention"]
     assert abs(first["tail_retention"] - whole["tail_retention"]) < 3 * error
@@ -139,7 +144,7 @@ def test_a_first_look_is_at_all_of_the_panel_and_paid_for_as_such() -> None:
         def looked(self, step: int, windows: int, seconds: float) -> None:
             noted.append(windows)
 
-    first, model = CollapseMonitor(tiny_panel()), tiny_gpt2()
+    first, model = CollapseMonitor(tiny_panel(), sampling=BRIEF), tiny_gpt2()
     first.start(model)
     monitor = looking_at(6, baseline=first.baseline, pace=Noting(6))
     # It has a start, but has looked at nothing itself that small looks could add to.
@@ -171,7 +176,7 @@ def test_a_resumed_rotation_goes_on() -> None:
 
 
 def test_a_budget_is_kept_and_told() -> None:
-    monitor, model = CollapseMonitor(tiny_panel(), pace=Budget(0.5)), tiny_gpt2()
+    monitor, model = CollapseMonitor(tiny_panel(), pace=Budget(0.5), sampling=BRIEF), tiny_gpt2()
     monitor.start(model)
     assert math.isnan(monitor.overhead_spent)
     looks = []
@@ -190,10 +195,10 @@ def test_the_model_without_its_adapters_is_a_reference() -> None:
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
     trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    monitor = CollapseMonitor(tiny_panel(), against_base=True)
+    monitor = CollapseMonitor(tiny_panel(), against_base=True, sampling=BRIEF)
     start = monitor.start(model)
     assert start["tail_retention"] == 1.0
-    base = CollapseMonitor(monitor.panel)
+    base = CollapseMonitor(monitor.panel, sampling=BRIEF)
     base.start(tiny_gpt2())
     expected = base.look(model, 0)
     for name in PAIRED:

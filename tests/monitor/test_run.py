@@ -10,7 +10,7 @@ import torch
 
 from collapse_guard import ArgumentError, Baseline, Budget, CollapseMonitor, Threshold
 from collapse_guard.monitor import run
-from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel
 
 # What `state_dict` of release 0.1.0 returned of a monitor with the rule and the panel below,
 # started on `tiny_gpt2` and looked at it, after `perturb(model, 0.05)`, at steps 1 and 2; and what
@@ -23,7 +23,8 @@ AT_ONCE = Threshold("perplexity", above=1.0, alpha=0.1)
 
 
 def monitor(*, documents: int = 4, **arguments: Any) -> CollapseMonitor:
-    settings = {"rules": [RULE], "pace": Budget(0.5), "rules_wait": False, **arguments}
+    settings = {"rules": [RULE], "pace": Budget(0.5), "rules_wait": False, "sampling": BRIEF}
+    settings |= arguments
     return CollapseMonitor(tiny_panel(documents=documents), **settings)
 
 
@@ -48,7 +49,7 @@ def test_a_refused_state_leaves_the_run_as_it_is() -> None:
     mine, model = monitor(), tiny_gpt2()
     mine.start(model)
     before = json.dumps(mine.state_dict())
-    other = CollapseMonitor(tiny_panel(documents=5), rules=[RULE])
+    other = CollapseMonitor(tiny_panel(documents=5), rules=[RULE], sampling=BRIEF)
     other.start(model)
     with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
         mine.load_state_dict(other.state_dict())
@@ -95,7 +96,7 @@ def test_a_run_that_begins_again_is_as_a_new_monitors(keeps_start: bool) -> None
 
 
 def test_a_start_of_another_panel_is_refused_and_changes_nothing() -> None:
-    used, other = monitor(), CollapseMonitor(tiny_panel(documents=5), rules=[])
+    used, other = monitor(), CollapseMonitor(tiny_panel(documents=5), rules=[], sampling=BRIEF)
     for each in (used, other):
         each.start(tiny_gpt2())
     before = used.state_dict()
@@ -116,25 +117,25 @@ def test_a_state_brings_no_looks_of_another_run() -> None:
 def test_state_goes_on_after_json() -> None:
     rule = Threshold("tail_retention", below=0.999, patience=3, alpha=None)
     panel, model = tiny_panel(), tiny_gpt2()
-    whole = CollapseMonitor(panel, rules=[rule], rules_wait=False)
+    whole = CollapseMonitor(panel, rules=[rule], rules_wait=False, sampling=BRIEF)
     whole.start(model)
     perturb(model, 0.3)
     whole.look(model, 1)
     whole.look(model, 2)
-    resumed = CollapseMonitor(panel, rules=[rule], rules_wait=False)
+    resumed = CollapseMonitor(panel, rules=[rule], rules_wait=False, sampling=BRIEF)
     resumed.load_state_dict(json.loads(json.dumps(whole.state_dict())))
     assert resumed.look(model, 3) == whole.look(model, 3)
     assert resumed.alerts == whole.alerts != []
-    again = CollapseMonitor(panel, rules=[rule], rules_wait=False)
+    again = CollapseMonitor(panel, rules=[rule], rules_wait=False, sampling=BRIEF)
     again.load_state_dict(json.loads(json.dumps(resumed.state_dict())))
     assert again.alerts == whole.alerts
 
 
 def test_state_of_another_panel_is_refused() -> None:
-    monitor = CollapseMonitor(tiny_panel())
+    monitor = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     monitor.start(tiny_gpt2())
     with pytest.raises(ArgumentError, match="`state` expected one of a monitor of this panel"):
-        CollapseMonitor(tiny_panel(window=20)).load_state_dict(monitor.state_dict())
+        CollapseMonitor(tiny_panel(window=20), sampling=BRIEF).load_state_dict(monitor.state_dict())
 
 
 def test_a_vocabulary_that_grows_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -248,7 +249,7 @@ def test_rules_wait_on_in_a_chain_that_is_begun_again_and_not_after_it() -> None
 
 def test_what_no_chain_goes_on_from_is_refused() -> None:
     first, _ = lost()
-    other = CollapseMonitor(tiny_panel(documents=5), rules=[])
+    other = CollapseMonitor(tiny_panel(documents=5), rules=[], sampling=BRIEF)
     other.start(tiny_gpt2())
     few = chained(readings=["perplexity"], rules=[])
     few.start(tiny_gpt2())
@@ -269,7 +270,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_log_tells_once_a_run_what_rules_can_see(caplog: pytest.LogCaptureFixture) -> None:
-    mine, model = CollapseMonitor(tiny_panel(documents=40)), tiny_gpt2()
+    mine, model = CollapseMonitor(tiny_panel(documents=40), sampling=BRIEF), tiny_gpt2()
     with caplog.at_level(logging.INFO, "collapse_guard"):
         mine.start(model)
         for step in (1, 2):
@@ -277,14 +278,16 @@ def test_the_log_tells_once_a_run_what_rules_can_see(caplog: pytest.LogCaptureFi
         assert len(told(caplog)) == 1
         mine.start(model)
         assert len(told(caplog)) == 2
-        chained = CollapseMonitor(tiny_panel(documents=12), baseline=None)
+        chained = CollapseMonitor(tiny_panel(documents=12), baseline=None, sampling=BRIEF)
         chained.start(model)
-        goes_on = CollapseMonitor(tiny_panel(documents=12), baseline=chained.baseline)
+        goes_on = CollapseMonitor(
+            tiny_panel(documents=12), baseline=chained.baseline, sampling=BRIEF
+        )
         goes_on.look(model, 3)
-        resumed = CollapseMonitor(tiny_panel(documents=40))
+        resumed = CollapseMonitor(tiny_panel(documents=40), sampling=BRIEF)
         resumed.load_state_dict(mine.state_dict())
         resumed.look(model, 4)
-        CollapseMonitor(tiny_panel(documents=40), continues=mine).look(model, 5)
+        CollapseMonitor(tiny_panel(documents=40), continues=mine, sampling=BRIEF).look(model, 5)
     levels = [each.levelno for each in caplog.records if "rules can see" in each.getMessage()]
     few = [logging.INFO, logging.WARNING]
     assert levels == [logging.INFO, logging.INFO, *few, *few, logging.INFO]
@@ -333,7 +336,7 @@ def test_sight_is_of_an_assumed_spread_until_the_model_has_moved() -> None:
     assert all(each.is_measured for each in measured.values())
     error = look.standard_errors["tail_retention"] / look["tail_retention"]
     assert measured["tail_retention"].spread == pytest.approx(error * 40**0.5)
-    fresh = CollapseMonitor(tiny_panel(documents=40))
+    fresh = CollapseMonitor(tiny_panel(documents=40), sampling=BRIEF)
     fresh.load_state_dict(json.loads(json.dumps(mine.state_dict())))
     assert not any(each.is_measured for each in fresh.sight)
 

@@ -8,13 +8,16 @@ from collapse_guard import ArgumentError, CollapseGuardError, CollapseMonitor
 from collapse_guard.monitor.start import comparable, is_same, without_written
 from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.registry import READINGS
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 KINDS = tuple(READINGS[name] for name in ("tail_retention", "perplexity"))
 
 
 def start_of(scale: float = 0.0) -> Baseline:
-    monitor, model = CollapseMonitor(tiny_panel(), readings=["perplexity"], rules=[]), tiny_gpt2()
+    monitor, model = (
+        CollapseMonitor(tiny_panel(), readings=["perplexity"], rules=[], sampling=BRIEF),
+        tiny_gpt2(),
+    )
     perturb(model, scale)
     monitor.start(model)
     assert monitor.baseline is not None

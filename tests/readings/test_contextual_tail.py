@@ -12,7 +12,7 @@ from collapse_guard.readings.contextual_tail import (
     contextual_tail,
 )
 from collapse_guard.readings.panel_logprobs import panel_logprobs
-from tests.tiny import perturb, tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
 
 def test_the_mask_is_a_loop_over_positions() -> None:
@@ -66,12 +66,12 @@ def test_bad_input() -> None:
 
 def test_it_can_be_watched_and_resumed() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
-    monitor = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)])
+    monitor = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)], sampling=BRIEF)
     monitor.start(model)
     start = panel_logprobs(model, panel)
     perturb(model, 0.1)
     expected = contextual_retention(panel_logprobs(model, panel), start, panel, below=0.05)
-    resumed = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)])
+    resumed = CollapseMonitor(panel, readings=[contextual_reading(below=0.05)], sampling=BRIEF)
     resumed.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
     for each in (monitor, resumed):
         look = each.look(model, 1)

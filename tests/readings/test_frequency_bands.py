@@ -14,7 +14,7 @@ from collapse_guard.readings.frequency_bands import (
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from collapse_guard.readings.panel_sums import score_panel
 from tests.looks import make_reading, take_baseline
-from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 counts_lists = st.lists(st.integers(0, 40), min_size=2, max_size=60).filter(any)
 
@@ -137,7 +137,7 @@ def test_bad_arguments() -> None:
 def test_bands_can_be_watched() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
     bands = frequency_bands(panel.reference, 4)
-    monitor = CollapseMonitor(panel, readings=[..., *band_readings(bands)])
+    monitor = CollapseMonitor(panel, readings=[..., *band_readings(bands)], sampling=BRIEF)
     monitor.start(model)
     start = panel_logprobs(model, panel)
     perturb(model, 0.1)

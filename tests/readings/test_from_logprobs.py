@@ -15,14 +15,14 @@ from collapse_guard import (
 )
 from collapse_guard.readings.from_logprobs import logprob_readings
 from collapse_guard.readings.panel_logprobs import panel_logprobs
-from tests.tiny import perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 
 def test_equals_a_look_at_a_panel() -> None:
     panel = tiny_panel(window=100)
     start, model = tiny_gpt2(positions=128), tiny_gpt2(positions=128)
     perturb(model, 0.05)
-    monitor = CollapseMonitor(panel, rules=[])
+    monitor = CollapseMonitor(panel, rules=[], sampling=BRIEF)
     monitor.start(start)
     expected = monitor.look(model, 1)
     shape = (len(panel), 99)

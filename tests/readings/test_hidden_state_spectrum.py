@@ -14,7 +14,7 @@ from collapse_guard.readings.hidden_state_spectrum import (
     hidden_state_reading,
     last_hidden_states,
 )
-from tests.tiny import tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_llama, tiny_opt, tiny_panel
 
 
 def by_svd(states: np.ndarray) -> float:
@@ -152,7 +152,9 @@ def test_bad_input() -> None:
 
 def test_it_can_be_watched() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
-    monitor = CollapseMonitor(panel, readings=[..., hidden_state_reading(centred=True)])
+    monitor = CollapseMonitor(
+        panel, readings=[..., hidden_state_reading(centred=True)], sampling=BRIEF
+    )
     expected = hidden_state_rank(model, panel, centred=True)
     start = monitor.start(model)
     assert start["hidden_state_rank"] == pytest.approx(expected.value)

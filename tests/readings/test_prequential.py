@@ -18,7 +18,7 @@ from collapse_guard import (
 )
 from collapse_guard.readings.prequential import PrequentialReader
 from tests.looks import PREQUENTIAL
-from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 BATCH = 8
 
@@ -127,7 +127,7 @@ def test_evaluation_and_looks_are_no_training_passes() -> None:
     model.eval()(input_ids=ids)
     with torch.no_grad():
         model.train()(input_ids=ids)
-    CollapseMonitor(tiny_panel()).start(model)
+    CollapseMonitor(tiny_panel(), sampling=BRIEF).start(model)
     assert math.isnan(reader.estimates()["perplexity_prequential"].value)
 
 
@@ -192,6 +192,7 @@ def test_the_monitor_tells_them_beside_the_panels() -> None:
         rules_wait=False,
         pace=EveryNSteps(2),
         prequential=PrequentialReader(mix, tiny_reference()),
+        sampling=BRIEF,
     )
     start = monitor.start(model)
     assert math.isnan(start["tail_logprob_prequential"])
@@ -199,7 +200,9 @@ def test_the_monitor_tells_them_beside_the_panels() -> None:
     train(model, mix, batches=2, then=lambda step: monitor.observe(model, step))
     assert set(PREQUENTIAL) < set(monitor.history[-1])
     assert [alert.reading for alert in monitor.alerts] == ["perplexity_prequential"]
-    again = CollapseMonitor(tiny_panel(), prequential=PrequentialReader(mix, tiny_reference()))
+    again = CollapseMonitor(
+        tiny_panel(), prequential=PrequentialReader(mix, tiny_reference()), sampling=BRIEF
+    )
     again.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
     expected, read = monitor.prequential.estimates(), again.prequential.estimates()
     assert read["tail_logprob_prequential"][:2] == expected["tail_logprob_prequential"][:2]

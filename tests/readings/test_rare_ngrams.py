@@ -19,7 +19,7 @@ from collapse_guard.readings.rare_ngrams import (
     rare_ngram_positions,
     rare_ngram_reading,
 )
-from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
 
 
 def naive(panel: HeldOutPanel, documents: list[list[int]], n: int, max_count: int) -> torch.Tensor:
@@ -114,12 +114,16 @@ def test_bad_input() -> None:
 
 def test_it_can_be_watched() -> None:
     panel, model, documents = tiny_panel(), tiny_gpt2(), zipf_documents(40, seed=1)
-    monitor = CollapseMonitor(panel, readings=[rare_ngram_reading(panel, documents, n=2)])
+    monitor = CollapseMonitor(
+        panel, readings=[rare_ngram_reading(panel, documents, n=2)], sampling=BRIEF
+    )
     expected = rare_ngram_logprob(panel_logprobs(model, panel), panel, documents, n=2)
     start = monitor.start(model)
     assert start["rare_2gram_logprob"] == pytest.approx(expected.value, rel=1e-5)
     other = CollapseMonitor(
-        tiny_panel(window=20), readings=[rare_ngram_reading(panel, documents, n=2)]
+        tiny_panel(window=20),
+        readings=[rare_ngram_reading(panel, documents, n=2)],
+        sampling=BRIEF,
     )
     with pytest.raises(ArgumentError, match="`at`"):
         other.start(model)

@@ -30,7 +30,7 @@ from collapse_guard.readings.rare_words import (
 )
 from tests.docs.user import make_tokenizer, texts
 from tests.human_text.test_reference import word_tokenizer
-from tests.tiny import perturb, tiny_gpt2
+from tests.tiny import BRIEF, perturb, tiny_gpt2
 
 WINDOW = 24
 
@@ -172,7 +172,7 @@ def test_rare_words_can_gain_what_rare_tokens_lose() -> None:
     counted = [*human, " ".join(["zz"] * 100)]
     reading = rare_word_reading(panel, counted, tokenizer)
     model = Unigrams(tokenizer.get_vocab_size())
-    monitor = CollapseMonitor(panel, readings=["tail_retention", reading])
+    monitor = CollapseMonitor(panel, readings=["tail_retention", reading], sampling=BRIEF)
     monitor.start(model)
     words = rare_words(panel, counted, tokenizer)
     with torch.no_grad():
@@ -216,13 +216,13 @@ def test_it_can_be_watched_and_resumed() -> None:
     panel, tokenizer = bytes_panel(), bytes_tokenizer()
     model = tiny_gpt2(vocab_size=tokenizer.get_vocab_size())
     reading = rare_word_reading(panel, HUMAN, tokenizer)
-    monitor = CollapseMonitor(panel, readings=[..., reading])
+    monitor = CollapseMonitor(panel, readings=[..., reading], sampling=BRIEF)
     assert monitor.start(model)["rare_word_retention"] == 1.0
     start = panel_logprobs(model, panel)
     perturb(model, 0.1)
     words = rare_words(panel, HUMAN, tokenizer)
     expected = rare_word_retention(panel_logprobs(model, panel), start, panel, words)
-    resumed = CollapseMonitor(panel, readings=[..., reading])
+    resumed = CollapseMonitor(panel, readings=[..., reading], sampling=BRIEF)
     resumed.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
     for each in (monitor, resumed):
         look = each.look(model, 1)
@@ -233,7 +233,7 @@ def test_it_can_be_watched_and_resumed() -> None:
         [text[:700] for text in texts(10, seed=3)], tokenizer, panel.reference, window=WINDOW
     )
     with pytest.raises(ArgumentError, match="the monitor's own panel"):
-        CollapseMonitor(other, readings=[reading]).start(model)
+        CollapseMonitor(other, readings=[reading], sampling=BRIEF).start(model)
 
 
 def test_bad_input() -> None:

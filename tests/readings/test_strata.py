@@ -12,7 +12,7 @@ from collapse_guard.alerts.strata_rules import strata_rules
 from collapse_guard.readings.registry import READINGS
 from collapse_guard.readings.strata import strata_readings
 from tests.paces import Scripted
-from tests.tiny import perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 LABELS = ["en", "de", "de"] * 6
 
@@ -27,7 +27,7 @@ def documents(count: int = 18) -> list[list[int]]:
 
 def looked_at(panel: HeldOutPanel, *kinds: Any) -> Any:
     model = tiny_gpt2()
-    monitor = CollapseMonitor(panel, readings=["tail_retention", *kinds])
+    monitor = CollapseMonitor(panel, readings=["tail_retention", *kinds], sampling=BRIEF)
     monitor.start(model)
     perturb(model, 0.05)
     return monitor.look(model, 1)
@@ -59,7 +59,10 @@ def test_small_looks_take_it_too() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
     halves = strata_readings(panel, torch.arange(12) % 2)
     monitor = CollapseMonitor(
-        panel, readings=[..., *halves, *strata_readings(panel, ["all"] * 12)], pace=Scripted(6)
+        panel,
+        readings=[..., *halves, *strata_readings(panel, ["all"] * 12)],
+        pace=Scripted(6),
+        sampling=BRIEF,
     )
     monitor.start(model)
     perturb(model, 0.05)
@@ -114,15 +117,15 @@ def test_it_is_resumed() -> None:
     panel, model = tiny_panel(), tiny_gpt2()
     kinds = strata_readings(panel, ["a", "b"] * 6)
     arguments = {"readings": [..., *kinds], "rules": strata_rules(kinds, below=0.999)}
-    monitor = CollapseMonitor(panel, **arguments)
+    monitor = CollapseMonitor(panel, sampling=BRIEF, **arguments)
     monitor.start(model)
     perturb(model, 0.3)
     monitor.look(model, 1)
-    resumed = CollapseMonitor(panel, **arguments)
+    resumed = CollapseMonitor(panel, sampling=BRIEF, **arguments)
     resumed.load_state_dict(json.loads(json.dumps(monitor.state_dict())))
     assert resumed.look(model, 2) == monitor.look(model, 2)
     with pytest.raises(ArgumentError, match="the monitor's own panel"):
-        CollapseMonitor(tiny_panel(window=20), readings=kinds).start(model)
+        CollapseMonitor(tiny_panel(window=20), readings=kinds, sampling=BRIEF).start(model)
 
 
 @pytest.mark.parametrize(

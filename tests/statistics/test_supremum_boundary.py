@@ -14,6 +14,7 @@ from collapse_guard.statistics.supremum_boundary import (
     WIDENED,
     SupremumBoundary,
 )
+from tests.sizes import sized
 
 NUM_DOCUMENTS = 100
 
@@ -88,13 +89,15 @@ def test_looks_drawn_afresh_are_as_the_union_bound_says() -> None:
 
 @pytest.mark.parametrize(("documents", "drift"), [(10, 0.1), (100, 0.1), (40, 1.0)])
 def test_runs_at_the_limit_err_about_as_often_as_stated(documents: int, drift: float) -> None:
-    alpha, runs = 0.1, 150
+    alpha, runs, looks = 0.1, sized(short=60, long=150), 30
     wrong = sum(
-        crosses(looks=60, documents=documents, drift=drift, seed=seed, alpha=alpha)
+        crosses(looks=looks, documents=documents, drift=drift, seed=seed, alpha=alpha)
         for seed in range(runs)
     )
-    # By the 60th look 83% of alpha is spent; beyond these, one experiment in a thousand.
-    assert stats.binom.ppf(0.001, runs, 0.083) <= wrong <= stats.binom.ppf(0.999, runs, 0.083)
+    # By the 30th look 80% of alpha is spent, by the 60th no more than 83%; beyond these, one
+    # experiment in a thousand.
+    spent = sum(spending(alpha, look) for look in range(1, looks + 1))
+    assert stats.binom.ppf(0.001, runs, spent) <= wrong <= stats.binom.ppf(0.999, runs, spent)
 
 
 def test_the_same_seed_says_the_same_and_another_next_to_the_same() -> None:

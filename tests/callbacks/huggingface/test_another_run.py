@@ -12,7 +12,7 @@ from transformers.trainer_utils import BestRun, HPSearchBackend
 from collapse_guard import CollapseMonitor, Threshold
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.callbacks.huggingface.runs import Recorder, guarded, make_trainer, readings_in
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 BROKEN_ONCE = Threshold("perplexity", above=0.0, patience=2, alpha=None)
 
@@ -64,9 +64,11 @@ def test_more_training_of_the_same_model(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 def test_a_baseline_stays_and_alarms_are_new(tmp_path: Path) -> None:
-    first = CollapseMonitor(tiny_panel())
+    first = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     first.start(tiny_gpt2(seed=5))
-    monitor = CollapseMonitor(tiny_panel(), rules=[BROKEN_ONCE], baseline=first.baseline)
+    monitor = CollapseMonitor(
+        tiny_panel(), rules=[BROKEN_ONCE], baseline=first.baseline, sampling=BRIEF
+    )
     guard = CollapseGuardCallback(monitor, on_error="raise")
     for seed in (6, 7):
         trainer = make_trainer(tmp_path, model=tiny_gpt2(seed=seed), eval_strategy="epoch")

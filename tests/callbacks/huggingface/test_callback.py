@@ -30,7 +30,7 @@ from tests.callbacks.huggingface.runs import (
     readings_in,
 )
 from tests.looks import BANDED, ON_HUMAN_TEXT
-from tests.tiny import tiny_gpt2, tiny_llama, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_llama, tiny_panel
 
 NUM_WINDOWS = len(tiny_panel())
 
@@ -129,7 +129,7 @@ def test_without_attach_the_history_has_them_and_trackers_are_missed_aloud(
 
 def test_the_budget_is_the_default(tmp_path: Path) -> None:
     # Steps that take next to no time leave nothing for looks between the first and the last.
-    monitor = CollapseMonitor(tiny_panel(), pace=Budget(1e-6))
+    monitor = CollapseMonitor(tiny_panel(), pace=Budget(1e-6), sampling=BRIEF)
     trainer = make_trainer(tmp_path, eval_strategy="epoch")
     CollapseGuardCallback(monitor, on_error="raise").attach(trainer)
     trainer.train()
@@ -160,7 +160,7 @@ def test_metrics_choose_the_best_model_and_stop_early(tmp_path: Path) -> None:
     # Learning costs the tail at first, so that the best comes early, and two worse ones end it.
     assert trainer.state.global_step == best + 4 < 16
     # What was loaded is what was best.
-    again = CollapseMonitor(tiny_panel(), baseline=callback.monitor.baseline)
+    again = CollapseMonitor(tiny_panel(), baseline=callback.monitor.baseline, sampling=BRIEF)
     assert again.look(trainer.model, 0)["tail_retention"] == looked[best]
 
 

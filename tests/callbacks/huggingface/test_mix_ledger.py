@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +21,7 @@ from collapse_guard.errors import ArgumentError, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
 from collapse_guard.mixing import MixGuard, MixStream, PackCollator, PackedMix
 from collapse_guard.mixing.reports.ledger import LEDGER_NAME, read_ledger
-from tests.packaging.layout import ROOT
+from tests.forking import Program
 from tests.processes import on_launched_processes
 from tests.tiny import tiny_gpt2
 
@@ -462,40 +460,25 @@ def test_it_counts_the_rows_of_all_processes(tmp_path: Path) -> None:
         assert repeated in (None, expected[name][2])
 
 
-ENDLESS = """
-import sys
-from pathlib import Path
-from collapse_guard.callbacks import MixLedgerCallback
-from tests.callbacks.huggingface.test_mix_ledger import make_guard, make_trainer
-
-guard = make_guard(epochs=100_000)
-callback = MixLedgerCallback(guard, every_n_steps=1, on_error="raise")
-make_trainer(
-    Path(sys.argv[1]), guard, [callback], save_strategy="steps", save_steps=5, save_total_limit=2
-).train()
-"""
-
-
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_ledger_that_a_resume_agrees_with(tmp_path: Path) -> None:
     guard = make_guard(epochs=100_000)
     last = 0
     for delay in (0.0, 0.3):
         run = tmp_path / f"run-{delay}"
-        process = subprocess.Popen(
-            [sys.executable, "-c", ENDLESS, str(run)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        program = Program(
+            "tests.callbacks.huggingface.endless",
+            [str(run)],
+            os.environ,
+            tmp_path / "errors.txt",
         )
         deadline = time.monotonic() + 120
-        while not list(run.glob(f"checkpoint-*/{LEDGER_NAME}")) and process.poll() is None:
+        while not list(run.glob(f"checkpoint-*/{LEDGER_NAME}")) and program.process.is_alive():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        program.process.kill()
+        assert program.wait() == -signal.SIGKILL
 
         ledger = read_ledger(run)
         assert ledger["slots"] == 8 * ledger["step"]

@@ -12,7 +12,7 @@ from transformers import Trainer, TrainerCallback
 from collapse_guard import Budget, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.callbacks.huggingface.runs import guarded, make_trainer, readings_in
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 NUM_WINDOWS = len(tiny_panel())
 
@@ -92,7 +92,7 @@ def test_every_checkpoint_holds_the_pace_of_its_step(tmp_path: Path) -> None:
             folder, callbacks=[watcher], save_strategy="steps", save_steps=1, save_only_model=False
         )
         # Much, so that steps without a look, with a small one, and with a full one all come up.
-        monitors.append(CollapseMonitor(tiny_panel(), pace=Budget(0.5)))
+        monitors.append(CollapseMonitor(tiny_panel(), pace=Budget(0.5), sampling=BRIEF))
         CollapseGuardCallback(monitors[-1], on_error="raise").attach(trainer)
         return trainer
 
@@ -159,7 +159,7 @@ def test_adapters_that_were_trained_before_are_told_against_their_base(tmp_path:
     # What the adapters had done by then, as a monitor of the base model sees it.
     model = trainer_of_adapters()
     model.train(resume_from_checkpoint=str(tmp_path / "checkpoint-8"))
-    of_base = CollapseMonitor(tiny_panel())
+    of_base = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     of_base.start(tiny_gpt2())
     last = of_base.look(model.model, 16)["tail_retention"]
     assert callback.monitor.history[-1]["tail_retention_vs_base"] == pytest.approx(last, rel=1e-5)
@@ -184,7 +184,7 @@ def test_a_state_of_another_panel_is_told_and_not_used(
     guarded().attach(trainer)
     trainer.train()
     later = make_trainer(tmp_path, **arguments)
-    monitor = CollapseMonitor(tiny_panel(window=20), pace=EveryNSteps(4))
+    monitor = CollapseMonitor(tiny_panel(window=20), pace=EveryNSteps(4), sampling=BRIEF)
     CollapseGuardCallback(monitor).attach(later)
     later.train(resume_from_checkpoint=str(tmp_path / "checkpoint-8"))
     assert "expected one of a monitor of this panel" in caplog.text

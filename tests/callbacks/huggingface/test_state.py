@@ -9,7 +9,7 @@ from transformers import TrainerState
 from collapse_guard import ArgumentError, CollapseMonitor
 from collapse_guard.callbacks.huggingface.state import CheckpointedState
 from tests.callbacks.huggingface.runs import guarded, make_trainer, readings_in
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 SESSION = {
     "monitor": {"pace": 1, "baseline": 2},
@@ -33,7 +33,7 @@ def test_what_is_kept_is_the_monitor_the_last_full_look_and_whether_the_next_is_
 def test_a_session_without_a_start_leaves_nothing() -> None:
     state, kept = TrainerState(), CheckpointedState("collapse")
     kept.keep(state, {})
-    kept.keep_timing(state, CollapseMonitor(tiny_panel()))
+    kept.keep_timing(state, CollapseMonitor(tiny_panel(), sampling=BRIEF))
     assert state.stateful_callbacks == {}
 
 
@@ -46,7 +46,7 @@ def test_the_timing_is_brought_up_to_date_alone() -> None:
 
 
 def _started() -> CollapseMonitor:
-    monitor = CollapseMonitor(tiny_panel())
+    monitor = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     monitor.start(tiny_gpt2())
     return monitor
 

@@ -14,7 +14,7 @@ from collapse_guard import CollapseMonitor, EveryNSteps, MixGuard
 from collapse_guard.callbacks import CollapseGuardCallback
 from collapse_guard.readings.prequential import PrequentialReader
 from tests.callbacks.huggingface.runs import fingerprint, guarded, make_trainer, readings_in
-from tests.tiny import tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 NUM_WINDOWS = len(tiny_panel())
 
@@ -130,7 +130,7 @@ def test_the_averaged_weights_of_a_schedule_free_run_are_looked_at(tmp_path: Pat
     )
     callback = guarded(windows={2: NUM_WINDOWS, 5: NUM_WINDOWS}).attach(trainer)
     trainer.train()
-    by_hand = CollapseMonitor(tiny_panel(), baseline=callback.monitor.baseline)
+    by_hand = CollapseMonitor(tiny_panel(), baseline=callback.monitor.baseline, sampling=BRIEF)
     for reading in callback.monitor.history[1:]:
         expected = by_hand.look(averages.after[reading.step], reading.step)
         assert reading["tail_retention"] == pytest.approx(expected["tail_retention"], rel=1e-3)
@@ -152,7 +152,10 @@ def test_human_rows_are_read_off_the_training(tmp_path: Path) -> None:
         mix = MixGuard(*rows, human_fraction=0.5, block_size=8)
         reader = PrequentialReader(mix, tiny_reference(), start_rows=4)
         monitor = CollapseMonitor(
-            tiny_panel(), pace=EveryNSteps(1), prequential=reader if attached else None
+            tiny_panel(),
+            pace=EveryNSteps(1),
+            prequential=reader if attached else None,
+            sampling=BRIEF,
         )
         trainer = make_trainer(
             folder,

@@ -18,7 +18,7 @@ from tests.callbacks.lightning.runs import (
     rows,
     steps_looked_at,
 )
-from tests.tiny import tiny_gpt2, tiny_panel
+from tests.tiny import BRIEF, tiny_gpt2, tiny_panel
 
 pytestmark = QUIET
 BROKEN_ONCE = Threshold("perplexity", above=0.0, patience=2, alpha=None)
@@ -63,7 +63,7 @@ def test_more_training_by_the_same_trainer(
 
 
 def test_a_baseline_stays_and_alarms_are_new(tmp_path: Path) -> None:
-    first = CollapseMonitor(tiny_panel())
+    first = CollapseMonitor(tiny_panel(), sampling=BRIEF)
     first.start(tiny_gpt2(seed=5))
     guard = guard_of(every(5, rules=[BROKEN_ONCE], baseline=first.baseline))
     for seed in (6, 7):

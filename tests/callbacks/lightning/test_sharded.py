@@ -10,7 +10,8 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.fsdp import fully_shard
 
 from tests.callbacks.lightning.runs import LanguageModule, every, fit, guarded, make_trainer
-from tests.processes import WORLD, on_launched_processes
+from tests.forking import WORLD
+from tests.processes import on_launched_processes
 from tests.tiny import tiny_gpt2
 
 

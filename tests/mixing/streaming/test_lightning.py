@@ -9,8 +9,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
+from tests.forking import WORLD
 from tests.mixing.test_stream import make_sources, make_stream
-from tests.processes import WORLD, on_launched_processes
+from tests.processes import on_launched_processes
 
 PER_DEVICE, ACCUMULATION = 2, 2
 
