@@ -34,7 +34,7 @@ MODEL := $(MODEL_CACHE)/SmolLM2-135M-Instruct
 .DEFAULT_GOAL := help
 # One setting at a time, as `make bench-mitigation` has one regime at a time.
 SWEEPS := bench-human-fraction bench-rows bench-temperature bench-rank bench-learning-rate bench-recovery
-.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test test-long lint bench gpu-check kill-check mutate-check mutants-check hostile-check growth-check reliability-check wheel-env quick-starts clean
+.PHONY: help demo demo-real reproduce beyond-text bench-mitigation $(SWEEPS) test test-long lint bench site gpu-check kill-check mutate-check mutants-check hostile-check growth-check reliability-check wheel-env quick-starts clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,10 @@ lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+site: $(INSTALLED) ## Build the documentation as a site, into site/
+	@echo "==> Building the site: under a minute."
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: $(INSTALLED) ## Measure what the package costs on this machine
 	@echo "==> Measuring."
