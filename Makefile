@@ -53,7 +53,7 @@ $(WHEEL_INSTALLED): pyproject.toml constraints.txt $(CODE)
 	@$(PYTHON) -m venv $(WHEEL_VENV)
 	@mkdir $(WHEEL_VENV)/source
 	@tar -c --exclude=__pycache__ $(BUILD_INPUTS) | tar -x -C $(WHEEL_VENV)/source
-	@cd $(WHEEL_VENV)/source && ../bin/python -m pip install -qq ".[cli,huggingface,lightning,report]" trl -c constraints.txt
+	@cd $(WHEEL_VENV)/source && $(abspath $(WHEEL_VENV))/bin/python -m pip install -qq ".[cli,huggingface,lightning,report]" trl -c constraints.txt
 	@rm -rf $(WHEEL_VENV)/source
 	@touch $@
 
