@@ -15,6 +15,7 @@ from collapse_guard.callbacks.one_call.fitting import Fitting, fit
 from collapse_guard.callbacks.one_call.loop import of_loop
 from collapse_guard.callbacks.one_call.matched import Synthetic, ToMatch, to_match
 from collapse_guard.callbacks.one_call.panels import Fitted
+from collapse_guard.callbacks.one_call.reported import check_report, report_at_end
 from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking, writing
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
@@ -51,6 +52,7 @@ def watch(
     name: str = "collapse",
     tell: Tell | None = print,
     record: bool | str | os.PathLike[str] = True,
+    report: bool = False,
     steps: int | None = None,
     tokens_per_step: float | None = None,
     log: Log | None = None,
@@ -108,6 +110,8 @@ def watch(
         record: Whether what is seen is written down, into `<name>_run.jsonl` in the run's output
             folder, for `collapse-guard report`, `compare` and `watch`; or the folder to write to,
             without which nothing of a loop is written.
+        report: Whether `report.html`, a page about the run, is written beside that at its end; it
+            needs the extra `report`.
         steps: Optimizer steps of the run, where `run` does not say so itself.
         tokens_per_step: Tokens of each, over all devices, likewise.
         log: For loops: called with a record and its step.
@@ -141,6 +145,7 @@ def watch(
     optional(real(above=0, hint="leave it out"))("tokens_per_step", tokens_per_step)
     optional(function(hint="give print, or None for nothing"))("tell", tell)
     optional(A_REFERENCE)("reference", reference)
+    check_report(report)
     if not isinstance(record, bool | str | os.PathLike):
         hint = "leave it out, or give the folder to write to"
         raise bad_argument("record", expected="True, False or a folder", given=record, hint=hint)
@@ -180,6 +185,8 @@ def watch(
             told = *told, matching.told(match)
             _tell(says, told[-1:], session)
         recorder = _recorder(record, target, session)
+        if report:
+            report_at_end(session, recorder)
         watched = (
             WatchedLoop(session, None, told, match, recorder, run)
             if callback is None

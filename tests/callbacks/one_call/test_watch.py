@@ -157,7 +157,8 @@ def test_a_loop_is_watched_from_its_start_to_its_end() -> None:
 
 
 def test_what_is_seen_is_written_down_where_it_is_asked_for(tmp_path: Path) -> None:
-    run = loop(4, record=tmp_path)
+    run = loop(4, record=tmp_path, report=True)
+    assert (tmp_path / "report.html").is_file()
     assert run.recorder is not None
     assert run.recorder.path == tmp_path / "collapse_run.jsonl"
     assert [look.step for look in read_record(run.recorder.path).looks] == [0, 4]
@@ -222,6 +223,8 @@ def test_what_a_run_cannot_pay_for_is_left_out_and_told() -> None:
         ({"tokens_per_step": -1.0}, "`tokens_per_step` expected"),
         ({"state": {}}, "`state` expected"),
         ({"record": 3}, "`record` expected True, False or a folder"),
+        ({"report": 3}, "`report` expected True or False"),
+        ({"report": True}, "`report` expected False, where nothing is written down"),
         ({"colour": 1}, "`colour` expected"),
     ],
 )
