@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from collapse_guard.arguments import number, whole_number
+from collapse_guard.arguments import function, number, whole_number
 from collapse_guard.audit.audit import audit_rows
 from collapse_guard.audit.comparison.content_sample import ContentSample
 from collapse_guard.audit.comparison.coverage import coverage
@@ -77,7 +77,8 @@ def audit_texts(
     hint = "0.9 is the default"
     number("target", target, above=0, below=1, what="a share", hint=hint)
     whole_number("characters", characters, least=100_000, hint="leave it out")
-    numbers = WordNumbers(spans)
+    seed = whole_number("seed", seed, least=0, hint="leave it out")
+    numbers = WordNumbers(function(hint="leave it out")("spans", spans))
     sampled = []
     for argument, texts in (("human", human), ("synthetic", synthetic)):
         sample = ContentSample(characters)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from collapse_guard.arguments import understood
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.human_text.words import WordSpans, spelling, word_spans
 
@@ -31,13 +32,19 @@ class WordNumbers:
         self._as_written: dict[str, int] = {}
 
     def of(self, texts: Iterable[str]) -> TokenRows:
-        """The words of some texts, a row for each text."""
+        """The words of some texts, a row for each text.
+
+        Raises:
+            ArgumentError: The spans are none.
+        """
         ids: list[int] = []
         lengths = []
-        for text in texts:
-            before = len(ids)
-            ids.extend(self._number(text[begin:end]) for begin, end in self._spans(text))
-            lengths.append(len(ids) - before)
+        expected = "a function from a text to the first and the last character of each word"
+        with understood("spans", self._spans, expected=expected, hint="leave it out"):
+            for text in texts:
+                before = len(ids)
+                ids.extend(self._number(text[begin:end]) for begin, end in self._spans(text))
+                lengths.append(len(ids) - before)
         return TokenRows(np.array(ids, dtype=np.int64), np.array(lengths, dtype=np.int64))
 
     def _number(self, written: str) -> int:

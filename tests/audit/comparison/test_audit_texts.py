@@ -54,6 +54,8 @@ def test_a_part_of_many_texts_says_the_same() -> None:
         ("target", "much"),
         ("near", 0.2),
         ("characters", 10),
+        ("seed", -1),
+        ("spans", None),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(argument: str, given: Any) -> None:

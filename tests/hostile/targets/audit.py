@@ -7,6 +7,8 @@ import numpy as np
 
 from collapse_guard import Decoding, Source, audit, effective_temperature, find_decoding
 from collapse_guard.audit import EntropyRateBand
+from collapse_guard.human_text.words import word_spans
+from tests.callbacks.one_call.people import people_write
 from tests.hostile.target import Target
 from tests.hostile.targets.made import (
     Words,
@@ -42,6 +44,20 @@ def targets() -> Iterator[Target]:
             "panel": panel(),
             "tokenizer": None,
             "near": None,
+        },
+    )
+    yield Target(
+        "audit.audit_texts",
+        audit.audit_texts,
+        lambda: {
+            "human": people_write(40),
+            "synthetic": people_write(40, seed=2),
+            "tokenizer": None,
+            "target": 0.9,
+            "near": 0.8,
+            "characters": 100_000,
+            "seed": 0,
+            "spans": word_spans,
         },
     )
     yield Target(

@@ -130,6 +130,7 @@ def targets() -> Iterator[Target]:
             "tell": None,
             "steps": 9,
             "tokens_per_step": 9.0,
+            "report": False,
             "log": None,
             "save": None,
             "state": None,
