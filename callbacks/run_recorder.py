@@ -14,11 +14,17 @@ from collapse_guard.callbacks.summary import same_readings, summary_of
 from collapse_guard.distributed import is_first_process
 from collapse_guard.errors import ArgumentError
 from collapse_guard.human_text.panel import HeldOutPanel
+from collapse_guard.human_text.tokenizer import Tokenizer
+from collapse_guard.human_text.words import Decode, decoder
 from collapse_guard.monitor.look import Look
+from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.reading import Reading
 from collapse_guard.run_records.lines import line_of, look_values, run_values
 from collapse_guard.run_records.read import ENDING, read_record
 from collapse_guard.run_records.record import PanelFigures, RunRecord
+
+_TEXTS = 2
+"""Texts that are written down of those without a prompt, and of those with a human one."""
 
 Folder = str | os.PathLike[str] | Callable[[], str | None]
 
@@ -29,10 +35,12 @@ class RunRecorder:
 
     Attributes:
         folder: Where it is to lie, or a function that says so once the run goes on.
+        decode: From token ids to their text; None to write down no text.
         path: The file; None before the first look.
     """
 
     folder: Folder
+    decode: Decode | None = None
     path: Path | None = None
     _last: Look | None = field(default=None, repr=False)
 
@@ -54,14 +62,27 @@ class RunRecorder:
     def _append(self, session: WatchSession, look: Look, *, has_ended: bool = False) -> None:
         if self.path is None:
             return
+        texts: tuple[str, ...] = ()
+        if look.is_full and not has_ended:
+            # A tokenizer that knows fewer ids than the model costs the texts alone.
+            with session.contained("telling what the model wrote"):
+                texts = self._texts(session.monitor)
         told = look_values(
             look,
             summary=summary_of(session.monitor, is_watched=session.values.is_watched),
             overhead=session.monitor.overhead_spent,
+            texts=texts,
             has_ended=has_ended,
         )
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line_of(told))
+
+    def _texts(self, monitor: CollapseMonitor) -> tuple[str, ...]:
+        written = monitor.written
+        if self.decode is None or written is None:
+            return ()
+        shown = [*written.free[:_TEXTS], *written.prompted[:_TEXTS, 0]]
+        return tuple(self.decode(ids.tolist()) for ids in shown)
 
     def _begin(self, session: WatchSession, look: Look) -> Path | None:
         """The file to go on with, where the run is one that was resumed; else a new one."""
@@ -89,7 +110,9 @@ def _is_of(path: Path, start: Reading, step: int) -> bool:
     return any(look.step < step and same_readings(look, start) for look in known.looks)
 
 
-def record_run(session: WatchSession, folder: Folder) -> RunRecorder:
+def record_run(
+    session: WatchSession, folder: Folder, *, tokenizer: Tokenizer | None = None
+) -> RunRecorder:
     """Have a session write down what it logs, for `collapse-guard report`, `compare` and `watch`.
 
     The file is `<name>_run.jsonl` in the folder: a line of the run, and one of each look, so that
@@ -101,11 +124,13 @@ def record_run(session: WatchSession, folder: Folder) -> RunRecorder:
         session: Before its start.
         folder: Where to; made where it is missing. Or a function that says so, called at the first
             look; where it says None, nothing is written.
+        tokenizer: Of the model, to write down some of what that writes too, in looks at which it
+            does: four texts.
 
     Returns:
         What writes, with its `path`.
     """
-    recorder = RunRecorder(folder)
+    recorder = RunRecorder(folder, None if tokenizer is None else decoder(tokenizer))
     session.at_look.append(recorder.look)
     session.at_end.append(recorder.end)
     return recorder

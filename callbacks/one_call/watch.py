@@ -26,6 +26,7 @@ from collapse_guard.errors import bad_argument
 from collapse_guard.failures import OnError
 from collapse_guard.human_text.panel import A_PANEL, A_REFERENCE, HeldOutPanel
 from collapse_guard.human_text.reference import HumanReference
+from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.monitor.monitor import CollapseMonitor
 from collapse_guard.readings.sampling import A_LITTLE, Sampling
@@ -184,7 +185,7 @@ def watch(
             undo.callback(match.remove)
             told = *told, matching.told(match)
             _tell(says, told[-1:], session)
-        recorder = _recorder(record, target, session)
+        recorder = _recorder(record, target, session, tokenizer)
         if report:
             report_at_end(session, recorder)
         watched = (
@@ -201,12 +202,20 @@ def watch(
 
 
 def _recorder(
-    record: bool | str | os.PathLike[str], target: Target, session: WatchSession
+    record: bool | str | os.PathLike[str],
+    target: Target,
+    session: WatchSession,
+    tokenizer: Tokenizer | None,
 ) -> RunRecorder | None:
+    # One that cannot decode is no reason to write nothing down.
+    tokenizer = target.tokenizer if tokenizer is None else tokenizer
+    tokenizer = tokenizer if callable(getattr(tokenizer, "decode", None)) else None
     if not isinstance(record, bool):
-        return record_run(session, record)
+        return record_run(session, record, tokenizer=tokenizer)
     own = target.folder
-    return record_run(session, own) if record and own is not None else None
+    if not record or own is None:
+        return None
+    return record_run(session, own, tokenizer=tokenizer)
 
 
 def _target(

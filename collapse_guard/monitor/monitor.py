@@ -31,7 +31,7 @@ from collapse_guard.readings.panel import Panel, ScoresItself, check_panel
 from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
-from collapse_guard.readings.sampling import A_LITTLE, Sampling
+from collapse_guard.readings.sampling import A_LITTLE, Samples, Sampling
 from collapse_guard.readings.take import take_readings
 
 
@@ -195,6 +195,11 @@ class CollapseMonitor:
         Of more than 10,000 half are kept, evenly over the run, the first and the last among them.
         """
         return self._run.history
+
+    @property
+    def written(self) -> Samples | None:
+        """What the model wrote at the last look at which it did; None before there is one."""
+        return self._run.written
 
     @property
     def track(self) -> Track:

@@ -25,7 +25,7 @@ from collapse_guard.readings.panel import Panel
 from collapse_guard.readings.panel_sums import PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
-from collapse_guard.readings.sampling import Sampling
+from collapse_guard.readings.sampling import Samples, Sampling
 from collapse_guard.readings.take import baseline_of, kept_of_start, take_readings
 from collapse_guard.spacing import thinned_out
 from collapse_guard.statistics.estimates import Estimate
@@ -67,6 +67,7 @@ class Run:
         track: What each look at the whole panel gave, for another run to be compared with.
         last_whole: The last look at the whole panel, with what each document contributes; None
             before there is one since the run was started or resumed.
+        written: What the model wrote at the last look at which it did.
     """
 
     panel: Panel
@@ -87,6 +88,7 @@ class Run:
     vocab_size: int | None = None
     history: list[Look] = field(default_factory=list)
     last_whole: Look | None = None
+    written: Samples | None = None
 
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
@@ -118,7 +120,7 @@ class Run:
         self.schedule.load_state_dict(deepcopy(self._fresh_pace))
         self.rotation = Rotation(self.panel)
         self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
-        self.last_whole = None
+        self.last_whole = self.written = None
         if self.prequential is not None:
             self.prequential.clear()
 

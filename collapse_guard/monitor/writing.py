@@ -45,7 +45,8 @@ def writing(probe: Probe, run: Run, model: torch.nn.Module) -> dict[str, Any]:
     @cache
     def write() -> Samples:
         with run.clock.writing():
-            return draw_samples(model, probe.panel, sampling)
+            run.written = draw_samples(model, probe.panel, sampling)
+        return run.written
 
     if sampling.required:
         return {"write": write}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from collapse_guard.alerts.rules import Alert, Threshold
 from collapse_guard.monitor.look import Look
@@ -21,6 +21,24 @@ _DEEPEST = 4
 _LARGEST = sys.float_info.max
 _INFINITE: Mapping[float, str] = MappingProxyType({math.inf: "inf", -math.inf: "-inf"})
 _SEVERITIES = ("info", "warn", "critical")
+
+
+class RecordedLook(NamedTuple):
+    """What a line tells.
+
+    Attributes:
+        look: The look.
+        summary: How the run went until then.
+        overhead: Share of the training time that looks had taken; NaN before any training.
+        texts: Some of what the model wrote.
+        has_ended: Whether that is the end of the run.
+    """
+
+    look: Look
+    summary: tuple[str, ...]
+    overhead: float
+    texts: tuple[str, ...]
+    has_ended: bool
 
 
 def line_of(values: Mapping[str, Any]) -> str:
@@ -43,7 +61,12 @@ def run_values(record: RunRecord) -> dict[str, Any]:
 
 
 def look_values(
-    look: Look, *, summary: tuple[str, ...], overhead: float, has_ended: bool = False
+    look: Look,
+    *,
+    summary: tuple[str, ...],
+    overhead: float,
+    texts: tuple[str, ...] = (),
+    has_ended: bool = False,
 ) -> dict[str, Any]:
     """What a line says of a look, and how the run went until then."""
     return {
@@ -57,6 +80,7 @@ def look_values(
         "alerts": [asdict(alert) for alert in look.alerts],
         "summary": list(summary),
         "overhead": overhead,
+        "texts": list(texts),
         "has_ended": has_ended,
     }
 
@@ -82,8 +106,8 @@ def run_of(part: Part) -> RunRecord:
     )
 
 
-def look_of(part: Part) -> tuple[Look, tuple[str, ...], float, bool]:
-    """The look that a line tells of, the summary until then, the overhead, and if that is the end.
+def look_of(part: Part) -> RecordedLook:
+    """The look that a line tells of, and what was known then.
 
     Raises:
         ArgumentError: It is no such line.
@@ -97,6 +121,7 @@ def look_of(part: Part) -> tuple[Look, tuple[str, ...], float, bool]:
         "alerts",
         "summary",
         "overhead",
+        "texts",
         "has_ended",
     )
     look = Look(
@@ -107,8 +132,11 @@ def look_of(part: Part) -> tuple[Look, tuple[str, ...], float, bool]:
         is_full=parts["is_full"].flag(),
         alerts=tuple(_alert(each) for each in parts["alerts"].items()),
     )
-    summary = tuple(each.text() for each in parts["summary"].items())
-    return look, summary, _number(parts["overhead"]), parts["has_ended"].flag()
+    summary, texts = (
+        tuple(each.text() for each in parts[name].items()) for name in ("summary", "texts")
+    )
+    overhead, has_ended = _number(parts["overhead"]), parts["has_ended"].flag()
+    return RecordedLook(look, summary, overhead, texts, has_ended)
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

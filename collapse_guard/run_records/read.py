@@ -62,9 +62,16 @@ def read_record(path: str | os.PathLike[str]) -> RunRecord:
     record = run_of(first)
     looks: list[Look] = []
     for line in lines:
-        look, summary, overhead, has_ended = look_of(line)
-        record = replace(record, summary=summary, overhead=overhead, has_ended=has_ended)
-        looks = _after(looks, look)
+        seen = look_of(line)
+        record = replace(
+            record,
+            summary=seen.summary,
+            overhead=seen.overhead,
+            has_ended=seen.has_ended,
+            first_texts=record.first_texts or seen.texts,
+            last_texts=seen.texts or record.last_texts,
+        )
+        looks = _after(looks, seen.look)
     return replace(record, looks=tuple(looks))
 
 

@@ -39,6 +39,8 @@ class RunRecord:
         summary: How it went so far, a line each.
         overhead: Share of the training time that all looks took; NaN before any training.
         has_ended: Whether it came to its end.
+        first_texts: Some of what the model wrote first, where that is known.
+        last_texts: The same at the last look at which it wrote, from the same random numbers.
     """
 
     name: str
@@ -51,6 +53,8 @@ class RunRecord:
     summary: tuple[str, ...] = ()
     overhead: float = field(default=float("nan"))
     has_ended: bool = False
+    first_texts: tuple[str, ...] = ()
+    last_texts: tuple[str, ...] = ()
 
     @property
     def alerts(self) -> tuple[Alert, ...]:

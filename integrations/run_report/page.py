@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def run_page(
     )
     page: str = environment.get_template("page.html.j2").render(
         runs=runs,
+        zip=partial(zip, strict=False),
         starts={name: _full(run)[0] for name, run in runs.items()},
         lasts={name: _full(run)[-1] for name, run in runs.items()},
         curves=curves_of(runs),

@@ -8,7 +8,7 @@ import pytest
 from collapse_guard.callbacks.run_recorder import record_run
 from collapse_guard.run_records.read import read_record
 from tests.callbacks.loops import ALWAYS_BROKEN, NUM_WINDOWS, monitor_of, session_of, train
-from tests.tiny import tiny_gpt2
+from tests.tiny import perturb, tiny_gpt2
 
 
 def test_a_file_says_what_was_looked_at_and_what_came_of_it(tmp_path: Path) -> None:
@@ -27,6 +27,34 @@ def test_a_file_says_what_was_looked_at_and_what_came_of_it(tmp_path: Path) -> N
     assert record.summary[0].startswith("kept")
     assert record.panel is not None
     assert record.panel.windows == NUM_WINDOWS
+
+
+def test_some_of_what_it_writes_is_written_down(tmp_path: Path) -> None:
+    class Spelling:
+        def decode(self, ids: list[int]) -> str:
+            if self.knows is not None and max(ids) >= self.knows:
+                raise IndexError("no such token")
+            return " ".join(map(str, ids))
+
+        knows: int | None = None
+
+    tokenizer: Any = Spelling()
+    session, model = session_of(on_error="report"), tiny_gpt2()
+    recorder = record_run(session, tmp_path, tokenizer=tokenizer)
+    session.start(model)
+    perturb(model, 0.3)
+    session.look(model, 2)
+    # As where a vocabulary has outgrown its tokenizer.
+    tokenizer.knows = 1
+    session.look(model, 4)
+    written = session.monitor.written
+    assert recorder.path is not None
+    assert written is not None
+    record = read_record(recorder.path)
+    assert [look.step for look in record.looks] == [0, 2, 4]
+    assert len(record.first_texts) == len(record.last_texts) == 4
+    assert record.first_texts != record.last_texts
+    assert record.last_texts[0] == " ".join(map(str, written.free[0].tolist()))
 
 
 def test_it_can_be_read_while_the_run_goes_on(tmp_path: Path) -> None:

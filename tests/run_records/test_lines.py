@@ -20,9 +20,15 @@ def test_a_run_comes_back_from_its_line() -> None:
 
 def test_a_look_comes_back_from_its_line() -> None:
     look = a_look(7, 0.5, is_full=False, alerts=(an_alert(7),))
-    line = line_of(look_values(look, summary=("so", "far"), overhead=math.nan, has_ended=True))
-    back, summary, overhead, has_ended = look_of(Part("line", json.loads(line)))
+    told = look_values(
+        look, summary=("so", "far"), overhead=math.nan, texts=("a\nb",), has_ended=True
+    )
+    line = line_of(told)
+    assert line.count("\n") == 1
+    back, *others, has_ended = look_of(Part("line", json.loads(line)))
+    summary, overhead, texts = others
     assert (back.step, back.is_full, summary, has_ended) == (7, False, ("so", "far"), True)
+    assert texts == ("a\nb",)
     assert back["tail_retention"] == 0.5
     assert math.isnan(back["tail_gap"])
     assert back["own_entropy"] == math.inf
@@ -70,6 +76,7 @@ def test_rules_beside_rules_without_end_are_refused() -> None:
         ("alerts", [{"rule": "x"}]),
         ("is_full", 1),
         ("summary", "text"),
+        ("texts", [1]),
         ("overhead", "none"),
     ],
 )

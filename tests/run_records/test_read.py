@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from collapse_guard.errors import ArgumentError
+from collapse_guard.run_records.lines import line_of, look_values, run_values
 from collapse_guard.run_records.read import find_records, read_record
 from tests.run_records.made import a_look, a_record, an_alert, written
 
@@ -68,6 +69,17 @@ def test_a_broken_line_in_the_middle_is_refused(tmp_path: Path) -> None:
     path.write_text("".join([first, '{"step": 3}\n', *others]))
     with pytest.raises(ArgumentError, match=r"a\.jsonl, line 2"):
         read_record(path)
+
+
+def test_the_first_and_the_last_texts_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    lines = [line_of(run_values(a_record()))]
+    for step, texts in enumerate([("once",), (), ("then",), ()]):
+        look = look_values(a_look(step, 1.0), summary=(), overhead=0.0, texts=texts)
+        lines.append(line_of(look))
+    path.write_text("".join(lines))
+    record = read_record(path)
+    assert (record.first_texts, record.last_texts) == (("once",), ("then",))
 
 
 def test_records_are_found_in_a_folder(tmp_path: Path) -> None:

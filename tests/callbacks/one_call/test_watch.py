@@ -161,7 +161,9 @@ def test_what_is_seen_is_written_down_where_it_is_asked_for(tmp_path: Path) -> N
     assert (tmp_path / "report.html").is_file()
     assert run.recorder is not None
     assert run.recorder.path == tmp_path / "collapse_run.jsonl"
-    assert [look.step for look in read_record(run.recorder.path).looks] == [0, 4]
+    record = read_record(run.recorder.path)
+    assert [look.step for look in record.looks] == [0, 4]
+    assert len(record.last_texts) == 4
     assert loop(4).recorder is None
     assert loop(4, record=False).recorder is None
 

@@ -82,7 +82,13 @@ def test_it_stands_alone_and_can_be_read_aloud() -> None:
 
 def test_what_comes_out_of_data_is_text() -> None:
     run = a_run(
-        summary=(EVIL,), name=EVIL, version=EVIL, meanings={"tail_retention": EVIL}, began=EVIL
+        first_texts=(EVIL,),
+        last_texts=(EVIL,),
+        summary=(EVIL,),
+        name=EVIL,
+        version=EVIL,
+        meanings={"tail_retention": EVIL},
+        began=EVIL,
     )
     ledger = {
         "step": 4,
@@ -99,6 +105,13 @@ def test_what_comes_out_of_data_is_text() -> None:
     assert all("onerror" not in attributes for _, attributes in tags.tags)
     assert "alert('x')" in "".join(tags.text)
     assert "30.0% of 10 rows were human" in " ".join("".join(tags.text).split())
+
+
+def test_what_it_writes_stands_side_by_side() -> None:
+    run = a_run(first_texts=("once upon", "a king"), last_texts=("the the", "the king"))
+    text = " ".join(" ".join(Tags(run_page({"a": run})).text).split())
+    assert "first once upon last the the first a king last the king" in text
+    assert "What it writes" not in run_page({"a": a_run()})
 
 
 def test_a_run_that_goes_on_can_be_looked_at() -> None:
