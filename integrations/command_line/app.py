@@ -179,5 +179,29 @@ def score(
     raise typer.Exit(FOUND if scores.is_broken else 0)
 
 
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="With a script, or settings, that train.")
+    ] = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Which lines have a training run watched?
+
+    Asks nothing, reads the Python files, notebooks and YAML files of a folder, runs none of them,
+    changes none, and prints which lines to put where. Ends with 1 if nothing there trains.
+    """
+    from collapse_guard.integrations.command_line.init import looked_at
+    from collapse_guard.integrations.command_line.init_view import init_lines
+
+    looked = looked_at(folder)
+    if as_json:
+        _print_json(looked.to_dict())
+    else:
+        for line in init_lines(looked, str(folder)):
+            typer.echo(line)
+    raise typer.Exit(0 if looked.found or looked.already else FOUND)
+
+
 def _print_json(values: dict[str, Any]) -> None:
     typer.echo(json.dumps(values, ensure_ascii=False, allow_nan=False))

@@ -60,7 +60,7 @@ def test_scores_end_with_what_rules_say(tmp_path: Path, capsys: pytest.CaptureFi
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("command", [[], ["audit"], ["score"]])
+@pytest.mark.parametrize("command", [[], ["audit"], ["score"], ["init"]])
 def test_help_fits_into_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:

@@ -17,6 +17,7 @@ from collapse_guard.integrations.command_line.run import run
         ["score", "a"],
         ["score", "--human", "a"],
         ["score", "a", "--human", "b", "--windows", "1"],
+        ["init", "a", "b"],
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(
