@@ -41,4 +41,5 @@ EXEMPT = {
     "UnwatchableError": _ERROR,
     "Watched": _MADE,
     "WatchedLoop": "made by `watch`, which is called",
+    "watching_trainers": "has the arguments of `watch`, which is called",
 }

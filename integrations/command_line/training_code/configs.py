@@ -10,7 +10,7 @@ from collapse_guard.integrations.command_line.training_code.edits import (
     together,
 )
 
-PLUGIN = "collapse_guard.callbacks.axolotl.CollapseGuardPlugin"
+PLUGIN = "collapse_guard.callbacks.AxolotlPlugin"
 CALLBACK = "collapse_guard.callbacks.WatchHeldOut"
 
 _HELD_OUT = (
