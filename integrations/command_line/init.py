@@ -25,7 +25,15 @@ LOOKED_FOR = (
 )
 
 _WATCHES = frozenset(
-    {"CollapseGuard", "CollapseGuardCallback", "CollapseMonitor", "WatchSession", "watch"}
+    {
+        "CollapseGuard",
+        "CollapseGuardCallback",
+        "CollapseMonitor",
+        "WatchHeldOut",
+        "WatchSession",
+        "watch",
+        "watching_trainers",
+    }
 )
 
 

@@ -104,10 +104,9 @@ def _llama_factory(file: str, text: str, top: dict[str, Any]) -> Found:
         file,
         1,
         "settings of LLaMA-Factory, which takes no callbacks from a file",
-        (),
+        (Edit(1, 0, _LAUNCHER, new_file="train_watched.py"),),
         (
-            f"put this into train_watched.py, and run `python train_watched.py {file}`:",
-            *_LAUNCHER,
+            f"and run `python train_watched.py {file}`",
             "held_out_texts: human texts that the run never trains on, as a list, or a data set",
         ),
     )

@@ -14,16 +14,20 @@ class Edit:
         last: The last of them; `first - 1` where there are none, and lines are only put in.
         lines: What is written there.
         follows: Whether lines that are put in belong to the line before them.
+        new_file: A file that is not there yet, which they are all of; None for the one at hand.
     """
 
     first: int
     last: int
     lines: tuple[str, ...]
     follows: bool = False
+    new_file: str | None = None
 
     @property
     def where(self) -> str:
         """In words, with a line that is there already."""
+        if self.new_file is not None:
+            return f"in a new file {self.new_file}"
         if self.last > self.first:
             return f"instead of lines {self.first} to {self.last}"
         if self.last == self.first:
@@ -37,6 +41,7 @@ class Edit:
             "first": self.first,
             "last": self.last,
             "lines": list(self.lines),
+            "new_file": self.new_file,
         }
 
 

@@ -89,8 +89,10 @@ def test_a_trainer_in_another_form_is_told_of(text: str) -> None:
 def test_llama_factory_gets_a_launcher() -> None:
     found = found_config("conf/a.yaml", LLAMA_FACTORY)
     assert found is not None
+    (edit,) = found.edits
+    assert edit.where == "in a new file train_watched.py"
+    compile("\n".join(edit.lines), "train_watched.py", "exec")
     assert "python train_watched.py conf/a.yaml" in found.notes[0]
-    compile("\n".join(found.notes[1:5]), "train_watched.py", "exec")
 
 
 @pytest.mark.parametrize(

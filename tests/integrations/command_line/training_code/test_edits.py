@@ -25,6 +25,7 @@ def test_an_edit_names_lines_that_are_there(edit: Edit, where: str) -> None:
         "first": edit.first,
         "last": edit.last,
         "lines": ["x"],
+        "new_file": None,
     }
 
 
