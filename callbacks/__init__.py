@@ -8,28 +8,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collapse_guard.callbacks.axolotl.plugin import AxolotlPlugin
     from collapse_guard.callbacks.huggingface.callback import CollapseGuardCallback
     from collapse_guard.callbacks.huggingface.mix_ledger import MixLedgerCallback
     from collapse_guard.callbacks.lightning.callback import CollapseGuard
+    from collapse_guard.callbacks.lightning.held_out import WatchHeldOut
+    from collapse_guard.callbacks.one_call.inside import watching_trainers
     from collapse_guard.callbacks.one_call.watched import Watched, WatchedLoop
     from collapse_guard.callbacks.session import WatchSession
 
 _HOME = {
+    "AxolotlPlugin": "axolotl.plugin",
     "CollapseGuard": "lightning.callback",
     "CollapseGuardCallback": "huggingface.callback",
     "MixLedgerCallback": "huggingface.mix_ledger",
+    "WatchHeldOut": "lightning.held_out",
     "WatchSession": "session",
     "Watched": "one_call.watched",
     "WatchedLoop": "one_call.watched",
+    "watching_trainers": "one_call.inside",
 }
 
 __all__ = [
+    "AxolotlPlugin",
     "CollapseGuard",
     "CollapseGuardCallback",
     "MixLedgerCallback",
+    "WatchHeldOut",
     "WatchSession",
     "Watched",
     "WatchedLoop",
+    "watching_trainers",
 ]
 
 

@@ -20,8 +20,8 @@ def check_report(report: bool) -> None:
     if not isinstance(report, bool):
         raise bad_argument("report", expected="True or False", given=report, hint="leave it out")
     if report:
-        for module in ("jinja2", "matplotlib"):
-            require(module, "report")
+        require("jinja2", "report")
+        require("matplotlib", "report")
 
 
 def report_at_end(session: WatchSession, recorder: RunRecorder | None) -> None:

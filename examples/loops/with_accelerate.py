@@ -67,7 +67,8 @@ def main() -> None:
             if session.step(model, step) or step == arguments.steps:
                 break
     session.end(model, step)
-    accelerator.print(f"end  overhead {monitor.overhead_spent:.1%}")
+    processes = accelerator.num_processes
+    accelerator.print(f"end  overhead {monitor.overhead_spent:.1%}  processes {processes}")
     accelerator.end_training()
 
 

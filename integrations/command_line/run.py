@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from collapse_guard.extras import require
-from collapse_guard.integrations.command_line.app import WRONG, app
+from collapse_guard.integrations.command_line.app import app
+from collapse_guard.integrations.command_line.options import WRONG
 
 require("typer", "cli")
 

@@ -1,7 +1,9 @@
 """The code of the front page and of docs/, run as it stands there."""
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -54,6 +56,28 @@ def reader(user: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def llama_factory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands where LLaMA-Factory stands, whose function makes a trainer and trains it at once."""
+    tuner = ModuleType("llamafactory.train.tuner")
+
+    def run_exp(args: dict[str, Any] | None = None, callbacks: list[Any] | None = None) -> None:
+        made = request.getfixturevalue("reader")["trainer"]
+        type(made)(
+            made.model,
+            made.args,
+            train_dataset=made.train_dataset,
+            data_collator=made.data_collator,
+            processing_class=made.processing_class,
+            callbacks=callbacks,
+        ).train()
+
+    tuner.run_exp = run_exp  # type: ignore[attr-defined]
+    for name in ("llamafactory", "llamafactory.train"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, tuner.__name__, tuner)
+
+
 def test_the_front_page_runs(user: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     watched = user["trainer"]
     run_blocks(README, user)
@@ -70,8 +94,12 @@ def test_the_front_page_runs(user: dict[str, Any], capsys: pytest.CaptureFixture
     "ignore:Starting from v1.9.0",
 )
 @pytest.mark.parametrize("page", DOCS, ids=name_of)
-def test_each_page_runs(page: Path, reader: dict[str, Any]) -> None:
+def test_each_page_runs(
+    page: Path, reader: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     run_blocks(page, reader)
+    if page.stem == "frameworks":
+        assert "collapse_guard watches" in capsys.readouterr().out
     if page.stem == "watching":
         assert reader["tracker"].records
         assert reader["resumed"].latest

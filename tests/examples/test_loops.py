@@ -24,7 +24,13 @@ from tests.packaging.layout import ROOT
 from tests.tiny import BRIEF
 
 LOOKS = re.compile(r"^step +(\d+)  tail retention (\d\.\d+) ± \d\.\d+$", re.MULTILINE)
-END = re.compile(r"^end  overhead (\d+\.\d)%$", re.MULTILINE)
+END = re.compile(r"^end  overhead (\d+\.\d)%(?:  processes (\d))?$", re.MULTILINE)
+TWO_BY_ACCELERATE = (
+    # `--cpu` starts one process, whatever number is asked for; this is how it starts two.
+    *("accelerate", "launch", "--multi_gpu"),
+    *("--num_processes", "2", "--main_process_port", "0"),
+)
+TWO_BY_TORCHRUN = ("torchrun", "--standalone", "--nproc-per-node", "2")
 
 
 def run(*arguments: str) -> str:
@@ -33,7 +39,7 @@ def run(*arguments: str) -> str:
     done = subprocess.run(
         arguments,
         cwd=ROOT,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -43,7 +49,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def check(output: str, steps: int) -> None:
+def check(output: str, steps: int, processes: str) -> None:
     first, *looks, last = [(int(step), float(told)) for step, told in LOOKS.findall(output)]
     assert first == (0, 1.0)
     between = [step for step, _ in looks]
@@ -54,27 +60,43 @@ def check(output: str, steps: int) -> None:
     assert end == steps
     # Training on its own text loses the tail, or else the example shows nothing.
     assert retention < 0.95
-    (overhead,) = END.findall(output)
+    ((overhead, told),) = END.findall(output)
     assert float(overhead) > 0
-    assert "critical: tail_retention is" in output
+    assert told == processes
+    # On two processes a step takes longer, and fewer looks have said less by the end.
+    assert ("warn" if processes == "2" else "critical") + ": tail_retention is" in output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("launcher", "module"),
+    ("launcher", "module", "processes"),
     [
-        ((sys.executable,), "collapse_guard.examples.loops.plain_pytorch"),
-        ((sys.executable,), "collapse_guard.examples.loops.with_ignite"),
-        ((sys.executable,), "collapse_guard.examples.loops.with_accelerate"),
-        (
-            ("accelerate", "launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"),
-            "collapse_guard.examples.loops.with_accelerate",
-        ),
+        ((sys.executable,), "collapse_guard.examples.loops.plain_pytorch", ""),
+        ((sys.executable,), "collapse_guard.examples.loops.with_ignite", ""),
+        ((sys.executable,), "collapse_guard.examples.loops.with_accelerate", "1"),
+        (TWO_BY_ACCELERATE, "collapse_guard.examples.loops.with_accelerate", "2"),
     ],
     ids=["plain", "ignite", "accelerate", "two processes"],
 )
-def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str) -> None:
-    check(run(*launcher, "-m", module, "--steps", "40"), steps=40)
+def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str, processes: str) -> None:
+    output = run(*launcher, "-m", module, "--steps", "40")
+    check(output, steps=40, processes=processes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "processes"),
+    [((sys.executable,), 1), (TWO_BY_TORCHRUN, 2), (TWO_BY_ACCELERATE, 2)],
+    ids=["alone", "torchrun", "accelerate"],
+)
+def test_a_trainer_tells_once_what_is_lost(launcher: Sequence[str], processes: int) -> None:
+    module = "collapse_guard.examples.loops.with_trainer"
+    output = run(*launcher, "-m", module, "--steps", "40")
+    assert f"on {processes} processes" in output
+    assert output.count("collapse_guard watches") == 1
+    (kept,) = re.findall(r"^kept (\d+)% of the tail .* to step 40;", output, re.MULTILINE)
+    assert int(kept) < 50
+    assert output.count("ALARM at step") == 1
 
 
 @pytest.mark.slow

@@ -36,9 +36,11 @@ EXEMPT = {
     "ScoresItself": _PROTOCOL,
     "ScoringError": _ERROR,
     "Sight": _MADE,
+    "TextAudit": _MADE,
     "TextDetector": _PROTOCOL,
     "TokenizerMismatchError": _ERROR,
     "UnwatchableError": _ERROR,
     "Watched": _MADE,
     "WatchedLoop": "made by `watch`, which is called",
+    "watching_trainers": "has the arguments of `watch`, which is called",
 }

@@ -7,9 +7,11 @@ from huggingface_hub import DatasetCard, ModelCard
 
 from collapse_guard import Decoding, watch
 from collapse_guard.callbacks import (
+    AxolotlPlugin,
     CollapseGuard,
     CollapseGuardCallback,
     MixLedgerCallback,
+    WatchHeldOut,
     WatchSession,
 )
 from collapse_guard.integrations import (
@@ -31,6 +33,7 @@ from collapse_guard.integrations.plots import plot_readings
 from collapse_guard.integrations.torchmetrics import TailLogProbability, TailRetention
 from tests.callbacks.lightning.runs import LanguageModule
 from tests.callbacks.one_call.people import people_write, word_tokenizer
+from tests.docs.pages import README
 from tests.hostile.target import Target
 from tests.hostile.targets.made import (
     Words,
@@ -138,6 +141,30 @@ def targets() -> Iterator[Target]:
     )
     yield Target(
         "CollapseGuard", CollapseGuard, lambda: {**watching(), "model": None, "forward": None}
+    )
+    # Any text of paragraphs.
+    text = str(README)
+    yield Target(
+        "WatchHeldOut",
+        WatchHeldOut,
+        lambda: {
+            "held_out": text,
+            "tokenizer": "a",
+            "human": text,
+            "groups": None,
+            "split": "test",
+            "on_alert": "log",
+            "overhead": 0.01,
+            "every_n_steps": 9,
+            "writing": True,
+            "name": "collapse",
+            "tokens_per_step": 9.0,
+        },
+    )
+    yield Target(
+        "AxolotlPlugin.register",
+        lambda cfg: AxolotlPlugin().register(cfg),
+        lambda: {"cfg": {"collapse_guard": {"held_out": text, "every_n_steps": 9}}},
     )
     yield Target(
         "MixLedgerCallback",

@@ -17,6 +17,7 @@ from collapse_guard.integrations.command_line.run import run
         ["score", "a"],
         ["score", "--human", "a"],
         ["score", "a", "--human", "b", "--windows", "1"],
+        ["init", "a", "b"],
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(
@@ -40,6 +41,8 @@ def test_who_stops_it_is_not_shown_where_it_was(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("collapse_guard.integrations.command_line.app.open_texts", stopped)
+    monkeypatch.setattr(
+        "collapse_guard.integrations.command_line.text_commands.open_texts", stopped
+    )
     assert run(["audit", "a", "b"]) == 130
     assert "Traceback" not in capsys.readouterr().err

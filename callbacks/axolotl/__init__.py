@@ -1,0 +1,1 @@
+"""Axolotl's plug-in: a translation between its hooks and `watch`."""
