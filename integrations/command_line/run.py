@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from collapse_guard.extras import require
@@ -30,15 +31,14 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         CollapseGuardError: What a command was given cannot work.
     """
-    # What a monitor tells of itself is for runs; commands print what they have to say.
-    logging.getLogger("collapse_guard").setLevel(logging.ERROR)
     # Bars of a library that loads weights say nothing here, and spoil what is printed.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     command = typer.main.get_command(app)
     try:
-        code = command.main(
-            list(arguments or ["--help"]), prog_name="collapse-guard", standalone_mode=False
-        )
+        with _quiet():
+            code = command.main(
+                list(arguments or ["--help"]), prog_name="collapse-guard", standalone_mode=False
+            )
     except _UsageError as error:
         message = " ".join(error.format_message().split())
         typer.echo(f"error: {message} (see collapse-guard --help)", err=True)
@@ -47,3 +47,15 @@ def run(arguments: Sequence[str]) -> int:
         typer.echo("stopped", err=True)
         return 130
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What a monitor tells of itself is for runs; commands print what they have to say."""
+    logger = logging.getLogger("collapse_guard")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

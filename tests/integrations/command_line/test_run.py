@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 
 from collapse_guard.integrations.command_line.run import run
@@ -46,3 +48,11 @@ def test_who_stops_it_is_not_shown_where_it_was(
     )
     assert run(["audit", "a", "b"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_log_is_as_it_was_afterwards() -> None:
+    logger = logging.getLogger("collapse_guard")
+    before = logger.level
+    run(["--help"])
+    run(["no-such-command"])
+    assert logger.level == before
