@@ -21,6 +21,10 @@ _TEXTS = {"string": np.int32, "large_string": np.int64}
 _Integers = npt.NDArray[np.integer[Any]]
 
 
+_FEW = 4
+"""Pieces up to which one array operation for each costs less than one for each row."""
+
+
 class StoredColumn(ABC):
     """One column of views on Arrow buffers, one piece after another; nothing is copied to make it.
 
@@ -71,6 +75,12 @@ class EvenColumn(StoredColumn):
         if len(self._pieces) == 1:
             return self._pieces[0][rows].astype(np.int64)
         out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
+        if len(self._pieces) <= _FEW:
+            pieces = np.searchsorted(self._ends, rows, side="right")
+            for number, stored in enumerate(self._pieces):
+                chosen = np.flatnonzero(pieces == number)
+                out[chosen] = stored[rows[chosen] - self._starts[number]]
+            return out
         # A data set that was written to disk has a piece for every 1,000 rows, so that nearly every
         # row of a batch lies in another: one array operation a piece would cost ten times as much.
         for row, (piece, place) in enumerate(self._places(rows)):

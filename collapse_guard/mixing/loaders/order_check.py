@@ -70,9 +70,12 @@ class OrderCheck:
         Raises:
             MixOrderError: The batch is out of order, or does not follow the one before it.
         """
-        slots = [operator.index(slot) for slot in slots]
+        slots = list(slots)
+        # A subclass of int may be slower in all that follows, and another type may know no order.
+        if set(map(type, slots)) != {int}:
+            slots = [operator.index(slot) for slot in slots]
         processes = divisors(launched_processes())
-        if list(slots) != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
+        if slots != list(range(slots[0], slots[0] + len(slots))):  # the usual, in no time
             steps = {(b - a) % self._num_slots for a, b in pairwise(slots)}
             if len(steps) > 1 or not steps <= self._strides(processes, 1):
                 raise disorder(slots)

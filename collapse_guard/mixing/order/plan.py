@@ -1,7 +1,7 @@
 """What each slot of a mixed stream shows: a function of (seed, slot) and nothing else."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -129,12 +129,19 @@ class LookAhead:
 
     def locate(self, slots: npt.NDArray[np.int64]) -> Located:
         """As `MixPlan.locate`, for at least one slot."""
-        low, high = int(slots.min()), int(slots.max())
+        low, size = int(slots[0]), len(slots)
+        # As loaders ask, for which slices take a third of the time that numbers do.
+        runs_on = slots.tolist() == list(range(low, low + size))
+        high = low + size - 1
+        if not runs_on:
+            low, high = int(slots.min()), int(slots.max())
         if high - low >= _WINDOW:
             return self._plan.locate(slots)
         if low < self._start or high >= self._start + len(self._window.row):
             self._start = low
             self._window = self._plan.locate(np.arange(low, low + _WINDOW))
-        places = slots - self._start
+        places: Any = slots - self._start
+        if runs_on:
+            places = slice(low - self._start, low - self._start + size)
         is_human, source, row, is_first = self._window
         return Located(is_human[places], source[places], row[places], is_first[places])
