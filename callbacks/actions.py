@@ -55,7 +55,7 @@ def decide(on_alert: OnAlert, alerts: Sequence[Alert]) -> Decision:
         return Decision(save=False, stop=False)
     # A function may fail on one process alone; then it is as if it had failed on all.
     with all_or_none():
-        wanted = [_wanted(on_alert, alert) for alert in alerts if alert.severity != "info"]
+        wanted = [_wanted(on_alert, alert) for alert in alerts if alert.is_alarm]
     save = any(action in ("save", "save_and_stop") for action in wanted)
     stop = any(action in ("stop", "save_and_stop") for action in wanted)
     # Readings agree on all processes, what functions make of them need not.

@@ -86,11 +86,11 @@ class RunRecorder:
 
     def _begin(self, session: WatchSession, look: Look) -> Path | None:
         """The file to go on with, where the run is one that was resumed; else a new one."""
-        began = line_of(run_values(_described(session)))
-        start = session.monitor.baseline
         folder = self.folder() if callable(self.folder) else self.folder
         if folder is None:
             return None
+        began = line_of(run_values(_described(session)))
+        start = session.monitor.baseline
         for number in count(1):
             name = session.name + (ENDING if number == 1 else f"-{number}{ENDING}")
             path = Path(folder) / name

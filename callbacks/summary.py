@@ -90,7 +90,7 @@ def _written(last: Look, start: Reading) -> str:
 
 
 def _alarms(alerts: Sequence[Alert]) -> str:
-    told = [alert for alert in alerts if alert.severity != "info"]
+    told = [alert for alert in alerts if alert.is_alarm]
     if not told:
         return "no alarm."
     first = told[0]

@@ -7,10 +7,10 @@ import numpy as np
 
 from collapse_guard.callbacks.one_call.held_out import HeldOutText, Ids, unmasked
 from collapse_guard.callbacks.one_call.parted import num_groups, parted
-from collapse_guard.callbacks.one_call.target import mix_of
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer, num_ids
+from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.random_states import random_states_kept
 from collapse_guard.rows.row_source import RowSource
 from collapse_guard.spacing import evenly_spaced

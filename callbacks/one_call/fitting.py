@@ -57,7 +57,6 @@ def fit(
         ArgumentError: Something is missing, or cannot be read; says what to write.
         PanelError: As `fitted_panel` has it.
     """
-    tokenizer = target.tokenizer if tokenizer is None else tokenizer
     if tokenizer is None:
         raise bad_argument(
             "tokenizer",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from collapse_guard.callbacks.one_call.held_out import Ids
-from collapse_guard.callbacks.one_call.target import Target, mix_of
+from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.errors import bad_argument
 from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.decoding import Decoding, check_matchable
 

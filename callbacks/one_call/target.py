@@ -9,6 +9,7 @@ import torch
 from collapse_guard.callbacks.one_call.sizes import Length
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.mixing.stream import MixStream
 
 Join = Callable[..., tuple[WatchSession, Any]]
@@ -46,12 +47,6 @@ class Target:
     def mix(self) -> MixGuard | MixStream | None:
         """The mixed stream that it trains on; None where it trains on something else."""
         return mix_of(self.training)
-
-
-def mix_of(training: Any) -> MixGuard | MixStream | None:
-    """The mixed stream that a training set is, or is made of: packs, or a Hugging Face data set."""
-    mix = getattr(training, "guard", training)
-    return mix if isinstance(mix, MixGuard | MixStream) else None
 
 
 def stated_length(

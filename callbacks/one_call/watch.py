@@ -151,6 +151,7 @@ def watch(
         hint = "leave it out, or give the folder to write to"
         raise bad_argument("record", expected="True, False or a folder", given=record, hint=hint)
     target = _target(run, model, steps, tokens_per_step, log=log, save=save, state=state)
+    tokenizer = target.tokenizer if tokenizer is None else tokenizer
     matching = to_match(target, synthetic, decoding)
     if panel is None:
         fitted, length, to_find_with = fit(
@@ -208,7 +209,6 @@ def _recorder(
     tokenizer: Tokenizer | None,
 ) -> RunRecorder | None:
     # One that cannot decode is no reason to write nothing down.
-    tokenizer = target.tokenizer if tokenizer is None else tokenizer
     tokenizer = tokenizer if callable(getattr(tokenizer, "decode", None)) else None
     if not isinstance(record, bool):
         return record_run(session, record, tokenizer=tokenizer)

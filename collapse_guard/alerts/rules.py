@@ -56,6 +56,11 @@ class Alert:
     cause: str = ""
     explanation: str = ""
 
+    @property
+    def is_alarm(self) -> bool:
+        """Whether it is more than "info", so that a run is asked to act on it."""
+        return self.severity != "info"
+
     @classmethod
     def from_part(cls, state: Part) -> "Alert":
         """The alert whose fields a state holds.

@@ -47,10 +47,16 @@ class StoredColumn(ABC):
             int64 of shape (n,) or (n, width), or a list of n values.
         """
 
-    def _places(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-        """The piece that each row lies in, and its number there."""
+    def _located(
+        self, rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The piece that each row lies in, and its number there: int64 of shape (n,) each."""
         pieces = np.searchsorted(self._ends, rows, side="right")
-        places = rows - self._starts[pieces]
+        return pieces, rows - self._starts[pieces]
+
+    def _places(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+        """The same for each row."""
+        pieces, places = self._located(rows)
         return list(zip(pieces.tolist(), places.tolist(), strict=True))
 
 
@@ -76,10 +82,10 @@ class EvenColumn(StoredColumn):
             return self._pieces[0][rows].astype(np.int64)
         out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
         if len(self._pieces) <= _FEW:
-            pieces = np.searchsorted(self._ends, rows, side="right")
+            pieces, places = self._located(rows)
             for number, stored in enumerate(self._pieces):
                 chosen = np.flatnonzero(pieces == number)
-                out[chosen] = stored[rows[chosen] - self._starts[number]]
+                out[chosen] = stored[places[chosen]]
             return out
         # A data set that was written to disk has a piece for every 1,000 rows, so that nearly every
         # row of a batch lies in another: one array operation a piece would cost ten times as much.

@@ -57,6 +57,11 @@ class RunRecord:
     last_texts: tuple[str, ...] = ()
 
     @property
+    def full_looks(self) -> tuple[Look, ...]:
+        """Those at the whole panel."""
+        return tuple(look for look in self.looks if look.is_full)
+
+    @property
     def alerts(self) -> tuple[Alert, ...]:
         """All alerts, in their order."""
         return tuple(alert for look in self.looks for alert in look.alerts)

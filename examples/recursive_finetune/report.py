@@ -11,8 +11,8 @@ from collapse_guard.atomic import write_atomically
 from collapse_guard.examples.recursive_finetune.findings import checks, findings
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.results import GenerationResult, RunResults
-from collapse_guard.extras import require
 from collapse_guard.integrations.plots import figure_png, figure_svg, plot_readings
+from collapse_guard.integrations.templates import filled_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,15 +92,8 @@ def render(results: RunResults, svg: str, entropies: str) -> str:
         svg: The figure as an `<svg>` element.
         entropies: The second one, likewise.
     """
-    jinja2 = require("jinja2", "report")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page: str = environment.get_template("report.html.j2").render(
+    return filled_in(
+        Path(__file__).with_name("report.html.j2"),
         results=results,
         regimes={name: REGIMES[name] for name in results.regimes},
         svg=svg,
@@ -112,7 +105,6 @@ def render(results: RunResults, svg: str, entropies: str) -> str:
         profiles={name: _profile(chain) for name, chain in results.regimes.items()},
         texts=_side_by_side(results.regimes),
     )
-    return page
 
 
 def _profile(chain: Sequence[GenerationResult]) -> CollapseProfile:

@@ -2,6 +2,15 @@
 
 from collapse_guard import Look
 
+COLUMNS = {
+    "tail_retention": "tail kept",
+    "head_retention": "head kept",
+    "perplexity": "perplexity",
+    "effective_vocabulary": "effective vocabulary",
+    "free_distinct_2": "own distinct-2",
+}
+"""Readings that are shown, where they were taken, and what stands over them."""
+
 _Z = 1.96
 
 

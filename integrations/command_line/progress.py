@@ -20,12 +20,11 @@ from rich.progress import (  # noqa: E402
 
 
 @contextmanager
-def reading(texts: Texts, *, is_shown: bool = True) -> Iterator[Iterator[str]]:
-    """The texts, and a bar on stderr that is gone when they are read.
+def reading(texts: Texts) -> Iterator[Iterator[str]]:
+    """The texts, and a bar on stderr, where that is a terminal, that is gone when they are read.
 
     Args:
         texts: What is read.
-        is_shown: Whether there is a bar at all; never where stderr is no terminal.
     """
     console = Console(stderr=True)
     columns = (
@@ -35,7 +34,7 @@ def reading(texts: Texts, *, is_shown: bool = True) -> Iterator[Iterator[str]]:
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=console, transient=True, disable=not (is_shown and console.is_terminal)
+        *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task(f"reading {texts.name}", total=texts.size)
         yield texts.read(_advancing(progress, task))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from collapse_guard import Look
 from collapse_guard.extras import require
-from collapse_guard.integrations.command_line.look_values import shown_value
+from collapse_guard.integrations.command_line.look_values import COLUMNS, shown_value
 from collapse_guard.run_records.record import RunRecord
 
 require("rich", "cli")
@@ -16,20 +16,15 @@ from rich.live import Live  # noqa: E402
 from rich.table import Table  # noqa: E402
 from rich.text import Text  # noqa: E402
 
-COLUMNS = {
-    "tail_retention": "tail kept",
-    "head_retention": "head kept",
-    "perplexity": "perplexity",
-    "free_distinct_2": "own distinct-2",
-}
-"""Readings that are shown, where they were taken, and what stands over them."""
+# A line for each look has no room for more.
+_SHOWN = ("tail_retention", "head_retention", "perplexity", "free_distinct_2")
 
 _LOOKS_SHOWN = 12
 
 
 def is_alarmed(runs: Mapping[str, RunRecord]) -> bool:
     """Whether an alert that is more than "info" was raised in any of them."""
-    return any(alert.severity != "info" for run in runs.values() for alert in run.alerts)
+    return any(alert.is_alarm for run in runs.values() for alert in run.alerts)
 
 
 def print_runs(console: Console, runs: Mapping[str, RunRecord]) -> None:
@@ -81,11 +76,11 @@ def _live(run: RunRecord) -> RenderableType:
 
 def _table(first: str) -> Table:
     table = Table(first, box=SIMPLE)
-    for title in (*COLUMNS.values(), "alarms"):
+    for title in (*(COLUMNS[name] for name in _SHOWN), "alarms"):
         table.add_column(title, justify="right")
     return table
 
 
 def _cells(look: Look) -> list[str]:
-    told = [alert for alert in look.alerts if alert.severity != "info"]
-    return [*(shown_value(look, name) for name in COLUMNS), str(len(told) or "")]
+    told = [alert for alert in look.alerts if alert.is_alarm]
+    return [*(shown_value(look, name) for name in _SHOWN), str(len(told) or "")]

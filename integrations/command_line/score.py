@@ -11,6 +11,7 @@ from collapse_guard import Alert, CollapseMonitor, HeldOutPanel, HumanReference,
 from collapse_guard.audit.comparison.content_sample import ContentSample
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.best_window import best_window
+from collapse_guard.integrations.command_line.look_values import COLUMNS
 from collapse_guard.integrations.command_line.progress import reading
 from collapse_guard.integrations.command_line.texts import Texts
 from collapse_guard.integrations.text_inputs import as_model, as_tokenizer
@@ -19,15 +20,6 @@ from collapse_guard.statistics.json_values import without_nan
 
 _CHARACTERS = 1 << 22
 _LEAST_TEXTS = 8
-
-COLUMNS = {
-    "tail_retention": "tail kept",
-    "head_retention": "head kept",
-    "perplexity": "perplexity",
-    "effective_vocabulary": "effective vocabulary",
-    "free_distinct_2": "own distinct-2",
-}
-"""Readings that are shown, where they were taken, and what stands over them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ class Scores:
 
 def told(look: Look) -> tuple[Alert, ...]:
     """The alerts of a look that tell of a loss."""
-    return tuple(alert for alert in look.alerts if alert.severity != "info")
+    return tuple(alert for alert in look.alerts if alert.is_alarm)
 
 
 def scored(

@@ -1,8 +1,8 @@
 """What models keep, as a table for a terminal."""
 
 from collapse_guard.extras import require
-from collapse_guard.integrations.command_line.look_values import shown_value
-from collapse_guard.integrations.command_line.score import COLUMNS, Scores, told
+from collapse_guard.integrations.command_line.look_values import COLUMNS, shown_value
+from collapse_guard.integrations.command_line.score import Scores, told
 from collapse_guard.integrations.command_line.short_names import short_names
 
 require("rich", "cli")

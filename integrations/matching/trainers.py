@@ -8,7 +8,7 @@ import torch
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
-from collapse_guard.mixing.guard import MixGuard
+from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.model.marked_labels import are_marked
 from collapse_guard.random_states import random_states_kept
@@ -99,10 +99,8 @@ def check_unmarked(trainer: Trainer) -> None:
         ArgumentError: They are those of a mix with human sources, or are marked already.
     """
     rows = trainer.train_dataset
-    mix = getattr(rows, "guard", rows)  # Of packs, and of a data set made of a mix.
-    has_people = isinstance(mix, MixGuard | MixStream) and any(
-        source.kind == "human" for source in mix.sources
-    )
+    mix = mix_of(rows)
+    has_people = mix is not None and any(source.kind == "human" for source in mix.sources)
     with random_states_kept():
         if not has_people and next(_marked_rows(rows), None) is None:
             return

@@ -47,7 +47,7 @@ def curves_of(runs: Mapping[str, RunRecord]) -> tuple[Curve, ...]:
     Args:
         runs: By the names that the legend shows, each with a look.
     """
-    looks = {name: [look for look in run.looks if look.is_full] for name, run in runs.items()}
+    looks = {name: run.full_looks for name, run in runs.items()}
     shared = [name for name in next(iter(looks.values()))[0] if _is_in_all(name, looks)]
     first = next(iter(runs.values()))
     rules = [rule for rule in first.rules if len(runs) == 1]

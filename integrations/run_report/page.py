@@ -9,8 +9,8 @@ from typing import Any
 
 from collapse_guard import Alert, CollapseProfile, collapse_profile
 from collapse_guard.errors import bad_argument
-from collapse_guard.extras import require
 from collapse_guard.integrations.run_report.curves import curves_of
+from collapse_guard.integrations.templates import filled_in
 from collapse_guard.run_records.record import RunRecord
 
 
@@ -29,7 +29,7 @@ def run_page(
         ArgumentError: No run, or one without a look at the whole panel.
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
-    empty = [name for name, run in runs.items() if not any(look.is_full for look in run.looks)]
+    empty = [name for name, run in runs.items() if not run.full_looks]
     if not runs or empty:
         raise bad_argument(
             "runs",
@@ -37,26 +37,18 @@ def run_page(
             given=empty or "none",
             hint="wait for the first look, at the start of the training",
         )
-    jinja2 = require("jinja2", "report")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page: str = environment.get_template("page.html.j2").render(
+    return filled_in(
+        Path(__file__).with_name("page.html.j2"),
         runs=runs,
         zip=partial(zip, strict=False),
-        starts={name: _full(run)[0] for name, run in runs.items()},
-        lasts={name: _full(run)[-1] for name, run in runs.items()},
+        starts={name: run.full_looks[0] for name, run in runs.items()},
+        lasts={name: run.full_looks[-1] for name, run in runs.items()},
         curves=curves_of(runs),
         profiles={name: _profile(run) for name, run in runs.items()},
         ledgers=ledgers or {},
         alarms={name: alarms_of(run) for name, run in runs.items()},
         verdicts={name: verdict(run) for name, run in runs.items()},
     )
-    return page
 
 
 @dataclass(frozen=True)
@@ -85,15 +77,10 @@ def alarms_of(run: RunRecord) -> tuple[Alarm, ...]:
 
 def verdict(run: RunRecord) -> str:
     """How a run went, in a word or two."""
-    told = [alert for alert in run.alerts if alert.severity != "info"]
     state = "" if run.has_ended else ", still running or broken off"
-    return ("alarm" if told else "no alarm") + state
-
-
-def _full(run: RunRecord) -> list[Any]:
-    return [look for look in run.looks if look.is_full]
+    return ("alarm" if any(alert.is_alarm for alert in run.alerts) else "no alarm") + state
 
 
 def _profile(run: RunRecord) -> CollapseProfile | None:
-    looks = _full(run)
+    looks = run.full_looks
     return collapse_profile(looks) if len(looks) > 1 else None

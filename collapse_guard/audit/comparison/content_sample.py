@@ -1,7 +1,7 @@
 """A bounded part of texts without end, drawn by what they say."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,13 +107,14 @@ class ContentSample:
         kept = [one for key, one in self._kept.items() if key < limit]
         return iter(sorted(kept, key=lambda one: one.rows[0]))
 
-    def _add(self, texts: Sequence[str]) -> None:
+    def _add(self, texts: list[str]) -> None:
         self.characters_seen += sum(map(len, texts))
-        is_empty = empty_rows(list(texts))
+        is_empty = empty_rows(texts)
         self.empty += int(is_empty.sum())
-        keys = identity_keys(list(texts))
-        below = keys < np.uint64(self._limit) if self._limit < _ALL_KEYS else ~is_empty
-        for place in np.flatnonzero(below & ~is_empty).tolist():
+        keys = identity_keys(texts)
+        # All at once, for of a long source hardly any is below; none is beyond the largest number.
+        is_below = keys <= np.uint64(self._limit - 1)
+        for place in np.flatnonzero(is_below & ~is_empty).tolist():
             self._keep(int(keys[place]), texts[place], self.rows + place)
         self.rows += len(texts)
 

@@ -140,8 +140,7 @@ class LookAhead:
         if low < self._start or high >= self._start + len(self._window.row):
             self._start = low
             self._window = self._plan.locate(np.arange(low, low + _WINDOW))
-        places: Any = slots - self._start
-        if runs_on:
-            places = slice(low - self._start, low - self._start + size)
+        first = low - self._start
+        places: Any = slice(first, first + size) if runs_on else slots - self._start
         is_human, source, row, is_first = self._window
         return Located(is_human[places], source[places], row[places], is_first[places])
