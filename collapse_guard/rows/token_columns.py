@@ -78,20 +78,26 @@ class EvenColumn(StoredColumn):
 
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """As `StoredColumn.read`: int64 of shape (n,) or (n, width)."""
-        if len(self._pieces) == 1:
-            return self._pieces[0][rows].astype(np.int64)
-        out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
         if len(self._pieces) <= _FEW:
-            pieces, places = self._located(rows)
-            for number, stored in enumerate(self._pieces):
-                chosen = np.flatnonzero(pieces == number)
-                out[chosen] = stored[places[chosen]]
-            return out
+            return self._of_few(rows).astype(np.int64)
+        out = np.empty((len(rows), *self._pieces[0].shape[1:]), dtype=np.int64)
         # A data set that was written to disk has a piece for every 1,000 rows, so that nearly every
         # row of a batch lies in another: one array operation a piece would cost ten times as much.
         for row, (piece, place) in enumerate(self._places(rows)):
             out[row] = self._pieces[piece][place]
         return out
+
+    def _of_few(self, rows: npt.NDArray[np.int64]) -> _Integers:
+        # What lies in a later piece is read from the end of this one, and then from its own: that
+        # takes two thirds of the time that telling them apart first does.
+        first, *others = self._pieces
+        stored = first.take(rows, axis=0, mode="clip" if others else "raise")
+        for number, piece in enumerate(others, start=1):
+            later = (rows >= self._starts[number]).nonzero()[0]
+            places = rows[later] - self._starts[number]
+            is_last = number == len(others)
+            stored[later] = piece.take(places, axis=0, mode="raise" if is_last else "clip")
+        return stored
 
 
 class _SlicedColumn(StoredColumn):
