@@ -276,14 +276,22 @@ def _held(
     above: bool,
 ) -> Finding:
     reach = student_half_width(moved.standard_error, moved.units, probability=1 - level)
-    low, high = math.exp(moved.value - reach), math.exp(moved.value + reach)
+    low, high = _times(moved.value - reach), _times(moved.value + reach)
     if (low > limit) if above else (high < limit):
         verdict: Verdict = "happened"
     elif (high <= limit) if above else (low >= limit):
         verdict = "did not happen"
     else:
         verdict = "not told apart"
-    return Finding(name, meaning, verdict, reading, math.exp(moved.value), (low, high), limit)
+    return Finding(name, meaning, verdict, reading, _times(moved.value), (low, high), limit)
+
+
+def _times(nats: float) -> float:
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        # So wide are the intervals of a few documents that agree in nothing.
+        return math.inf
 
 
 def _moved(name: str, start: Reading, now: Reading) -> Estimate | None:

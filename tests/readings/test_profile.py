@@ -133,6 +133,15 @@ def test_a_lower_tail_is_never_judged_better(tail: float, error: float, lower: f
     assert order.index(one) <= order.index(other)
 
 
+def test_a_few_documents_that_agree_in_nothing_tell_nothing_apart() -> None:
+    # Their interval reaches past what a float holds.
+    found = collapse_profile([reading(0), reading(9, error=1e4)])
+    tail = next(each for each in found.findings if each.name == "tail")
+    assert tail.verdict == "not told apart"
+    assert tail.interval == (0.0, math.inf)
+    assert found.to_dict()["findings"][4]["interval"] == [0.0, None]
+
+
 def test_it_goes_through_json() -> None:
     profile = collapse_profile([reading(0), reading(9, tail_retention=0.5)])
     content = json.loads(json.dumps(profile.to_dict(), allow_nan=False))
