@@ -18,7 +18,7 @@ def of_trainer(trainer: Any) -> Target:
         callback.attach(trainer)
         return callback.session, callback
 
-    def length(mean_tokens: float) -> Length | None:
+    def counted(mean_tokens: float) -> Length | None:
         return _length(trainer.args, trainer.train_dataset, mean_tokens)
 
     processor = getattr(trainer, "processing_class", None)
@@ -28,7 +28,7 @@ def of_trainer(trainer: Any) -> Target:
         # Of a processor for several kinds of input, the part for text.
         tokenizer=getattr(processor, "tokenizer", processor),
         training=trainer.train_dataset,
-        length=length,
+        counted=counted,
         is_main=trainer.is_world_process_zero(),
         join=join,
         callbacks=trainer.callback_handler.callbacks,

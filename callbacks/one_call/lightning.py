@@ -58,7 +58,7 @@ def of_lightning(
         trained=module,
         tokenizer=getattr(module, "tokenizer", None),
         training=None,
-        length=stated_length(steps, tokens_per_step),
+        counted=stated_length(steps, tokens_per_step),
         is_main=trainer.is_global_zero,
         join=join,
         callbacks=trainer.callbacks,

@@ -41,7 +41,7 @@ def of_loop(
         trained=model,
         tokenizer=None,
         training=None,
-        length=stated_length(steps, tokens_per_step),
+        counted=stated_length(steps, tokens_per_step),
         is_main=is_first_process(),
         join=join,
         callbacks=[],

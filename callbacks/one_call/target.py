@@ -1,12 +1,12 @@
 """What is watched: what `watch` has to know of a trainer or a loop, whatever its framework."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from collapse_guard.callbacks.one_call.sizes import Length
+from collapse_guard.callbacks.one_call.sizes import Length, passes_of
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.mix_of import mix_of
@@ -26,7 +26,7 @@ class Target:
         trained: What `match_sampler` takes to match the model's loss: a trainer, a module, a model.
         tokenizer: Of the model; None where nothing says which it is.
         training: The data set that it trains on; None where nothing says which it is.
-        length: How long it is, of the mean number of tokens of a row; None where nobody knows.
+        counted: How long it is, of the mean number of tokens of a row; None where nobody knows.
         is_main: Whether this process is the one that tells.
         join: Makes the callback for a monitor, and has the run call it.
         callbacks: What the trainer calls, where `join` puts the callback; empty for a loop.
@@ -37,11 +37,16 @@ class Target:
     trained: Any
     tokenizer: Any
     training: Any
-    length: Callable[[float], Length | None]
+    counted: Callable[[float], Length | None]
     is_main: bool
     join: Join
     callbacks: list[Any]
     folder: Callable[[], str | None] | None = None
+
+    def length(self, mean_tokens: float) -> Length | None:
+        """How long it is, of the mean number of tokens of a row; None where nobody knows."""
+        counted = self.counted(mean_tokens)
+        return None if counted is None else replace(counted, passes=passes_of(self.model))
 
     @property
     def mix(self) -> MixGuard | MixStream | None:

@@ -21,6 +21,12 @@ _NOT_YET = 1 << 62
 _TIMED = 15
 """Steps whose seconds are kept."""
 
+_FEW = 4
+"""Windows of a look that is timed beside one at a single window, to tell what a window adds."""
+
+CALIBRATING = 2 * (1 + _FEW)
+"""Windows that are looked at to learn what looks cost."""
+
 _PARTS = ("costs", "accounts", "plan", "step_seconds", "step")
 
 
@@ -195,7 +201,7 @@ class BudgetSchedule:
         self._small_due, self._small_windows, self._full_due = 1, 1, 1
 
     def calibrate(self, step: int, full: float, timed: Callable[[int], float]) -> None:
-        """Begin, knowing what looks cost: of all windows, of one, and of the most of a small look.
+        """Begin, knowing what looks cost: of all windows, of one, and of a few.
 
         Args:
             step: The step that the run starts after.
@@ -205,9 +211,10 @@ class BudgetSchedule:
         if self._full > 0.0:
             return
         # The first call of its kind pays for what a model or a compiler sets up.
-        timed(1), timed(self._most)
-        one, most = timed(1), timed(self._most)
-        self._per_window = max(most - one, 0.0) / max(self._most - 1, 1)
+        few = min(_FEW, self._most)
+        timed(1), timed(few)
+        one, more = timed(1), timed(few)
+        self._per_window = max(more - one, 0.0) / max(few - 1, 1)
         self._fixed, self._full = max(one - self._per_window, 0.0), full
         # Until a step has been timed nobody knows what may be spent.
         self._small_due, self._full_due = step + 3, _NOT_YET

@@ -1,7 +1,7 @@
 """What is told before a run begins."""
 
 from collapse_guard import CollapseMonitor, Sampling
-from collapse_guard.callbacks.one_call.sizes import Length
+from collapse_guard.callbacks.one_call.sizes import Length, looking
 from collapse_guard.callbacks.one_call.told import LeftOut, lines_before
 from tests.tiny import tiny_panel
 
@@ -10,8 +10,8 @@ def test_each_line_says_one_thing() -> None:
     panel = tiny_panel()
     windows, tokens = panel.input_ids.shape
     monitor = CollapseMonitor(panel, sampling=None)
-    # Two looks at the panel, of a run that costs a hundred times as much.
-    length = Length(100, 2 * windows * tokens / 3)
+    # Of a run that costs a hundred times as much as the looks.
+    length = Length(100, looking(windows, tokens) / 3)
     little = Sampling(num_free=3, num_prompts=2, samples_per_prompt=2, length=8)
     lines = lines_before(monitor, panel, "9 rows", length, LeftOut(1234, tokens, little))
     assert lines[0].startswith(f"collapse_guard watches {windows} windows of {tokens} tokens")
