@@ -12,6 +12,10 @@ require("typer", "cli")
 
 import typer  # noqa: E402
 
+Plots = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write each curve as SVG and PNG into a folder, too."),
+]
 Runs = Annotated[
     list[str],
     typer.Argument(metavar="RUN...", help="Output folders of watched runs, or *_run.jsonl files."),
@@ -27,6 +31,7 @@ def report(
     csv: Annotated[
         Path | None, typer.Option(help="Write the looks as comma-separated values, too.")
     ] = None,
+    plots: Plots = None,
     as_json: AsJson = False,
 ) -> None:
     """How did a watched run go?
@@ -36,12 +41,13 @@ def report(
     """
     from collapse_guard.integrations.command_line.runs import runs_of
 
-    _reported(runs, runs_of(runs), output, csv, as_json)
+    _reported(runs, runs_of(runs), output, csv, plots, as_json)
 
 
 def compare(
     runs: Runs,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
+    plots: Plots = None,
     as_json: AsJson = False,
 ) -> None:
     """Put watched runs side by side.
@@ -54,7 +60,7 @@ def compare(
     found = runs_of(runs)
     if len(found) < 2:
         raise bad_argument("RUN", expected="at least two runs", given=runs, hint="name another")
-    _reported(runs, found, output, None, as_json)
+    _reported(runs, found, output, None, plots, as_json)
 
 
 def watch(
@@ -83,12 +89,14 @@ def _reported(
     runs: dict[str, RunRecord],
     output: Path | None,
     csv: Path | None,
+    plots: Path | None,
     as_json: bool,
 ) -> None:
     from collapse_guard.atomic import write_atomically
     from collapse_guard.integrations.command_line.runs import ledgers_of, run_as_dict
     from collapse_guard.integrations.command_line.runs_view import is_alarmed, print_runs
     from collapse_guard.integrations.run_report.page import run_page
+    from collapse_guard.integrations.run_report.pictures import pictures_of
     from collapse_guard.integrations.run_report.table import run_table
 
     if output is None:
@@ -97,6 +105,9 @@ def _reported(
     write_atomically(output, run_page(runs, ledgers_of(given, runs)))
     if csv is not None:
         write_atomically(csv, run_table(runs))
+    if plots is not None:
+        for name, content in pictures_of(runs):
+            write_atomically(plots / name, content)
     if as_json:
         print_json({"page": str(output), "runs": {n: run_as_dict(r) for n, r in runs.items()}})
     else:

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from collapse_guard import Look, Threshold
 from collapse_guard.integrations.plots import figure_svg, plot_readings
 from collapse_guard.run_records.record import RunRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLES: Mapping[str, str] = {
     "tail_retention": "Tail retention",
@@ -32,13 +36,21 @@ class Curve:
         reading: What it shows.
         title: What stands over it.
         meaning: What the reading is.
-        svg: The picture, an `<svg>` element that says in words what is to be seen in it.
+        told: What is to be seen, in words, for who cannot see it.
+        figure: The picture.
     """
 
     reading: str
     title: str
     meaning: str
-    svg: str
+    told: str
+    figure: "Figure"
+
+    @property
+    def svg(self) -> str:
+        """An `<svg>` element that says in words what is to be seen in it."""
+        opened = f'<svg role="img" aria-label="{escape(self.told)}" '
+        return figure_svg(self.figure).replace("<svg ", opened, 1)
 
 
 def curves_of(runs: Mapping[str, RunRecord]) -> tuple[Curve, ...]:
@@ -75,9 +87,7 @@ def _curve(
             axes.axvline(step, color=_ALARM, linewidth=0.8, linestyle="--")
     told = f"{title}: {'; '.join(_told(name, of_run, reading) for name, of_run in looks.items())}"
     meaning = next((run.meanings[reading] for run in runs.values() if reading in run.meanings), "")
-    # For who cannot see it.
-    opened = f'<svg role="img" aria-label="{escape(told)}" '
-    return Curve(reading, title, meaning, figure_svg(figure).replace("<svg ", opened, 1))
+    return Curve(reading, title, meaning, told, figure)
 
 
 def _told(name: str, looks: Sequence[Look], reading: str) -> str:

@@ -22,7 +22,10 @@ def test_a_report_is_a_page_and_an_exit_code(
 ) -> None:
     run_folder = a_run(tmp_path / "a", alarmed=alarmed)
     table = tmp_path / "a.csv"
-    assert run(["report", run_folder, "--csv", str(table)]) == int(alarmed)
+    pictures = tmp_path / "pictures"
+    also = ["--csv", str(table), "--plots", str(pictures)]
+    assert run(["report", run_folder, *also]) == int(alarmed)
+    assert (pictures / "01_tail_retention.png").read_bytes().startswith(b"\x89PNG")
     page = tmp_path / "a" / "report.html"
     assert f"Written: {page}" in capsys.readouterr().out.replace("\n", "")
     assert page.read_text().startswith("<!doctype html>")
