@@ -124,7 +124,7 @@ class SupremumBoundary(RestoredWhole):
     def _spend(self, now: Contributions, degrees: float) -> float:
         expected, spread = np.zeros(len(self._crossed), np.float32), 1.0
         if self._before is not None:
-            correlation = float(now @ self._before)
+            correlation = _cosine(now, self._before)
             expected = correlation * self._stood
             # Never 0: looks that see the same are told apart by less than a float holds.
             spread = math.sqrt(max(1.0 - correlation**2, 1e-9))
@@ -181,6 +181,13 @@ def _unit_vector(state: Part) -> Contributions:
     is_whole = len(before) <= MOST_GROUPS and abs(float(np.linalg.norm(before)) - 1.0) < 1e-4
     state.check(is_whole, f"contributions of at most {MOST_GROUPS} groups, of norm 1")
     return before
+
+
+def _cosine(now: Contributions, before: Contributions) -> float:
+    # With the rounding of float32, which differs from processor to processor, a look that sees the
+    # same as the last one would seem to see something else.
+    one, other = now.astype(np.float64), before.astype(np.float64)
+    return min(float(one @ other) / math.sqrt(float(one @ one) * float(other @ other)), 1.0)
 
 
 def _crossed_by(
