@@ -14,7 +14,10 @@ def test_texts_are_all_there_and_a_pipe_sees_no_bar(
     is_terminal: bool,
 ) -> None:
     if is_terminal:
-        monkeypatch.setenv("FORCE_COLOR", "1")
+        # Whatever terminal the tests run in, or an earlier one said that it had.
+        for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "TTY_COMPATIBLE": "1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("TTY_INTERACTIVE", raising=False)
     path = tmp_path / "a.txt"
     path.write_text("a\nb\n")
     with reading(open_texts("HUMAN", str(path))) as texts:
