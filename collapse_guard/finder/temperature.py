@@ -53,10 +53,13 @@ def lowest_of_parabola(temperatures: Sequence[float], losses: Sequence[float]) -
         >>> lowest_of_parabola([0.5, 1.0, 2.0], [1.0, 0.0, 1.0])
         1.0
     """
-    curvature, slope, _ = np.polyfit(np.log(temperatures), losses, 2)
+    # By divided differences: equal losses have none, where a fit leaves some to rounding.
+    first, middle, last = np.log(temperatures).tolist()
+    slope = (losses[1] - losses[0]) / (middle - first)
+    curvature = ((losses[2] - losses[1]) / (last - middle) - slope) / (last - first)
     if not curvature > 0:
         return None
-    lowest = float(np.exp(-slope / (2 * curvature)))
+    lowest = float(np.exp((first + middle) / 2 - slope / (2 * curvature)))
     return round(min(max(lowest, temperatures[0]), temperatures[-1]), 2)
 
 
