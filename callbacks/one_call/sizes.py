@@ -19,7 +19,7 @@ another panel."""
 _USUAL = 256
 """Windows where nobody knows how long a run is."""
 
-ALL_TRAINED = 3.0
+_ALL_TRAINED = 3.0
 """What a token costs in training, in passes forward: the backward pass counts for two, one for the
 gradients of what flows through the model and one for those of its parameters."""
 _TRYING = 9
@@ -41,7 +41,7 @@ class Length:
 
     steps: int
     tokens_per_step: float
-    passes: float = ALL_TRAINED
+    passes: float = _ALL_TRAINED
 
     @property
     def cost(self) -> float:
@@ -58,8 +58,8 @@ def passes_of(model: torch.nn.Module | None) -> float:
     trained = sum(each.numel() for each in parameters if each.requires_grad)
     if not trained:
         # Nobody knows yet what will be.
-        return ALL_TRAINED
-    return ALL_TRAINED - 1.0 + trained / sum(each.numel() for each in parameters)
+        return _ALL_TRAINED
+    return _ALL_TRAINED - 1.0 + trained / sum(each.numel() for each in parameters)
 
 
 def looking(windows: int, tokens: int) -> float:

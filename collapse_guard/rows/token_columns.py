@@ -47,16 +47,10 @@ class StoredColumn(ABC):
             int64 of shape (n,) or (n, width), or a list of n values.
         """
 
-    def _located(
-        self, rows: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The piece that each row lies in, and its number there: int64 of shape (n,) each."""
-        pieces = np.searchsorted(self._ends, rows, side="right")
-        return pieces, rows - self._starts[pieces]
-
     def _places(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-        """The same for each row."""
-        pieces, places = self._located(rows)
+        """The piece that each row lies in, and its number there."""
+        pieces = np.searchsorted(self._ends, rows, side="right")
+        places = rows - self._starts[pieces]
         return list(zip(pieces.tolist(), places.tolist(), strict=True))
 
 
