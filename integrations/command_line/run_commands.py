@@ -95,6 +95,7 @@ def _reported(
     from collapse_guard.atomic import write_atomically
     from collapse_guard.integrations.command_line.runs import ledgers_of, run_as_dict
     from collapse_guard.integrations.command_line.runs_view import is_alarmed, print_runs
+    from collapse_guard.integrations.run_report.curves import curves_of
     from collapse_guard.integrations.run_report.page import run_page
     from collapse_guard.integrations.run_report.pictures import pictures_of
     from collapse_guard.integrations.run_report.table import run_table
@@ -102,11 +103,12 @@ def _reported(
     if output is None:
         place = Path(given[0])
         output = (place if place.is_dir() else place.parent) / "report.html"
-    write_atomically(output, run_page(runs, ledgers_of(given, runs)))
+    curves = curves_of(runs)
+    write_atomically(output, run_page(runs, ledgers_of(given, runs), curves=curves))
     if csv is not None:
         write_atomically(csv, run_table(runs))
     if plots is not None:
-        for name, content in pictures_of(runs):
+        for name, content in pictures_of(curves):
             write_atomically(plots / name, content)
     if as_json:
         print_json({"page": str(output), "runs": {n: run_as_dict(r) for n, r in runs.items()}})

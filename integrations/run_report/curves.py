@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
 from collapse_guard import Look, Threshold
+from collapse_guard.errors import bad_argument
 from collapse_guard.integrations.plots import figure_svg, plot_readings
 from collapse_guard.run_records.record import RunRecord
 
@@ -46,9 +48,9 @@ class Curve:
     told: str
     figure: "Figure"
 
-    @property
+    @cached_property
     def svg(self) -> str:
-        """An `<svg>` element that says in words what is to be seen in it."""
+        """An `<svg>` element that says in words what is to be seen in it; drawn once."""
         opened = f'<svg role="img" aria-label="{escape(self.told)}" '
         return figure_svg(self.figure).replace("<svg ", opened, 1)
 
@@ -57,8 +59,20 @@ def curves_of(runs: Mapping[str, RunRecord]) -> tuple[Curve, ...]:
     """A curve for each reading that all runs have at each look at the whole panel.
 
     Args:
-        runs: By the names that the legend shows, each with a look.
+        runs: By the names that the legend shows, at least one.
+
+    Raises:
+        ArgumentError: No run, or one without a look at the whole panel.
+        MissingExtraError: matplotlib is not installed.
     """
+    empty = [name for name, run in runs.items() if not run.full_looks]
+    if not runs or empty:
+        raise bad_argument(
+            "runs",
+            expected="runs that have been looked at",
+            given=empty or "none",
+            hint="wait for the first look, at the start of the training",
+        )
     looks = {name: run.full_looks for name, run in runs.items()}
     shared = [name for name in next(iter(looks.values()))[0] if _is_in_all(name, looks)]
     first = next(iter(runs.values()))

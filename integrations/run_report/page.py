@@ -1,6 +1,6 @@
 """One page of HTML about runs that needs nothing else: no script, no font, no link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from collapse_guard import Alert, CollapseProfile, collapse_profile
-from collapse_guard.errors import bad_argument
-from collapse_guard.integrations.run_report.curves import curves_of
+from collapse_guard.integrations.run_report.curves import Curve, curves_of
 from collapse_guard.integrations.templates import filled_in
 from collapse_guard.run_records.record import RunRecord
 
 
 def run_page(
-    runs: Mapping[str, RunRecord], ledgers: Mapping[str, Mapping[str, Any]] | None = None
+    runs: Mapping[str, RunRecord],
+    ledgers: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    curves: Sequence[Curve] | None = None,
 ) -> str:
     """A report on one run, or on several side by side.
 
@@ -24,26 +26,20 @@ def run_page(
     Args:
         runs: By what they are called on the page, at least one.
         ledgers: Of the runs that have one, by the same names (`read_ledger`).
+        curves: Of these runs, where they are drawn already (`curves_of`).
 
     Raises:
         ArgumentError: No run, or one without a look at the whole panel.
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
-    empty = [name for name, run in runs.items() if not run.full_looks]
-    if not runs or empty:
-        raise bad_argument(
-            "runs",
-            expected="runs that have been looked at",
-            given=empty or "none",
-            hint="wait for the first look, at the start of the training",
-        )
+    drawn = curves_of(runs) if curves is None else curves
     return filled_in(
         Path(__file__).with_name("page.html.j2"),
         runs=runs,
         zip=partial(zip, strict=False),
         starts={name: run.full_looks[0] for name, run in runs.items()},
         lasts={name: run.full_looks[-1] for name, run in runs.items()},
-        curves=curves_of(runs),
+        curves=drawn,
         profiles={name: _profile(run) for name, run in runs.items()},
         ledgers=ledgers or {},
         alarms={name: alarms_of(run) for name, run in runs.items()},

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.integrations.command_line.run import run
+from collapse_guard.integrations.run_report.curves import Curve, curves_of
+from collapse_guard.run_records.record import RunRecord
 from tests.run_records.made import a_look, a_record, an_alert, written
 
 
@@ -37,6 +40,24 @@ def test_a_report_is_a_page_and_an_exit_code(
     assert found["runs"]["a"]["values"]["tail_retention"] == 0.9
     assert run(["watch", run_folder]) == int(alarmed)
     assert "ended" in capsys.readouterr().out
+
+
+def test_pictures_are_the_curves_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def counted(runs: Mapping[str, RunRecord]) -> tuple[Curve, ...]:
+        drawn.append(curves_of(runs))
+        return drawn[-1]
+
+    for module in ("curves", "page"):
+        home = f"collapse_guard.integrations.run_report.{module}.curves_of"
+        monkeypatch.setattr(home, counted)
+    run(["report", a_run(tmp_path / "a"), "--plots", str(tmp_path / "pictures")])
+    assert len(drawn) == 1
+    svg = (tmp_path / "pictures" / "01_tail_retention.svg").read_text()
+    assert svg in (tmp_path / "a" / "report.html").read_text()
 
 
 def test_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

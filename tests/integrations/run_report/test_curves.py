@@ -1,4 +1,10 @@
+from unittest.mock import patch
+
+import pytest
+
 from collapse_guard import Look
+from collapse_guard.errors import ArgumentError
+from collapse_guard.integrations.run_report import curves as module
 from collapse_guard.integrations.run_report.curves import TITLES, curves_of
 from tests.run_records.made import a_record, an_alert
 
@@ -33,3 +39,16 @@ def test_alarms_are_marked_where_they_belong() -> None:
     assert "#b00020" in alarmed[0].svg.lower()
     assert "#b00020" not in alarmed[1].svg.lower()
     assert "#b00020" not in quiet[0].svg.lower()
+
+
+def test_a_curve_is_drawn_once() -> None:
+    (curve,) = curves_of({"a": a_record(look(0, "perplexity"), look(4, "perplexity"))})
+    with patch.object(module, "figure_svg", wraps=module.figure_svg) as draws:
+        assert curve.svg == curve.svg
+    assert draws.call_count == 1
+
+
+def test_runs_without_a_look_have_no_curves() -> None:
+    for runs in ({}, {"a": a_record()}):
+        with pytest.raises(ArgumentError, match="`runs` expected runs that have been looked at"):
+            curves_of(runs)
