@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -28,7 +27,7 @@ from collapse_guard.readings.choice import Wanted
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel, ScoresItself, check_panel
-from collapse_guard.readings.panel_sums import BandSums, PanelScores, score_bands
+from collapse_guard.readings.panel_sums import BandSums, Floats, PanelScores, score_bands
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import A_LITTLE, Samples, Sampling
@@ -202,6 +201,15 @@ class CollapseMonitor:
         return self._run.written
 
     @property
+    def position_logprobs(self) -> Floats | None:
+        """Log-probability of each of the panel's positions at the last look at the whole panel.
+
+        float64 of shape (positions,), natural logarithms, in row-major order; None before there is
+        such a look since the run was started or resumed.
+        """
+        return self._run.position_logprobs
+
+    @property
     def track(self) -> Track:
         """What the looks at the whole panel gave, window by window, for a `control`."""
         return self._run.track
@@ -263,7 +271,7 @@ class CollapseMonitor:
         """
         run = self._run
         run.begin()
-        with run.clock.looking(device_of(model)), _averaged(optimizer):
+        with run.clock.looking(device_of(model)), averaged_weights(optimizer):
             reading = self._see_all(model, step, run.take_start)
         run.clock.leave()
         return run.keep(Look(**vars(reading)))
@@ -336,7 +344,7 @@ class CollapseMonitor:
             raise run.no_start()
         run.schedule.due(step, run.clock.arrive())
         try:
-            with run.clock.looking(device_of(model)), _averaged(optimizer):
+            with run.clock.looking(device_of(model)), averaged_weights(optimizer):
                 return self._full_look(model, step)
         finally:
             run.clock.leave()
@@ -371,7 +379,7 @@ class CollapseMonitor:
         windows = windows if run.rotation.is_complete else num_windows
         seconds: list[float] = []
         try:
-            with run.clock.looking(device_of(model)) as seconds, _averaged(optimizer):
+            with run.clock.looking(device_of(model)) as seconds, averaged_weights(optimizer):
                 if windows == num_windows:
                     return self._full_look(model, step)
                 return self._small_look(model, step, windows)
@@ -380,8 +388,7 @@ class CollapseMonitor:
             run.schedule.looked(step, windows, sum(seconds))
 
     def _small_look(self, model: torch.nn.Module, step: int, windows: int) -> Look:
-        rotation = self._run.rotation
-        turn = rotation.next(windows)
+        turn = (rotation := self._run.rotation).next(windows)
         rotation.update(turn, self._score(model, windows=turn))
         evidence = self._evidence(model, step, rotation.whole, moved=rotation.moved())
         return self._judged(take_readings(self._cheap, evidence))
@@ -434,7 +441,3 @@ class CollapseMonitor:
         began = time.perf_counter()
         self._score(model, windows=self._run.rotation.next(windows))
         return time.perf_counter() - began
-
-
-def _averaged(optimizer: Optimizer | None) -> AbstractContextManager[None]:
-    return nullcontext() if optimizer is None else averaged_weights(optimizer)

@@ -22,7 +22,7 @@ from collapse_guard.readings.baseline import Baseline
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel
-from collapse_guard.readings.panel_sums import PanelScores
+from collapse_guard.readings.panel_sums import Floats, PanelScores
 from collapse_guard.readings.prequential import PrequentialReader
 from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.sampling import Samples, Sampling
@@ -68,6 +68,7 @@ class Run:
         last_whole: The last look at the whole panel, with what each document contributes; None
             before there is one since the run was started or resumed.
         written: What the model wrote at the last look at which it did.
+        position_logprobs: What each position was given at the last look at the whole panel.
     """
 
     panel: Panel
@@ -89,6 +90,7 @@ class Run:
     history: list[Look] = field(default_factory=list)
     last_whole: Look | None = None
     written: Samples | None = None
+    position_logprobs: Floats | None = None
 
     def __post_init__(self) -> None:
         self._fresh_pace = deepcopy(self.schedule.state_dict())
@@ -120,7 +122,7 @@ class Run:
         self.schedule.load_state_dict(deepcopy(self._fresh_pace))
         self.rotation = Rotation(self.panel)
         self.base, self.vocab_size, self.history, self.at_whole = None, None, [], {}
-        self.last_whole = self.written = None
+        self.last_whole = self.written = self.position_logprobs = None
         if self.prequential is not None:
             self.prequential.clear()
 
@@ -188,7 +190,7 @@ class Run:
         """Take in what the model gave on the whole panel: movement is told from here on."""
         self.rotation.update_all(scores)
         self.track.add(step, scores.tail_logprob, scores.head_logprob)
-        self.at_whole = {}
+        self.at_whole, self.position_logprobs = {}, scores.position_logprobs
         before, self.vocab_size = self.vocab_size, scores.group_distributions.shape[1]
         if before not in (None, self.vocab_size):
             logger.warning(
@@ -278,6 +280,7 @@ class Run:
         self.is_chained = self.is_chained and is_same(before, start)
         # What was looked at before was another run's, or a part of this one that is run again.
         self.history, self.last_whole, self.at_whole = [], None, {}
+        self.position_logprobs = None
         self.is_waiting, self.base, self.track = is_waiting, base, track
         for each in restore:
             each()

@@ -1,8 +1,7 @@
 """Whole words that are rare in human text, all tokens of a word together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +12,13 @@ from collapse_guard.errors import PanelError, bad_argument
 from collapse_guard.human_text.bands import band_cutoffs
 from collapse_guard.human_text.panel import A_PANEL, HeldOutPanel
 from collapse_guard.human_text.tokenizer import Tokenizer
-from collapse_guard.human_text.words import (
-    TokenWord,
-    WordSpans,
-    decoder,
-    whole_words,
-    word_counts,
-    word_spans,
-)
+from collapse_guard.human_text.words import WordSpans, decoder, word_counts, word_spans
 from collapse_guard.readings.at_positions import Floats, by_document, check_logprobs
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.kind import ReadingKind
 from collapse_guard.readings.panel import Panel, check_same_panel
+from collapse_guard.readings.panel_words import panel_words
 from collapse_guard.statistics.estimates import Estimate, document_means, exponential
-
-_DECODINGS_KEPT = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +94,7 @@ def rare_words(
     max_count = band_cutoffs(np.array(list(counts.values())), tail_mass=tail_mass).tail
     positions = torch.zeros_like(panel.positions)
     per_window = np.zeros(len(panel), dtype=np.int64)
-    for window, word in _words(panel, tokenizer, spans):
+    for window, word in panel_words(panel, decoder(tokenizer), spans=spans):
         if counts[word.word] <= max_count:
             positions[window, word.first : word.end] = True
             per_window[window] += 1
@@ -212,19 +203,3 @@ def _kept(words: RareWords, logprobs: Floats, panel: Panel, start: Floats) -> Es
     """Of each document's summed log-probability at the start, on average over words."""
     now, counts = words.by_document(logprobs, panel)
     return exponential(document_means(now - start, counts))
-
-
-def _words(
-    panel: HeldOutPanel, tokenizer: Tokenizer, spans: WordSpans
-) -> Iterator[tuple[int, TokenWord]]:
-    """Each whole word of the panel whose tokens are all looked at, with its window."""
-    decode = decoder(tokenizer)
-    kept = lru_cache(_DECODINGS_KEPT)(decode)
-    for window, (ids, looked_at) in enumerate(
-        zip(panel.input_ids.tolist(), panel.positions.numpy(), strict=True)
-    ):
-        # What is not looked at may be no text, or stand before text that it does not belong to.
-        edges = np.flatnonzero(np.diff(looked_at, prepend=False, append=False))
-        for begin, end in edges.reshape(-1, 2).tolist():
-            for word in whole_words(tuple(ids[begin:end]), kept, spans=spans):
-                yield window, word._replace(first=begin + word.first, end=begin + word.end)

@@ -14,6 +14,7 @@ from collapse_guard import (
     EveryNSteps,
     Threshold,
 )
+from collapse_guard.readings.panel_logprobs import panel_logprobs
 from tests.looks import BANDED, PAIRED
 from tests.paces import Scripted
 from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
@@ -67,6 +68,20 @@ def test_a_chain_shares_its_first_start() -> None:
     second = CollapseMonitor(panel, baseline=first.baseline, sampling=BRIEF)
     assert second.started
     assert second.look(model, 0) == first.look(model, 0)
+
+
+def test_what_each_position_was_given_is_known_of_the_last_whole_look() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    monitor = CollapseMonitor(panel, sampling=BRIEF, pace=EveryNSteps(2))
+    assert monitor.position_logprobs is None
+    monitor.start(model)
+    perturb(model, 0.1)
+    monitor.observe(model, 1)
+    assert monitor.position_logprobs == pytest.approx(panel_logprobs(tiny_gpt2(), panel))
+    monitor.observe(model, 2)
+    assert monitor.position_logprobs == pytest.approx(panel_logprobs(model, panel))
+    monitor.begin(monitor.baseline)
+    assert monitor.position_logprobs is None
 
 
 def test_looking_leaves_no_trace() -> None:

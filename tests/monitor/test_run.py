@@ -112,6 +112,7 @@ def test_a_state_brings_no_looks_of_another_run() -> None:
     used.look(tiny_gpt2(seed=5), 1)
     used.load_state_dict(json.loads(json.dumps(used.state_dict())))
     assert used.history == []
+    assert used.position_logprobs is None
 
 
 def test_state_goes_on_after_json() -> None:
