@@ -13,7 +13,9 @@ from collapse_guard.statistics.student import student_half_width
 _OWN_TEXT = "free_distinct_2"
 
 
-def summary_of(monitor: CollapseMonitor, *, is_watched: bool = True) -> tuple[str, ...]:
+def summary_of(
+    monitor: CollapseMonitor, *, is_watched: bool = True, match: str = ""
+) -> tuple[str, ...]:
     """How the run that a monitor has looked at went: the verdict first, five lines at most.
 
     What is kept is what the last look at the whole panel says, with its 95% interval over
@@ -23,22 +25,25 @@ def summary_of(monitor: CollapseMonitor, *, is_watched: bool = True) -> tuple[st
     Args:
         monitor: After the last look of the run.
         is_watched: Whether looks could be taken to the end.
+        match: What the loss is matched to, in a line; empty where it is not.
     """
     last = monitor.history[-1] if monitor.history else None
     start = monitor.baseline
     if last is None or start is None:
-        return ("nothing can be said: the run could not be looked at (its log says why).",)
+        unseen = "nothing can be said: the run could not be looked at (its log says why)."
+        return tuple(filter(None, (unseen, match)))
     is_start = same_readings(last, start.readings) and (
         # A start that was taken anew, where rules have waited, and not a model that stood still.
         last is monitor.history[0] or not same_readings(monitor.history[0], start.readings)
     )
     if is_start:
         nothing = f"nothing to compare: the start is the look at step {last.step}, the last one."
-        return (nothing, _alarms(monitor.alerts), _cost(monitor))
-    lines = [_kept(last, start.readings), _written(last, start.readings), _alarms(monitor.alerts)]
+        return tuple(filter(None, (nothing, match, _alarms(monitor.alerts), _cost(monitor))))
+    kept = _kept(last, start.readings)
     if not is_watched:
-        lines.insert(0, f"watched to step {last.step} only (the log says why); until then:")
-    return (*filter(None, lines), _cost(monitor))
+        kept = f"watched to step {last.step} only (the log says why); until then: {kept}"
+    lines = (kept, _written(last, start.readings), match, _alarms(monitor.alerts), _cost(monitor))
+    return tuple(filter(None, lines))
 
 
 def same_readings(look: Mapping[str, float], start: Mapping[str, float]) -> bool:

@@ -1,14 +1,16 @@
 """The sampler-matched loss of a run that is watched: for which rows, and how those were drawn."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import torch
 
 from collapse_guard.callbacks.one_call.held_out import Ids
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.errors import bad_argument
-from collapse_guard.finder.search import DecodingSearch
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.mixing.stream import MixStream
@@ -21,7 +23,6 @@ Synthetic = Literal["sources", "all"] | MixGuard | MixStream
 
 logger = logging.getLogger("collapse_guard")
 
-_MOST_SOURCES = 3
 _EXAMPLE = 'Source(rows, "old model", "synthetic", decoding=Decoding(temperature=0.8))'
 
 
@@ -68,17 +69,15 @@ class ToMatch:
         drawn: Literal["marked", "all"] = "all" if self.is_of_all else "marked"
         return match_sampler(self.trained, self.decodings, drawn=drawn, **search)
 
-    def told(self, match: "SamplerMatch") -> str:
-        """For which rows the loss is matched, and to what, in a line."""
-        if not isinstance(self.decodings, MixGuard | MixStream):
-            (decoding,) = match.loss.decodings
-            return (
-                f"matched loss: all rows, as drawn with {_drawn(decoding, match.searches, 'all')}."
-            )
-        parts = list(_of_sources(self.decodings, match))
-        more = len(parts) - _MOST_SOURCES
-        parts[_MOST_SOURCES:] = [f"of {more} more sources"] if more > 0 else []
-        return f"matched loss: rows {', '.join(parts)}."
+
+def match_by_hand(model: torch.nn.Module | None) -> "SamplerMatch | None":
+    """What matches a model's loss already; None where nothing does."""
+    # Whoever has called `match_sampler` has its module, and nobody else needs transformers.
+    module: Any = sys.modules.get("collapse_guard.integrations.matching.match_sampler")
+    found: SamplerMatch | None = None
+    if module is not None and model is not None:
+        found = module.match_on(model)
+    return found
 
 
 def to_match(target: Target, synthetic: Any, decoding: Any) -> ToMatch | None:
@@ -166,20 +165,3 @@ def _marking_mix(target: Target, synthetic: Any) -> MixGuard | MixStream:
             hint=f'{_EXAMPLE}, or decoding="find"',
         )
     return mix
-
-
-def _of_sources(mix: MixGuard | MixStream, match: "SamplerMatch") -> Iterator[str]:
-    for source in mix.sources:
-        if isinstance(source.decoding, Decoding):
-            drawn = _drawn(source.decoding, match.searches, source.name)
-            yield f"of {source.name!r} as drawn with {drawn}"
-        elif source.decoding is not None:
-            yield f"of {source.name!r} as drawn with what they say"
-
-
-def _drawn(decoding: Decoding, searches: Mapping[str, DecodingSearch], name: str) -> str:
-    if name not in searches:
-        return f"{decoding}"
-    search = searches[name]
-    doubt = "" if search.told_apart_from_plain else ", not told apart from the plain loss"
-    return f"{decoding} (found with {search.documents} human documents{doubt})"

@@ -13,7 +13,7 @@ from collapse_guard.arguments import function, optional, real, whole
 from collapse_guard.callbacks.actions import OnAlert, Save
 from collapse_guard.callbacks.one_call.fitting import Fitting, fit
 from collapse_guard.callbacks.one_call.loop import of_loop
-from collapse_guard.callbacks.one_call.matched import Synthetic, ToMatch, to_match
+from collapse_guard.callbacks.one_call.matched import Synthetic, ToMatch, match_by_hand, to_match
 from collapse_guard.callbacks.one_call.panels import Fitted
 from collapse_guard.callbacks.one_call.reported import check_report, report_at_end
 from collapse_guard.callbacks.one_call.sizes import MOST_SHARE, Length, looking, writing
@@ -179,12 +179,13 @@ def watch(
             monitor, on_alert=on_alert, sink=sink, on_error=on_error, name=name
         )
         _tell(says, told, session)
-        match = None
+        match = match_by_hand(target.model)
         if matching is not None:
             # Last of what may fail: it may have to search for long.
             match = matching.match(to_find_with)
             undo.callback(match.remove)
-            told = *told, matching.told(match)
+        if match is not None:
+            told = *told, f"{match}"
             _tell(says, told[-1:], session)
         recorder = _recorder(record, target, session, tokenizer)
         if report:

@@ -28,7 +28,8 @@ class Watched:
         session: Looks, logs, tells and acts.
         callback: What the trainer calls; None in a loop of your own.
         told: What was told, a line each.
-        match: What the sampler-matched loss is taken off with again; None where there is none.
+        match: What the sampler-matched loss is taken off with again, also where it was put on by
+            hand before; None where there is none.
         recorder: Writes down what is seen, into the file at its `path`; None where nothing does.
     """
 
@@ -60,7 +61,11 @@ class Watched:
 
     def summary(self) -> tuple[str, ...]:
         """How the run went so far, a line each; told by itself at the end of a run."""
-        return summary_of(self.monitor, is_watched=self.session.values.is_watched)
+        return summary_of(
+            self.monitor,
+            is_watched=self.session.values.is_watched,
+            match="" if self.match is None else f"{self.match}",
+        )
 
 
 @dataclass(frozen=True)

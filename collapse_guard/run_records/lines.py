@@ -9,8 +9,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from collapse_guard.alerts.rules import Alert, Threshold
+from collapse_guard.errors import ArgumentError
 from collapse_guard.monitor.look import Look
-from collapse_guard.run_records.record import PanelFigures, RunRecord
+from collapse_guard.readings.at_positions import Floats
+from collapse_guard.readings.lost_words import LostWords
+from collapse_guard.run_records.decodings import decoding_of, decoding_values
+from collapse_guard.run_records.record import Configuration, PanelFigures, RunRecord
+from collapse_guard.run_records.words import logprobs_of, packed_logprobs, words_of, words_values
 from collapse_guard.statistics.json_forms import Part
 from collapse_guard.statistics.json_values import without_nan
 
@@ -32,6 +37,8 @@ class RecordedLook(NamedTuple):
         overhead: Share of the training time that looks had taken; NaN before any training.
         texts: Some of what the model wrote.
         has_ended: Whether that is the end of the run.
+        position_logprobs: What each position of the panel was given, where the look is the start.
+        lost_words: Those that were lost until then, where somebody has looked for them.
     """
 
     look: Look
@@ -39,6 +46,8 @@ class RecordedLook(NamedTuple):
     overhead: float
     texts: tuple[str, ...]
     has_ended: bool
+    position_logprobs: Floats | None = None
+    lost_words: LostWords | None = None
 
 
 def line_of(values: Mapping[str, Any]) -> str:
@@ -57,6 +66,8 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "panel": None if record.panel is None else asdict(record.panel),
         "rules": [asdict(rule) for rule in record.rules],
         "meanings": dict(record.meanings),
+        "decodings": [decoding_values(each) for each in record.decodings],
+        "configuration": {group: dict(own) for group, own in record.configuration.items()},
     }
 
 
@@ -67,8 +78,15 @@ def look_values(
     overhead: float,
     texts: tuple[str, ...] = (),
     has_ended: bool = False,
+    position_logprobs: Floats | None = None,
+    lost_words: LostWords | None = None,
 ) -> dict[str, Any]:
     """What a line says of a look, and how the run went until then."""
+    seldom: dict[str, Any] = {}
+    if position_logprobs is not None:
+        seldom["position_logprobs"] = packed_logprobs(position_logprobs)
+    if lost_words is not None:
+        seldom["lost_words"] = words_values(lost_words)
     return {
         "step": look.step,
         "is_full": look.is_full,
@@ -82,6 +100,7 @@ def look_values(
         "overhead": overhead,
         "texts": list(texts),
         "has_ended": has_ended,
+        **seldom,
     }
 
 
@@ -91,10 +110,14 @@ def run_of(part: Part) -> RunRecord:
     Raises:
         ArgumentError: It is no such line, or of a later release.
     """
-    parts = part.keys("format", "version", "name", "began", "package", "panel", "rules", "meanings")
+    parts = part.keys(
+        *("format", "version", "name", "began", "package", "panel", "rules", "meanings"),
+        optional=("decodings", "configuration"),
+    )
     parts["format"].text(among=[FORMAT])
     parts["version"].whole(least=1, most=VERSION)
     panel = parts["panel"]
+    decodings, configuration = parts.get("decodings"), parts.get("configuration")
     return RunRecord(
         name=parts["name"].text(),
         began=parts["began"].text(),
@@ -103,6 +126,8 @@ def run_of(part: Part) -> RunRecord:
         rules=tuple(_rule(each, _DEEPEST) for each in parts["rules"].items()),
         meanings={name: each.text() for name, each in parts["meanings"].entries().items()},
         looks=(),
+        decodings=() if decodings is None else tuple(map(decoding_of, decodings.items())),
+        configuration={} if configuration is None else _configuration(configuration),
     )
 
 
@@ -123,6 +148,7 @@ def look_of(part: Part) -> RecordedLook:
         "overhead",
         "texts",
         "has_ended",
+        optional=("position_logprobs", "lost_words"),
     )
     look = Look(
         step=parts["step"].whole(),
@@ -136,7 +162,16 @@ def look_of(part: Part) -> RecordedLook:
         tuple(each.text() for each in parts[name].items()) for name in ("summary", "texts")
     )
     overhead, has_ended = _number(parts["overhead"]), parts["has_ended"].flag()
-    return RecordedLook(look, summary, overhead, texts, has_ended)
+    logprobs, words = parts.get("position_logprobs"), parts.get("lost_words")
+    return RecordedLook(
+        look,
+        summary,
+        overhead,
+        texts,
+        has_ended,
+        None if logprobs is None else logprobs_of(logprobs),
+        None if words is None else words_of(words),
+    )
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:
@@ -162,6 +197,13 @@ def _panel(part: Part) -> PanelFigures:
     return PanelFigures(windows, tokens, documents, parts["fingerprint"].text())
 
 
+def _configuration(part: Part) -> Configuration:
+    return {
+        group: {name: each.text() for name, each in own.entries().items()}
+        for group, own in part.entries().items()
+    }
+
+
 def _alert(part: Part) -> Alert:
     entries = part.entries()
     numbers = ("value", "limit", "standard_error")
@@ -181,11 +223,18 @@ def _rule(part: Part, deepest: int) -> Threshold:
     }
     beside = parts["beside"]
     severity: Any = parts["severity"].text(among=_SEVERITIES)
-    return Threshold(
-        parts["reading"].text(),
-        relative_to_start=parts["relative_to_start"].flag(),
-        patience=parts["patience"].whole(least=1),
-        severity=severity,
-        beside=None if beside.value is None else _rule(beside, deepest - 1),
-        **limits,
-    )
+    reading, is_relative = parts["reading"].text(), parts["relative_to_start"].flag()
+    patience = parts["patience"].whole(least=1)
+    other = None if beside.value is None else _rule(beside, deepest - 1)
+    try:
+        return Threshold(
+            reading,
+            relative_to_start=is_relative,
+            patience=patience,
+            severity=severity,
+            beside=other,
+            **limits,
+        )
+    except ArgumentError as error:
+        # Which names an argument, and no file.
+        raise part.wrong("what a rule can be") from error

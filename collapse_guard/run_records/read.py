@@ -8,6 +8,7 @@ from pathlib import Path
 
 from collapse_guard.errors import bad_argument
 from collapse_guard.monitor.look import Look
+from collapse_guard.readings.at_positions import Floats
 from collapse_guard.run_records.lines import look_of, run_of
 from collapse_guard.run_records.record import RunRecord
 from collapse_guard.statistics.json_forms import Part
@@ -61,6 +62,7 @@ def read_record(path: str | os.PathLike[str]) -> RunRecord:
         raise bad_argument(os.fspath(path), expected="a run's file", given="none", hint=_HINT)
     record = run_of(first)
     looks: list[Look] = []
+    starts: list[tuple[int, Floats | None]] = [(-1, None)]
     for line in lines:
         seen = look_of(line)
         record = replace(
@@ -70,9 +72,14 @@ def read_record(path: str | os.PathLike[str]) -> RunRecord:
             has_ended=seen.has_ended,
             first_texts=record.first_texts or seen.texts,
             last_texts=seen.texts or record.last_texts,
+            lost_words=seen.lost_words,
         )
         looks = _after(looks, seen.look)
-    return replace(record, looks=tuple(looks))
+        # A start that was taken anew after the step that a run was resumed at is not this run's.
+        starts = [each for each in starts if each[0] <= seen.look.step]
+        if seen.position_logprobs is not None:
+            starts.append((seen.look.step, seen.position_logprobs))
+    return replace(record, looks=tuple(looks), position_logprobs=starts[-1][1])
 
 
 def _after(looks: list[Look], look: Look) -> list[Look]:
@@ -85,7 +92,7 @@ def _after(looks: list[Look], look: Look) -> list[Look]:
 
 
 def _lines(path: str | os.PathLike[str]) -> Iterator[Part]:
-    name = os.path.basename(path)
+    name = os.fspath(path)
     # What is no text, or no number of JSON, is refused where it is looked at.
     for number, line in enumerate(Path(path).read_bytes().split(b"\n"), start=1):
         if not line.strip():

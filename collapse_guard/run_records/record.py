@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from collapse_guard.alerts.rules import Alert, Threshold
+from collapse_guard.finder.source_decoding import SourceDecoding
 from collapse_guard.monitor.look import Look
+from collapse_guard.readings.at_positions import Floats
+from collapse_guard.readings.lost_words import LostWords
+
+Configuration = Mapping[str, Mapping[str, str]]
+"""How a run was set up, in words: settings by name, in groups by name."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,11 @@ class RunRecord:
         has_ended: Whether it came to its end.
         first_texts: Some of what the model wrote first, where that is known.
         last_texts: The same at the last look at which it wrote, from the same random numbers.
+        decodings: Of what the loss is matched to, by source.
+        configuration: How it was set up.
+        position_logprobs: float64 of shape (positions,), what each position of the panel was given
+            at the start, to a thousandth of itself; None where that is not known.
+        lost_words: Those that it lost, once it has ended; None where nobody has looked for them.
     """
 
     name: str
@@ -55,6 +66,10 @@ class RunRecord:
     has_ended: bool = False
     first_texts: tuple[str, ...] = ()
     last_texts: tuple[str, ...] = ()
+    decodings: tuple[SourceDecoding, ...] = ()
+    configuration: Configuration = field(default_factory=dict)
+    position_logprobs: Floats | None = field(default=None, compare=False)
+    lost_words: LostWords | None = None
 
     @property
     def full_looks(self) -> tuple[Look, ...]:

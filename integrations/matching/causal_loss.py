@@ -32,6 +32,7 @@ class MatchedCausalLoss:
         all_drawn: As given.
         is_on: Whether marks are looked for; the model's own loss is called where not.
         is_training: Whether the model was in training mode when it was last called.
+        match: What takes it off again; None while it is being put in place.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MatchedCausalLoss:
     ) -> None:
         self.own, self.loss, self.seen, self.all_drawn = own, loss, seen, all_drawn
         self.is_on, self.is_training = True, False
+        self.match: object | None = None
 
     def note_mode(self, module: torch.nn.Module, *_: object) -> None:
         """Note whether a model trains; a hook before each forward pass of its backbone.
@@ -130,3 +132,7 @@ class MatchedCausalLoss:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # In another process nobody has anything to take off.
+        return {**vars(self), "match": None}

@@ -11,6 +11,7 @@ from collapse_guard.arguments import one_of, understood
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.finder.search import DecodingSearch
+from collapse_guard.finder.source_decoding import SourceDecoding
 from collapse_guard.human_text.documents import Document
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.integrations.matching.all_drawn import decoding_of_all, find_for_all
@@ -30,6 +31,7 @@ from collapse_guard.integrations.matching.models import (
     try_loss,
 )
 from collapse_guard.integrations.matching.seen_marks import SeenMarks
+from collapse_guard.integrations.matching.told import told
 from collapse_guard.integrations.matching.trainers import (
     check_collator,
     check_evaluation,
@@ -56,6 +58,10 @@ class SamplerMatch:
         loss: What takes the place of the model's own loss where labels are marked.
         searches: What was found for sources whose decoding was not known, by their names; by "all"
             where it was that of all rows.
+        sources: How each matched source was drawn, and how that is known.
+        of_all: Whether all training rows are of one model.
+
+    `print` says for which rows the loss is matched, and to what.
     """
 
     def __init__(
@@ -63,10 +69,17 @@ class SamplerMatch:
         loss: SamplerMatchedLoss,
         undo: Sequence[Callable[[], None]],
         searches: Mapping[str, DecodingSearch],
+        sources: Sequence[SourceDecoding],
+        *,
+        of_all: bool,
     ) -> None:
         self.loss = loss
         self.searches = dict(searches)
+        self.sources, self.of_all = tuple(sources), of_all
         self._undo = list(undo)
+
+    def __str__(self) -> str:
+        return told(self.sources, of_all=self.of_all)
 
     def remove(self) -> None:
         """Put the model back as it was; calling this again does nothing."""
@@ -203,7 +216,42 @@ def match_sampler(
             *([matched.note_mode] if all_drawn else []),
         ]
         undo += [model.base_model.register_forward_pre_hook(hook).remove for hook in hooks]
-    return SamplerMatch(loss, undo, searches)
+    sources = [SourceDecoding("all", loss.decodings[0], searches.get("all"))]
+    if of_all is None:
+        sources = _sources(known, loss, searches)
+    match = SamplerMatch(loss, undo, searches, sources, of_all=all_drawn)
+    matched.match = match
+    return match
+
+
+def match_on(model: torch.nn.Module) -> SamplerMatch | None:
+    """What matches the loss of a model, or of one in it; None where nothing does.
+
+    Example:
+        >>> match_on(torch.nn.Linear(2, 2)) is None
+        True
+    """
+    losses = (each.__dict__.get("_loss_function") for each in model.modules())
+    on = (each for each in losses if isinstance(each, MatchedCausalLoss) and each.is_on)
+    match = next((each.match for each in on), None)
+    return match if isinstance(match, SamplerMatch) else None
+
+
+def _sources(
+    decodings: Any, loss: SamplerMatchedLoss, searches: Mapping[str, DecodingSearch]
+) -> list[SourceDecoding]:
+    """How each source was drawn: of a mix by their names, and else by the number of the mark."""
+    if not isinstance(decodings, MixGuard | MixStream):
+        return [SourceDecoding(f"{mark}", each) for mark, each in enumerate(loss.decodings, 1)]
+    return [
+        SourceDecoding(
+            source.name,
+            source.decoding if isinstance(source.decoding, Decoding) else None,
+            searches.get(source.name),
+        )
+        for source in decodings.sources
+        if source.decoding is not None
+    ]
 
 
 def _are_none(decodings: Any) -> bool:

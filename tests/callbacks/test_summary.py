@@ -62,6 +62,19 @@ def test_a_run_that_was_lost_says_until_when() -> None:
     assert summary_of(looked_at(0.0), is_watched=False)[0].startswith("watched to step 7 only")
 
 
+def test_what_the_loss_is_matched_to_is_told_in_no_more_than_five_lines() -> None:
+    match = "matched loss: all rows, as drawn with T 0.8."
+    told = summary_of(looked_at(0.0), is_watched=False, match=match)
+    assert len(told) == 5
+    assert "until then: kept" in told[0]
+    assert told[2] == match
+    nothing = CollapseMonitor(tiny_panel(), sampling=None)
+    assert summary_of(nothing, match=match)[1:] == (match,)
+    nothing.start(tiny_gpt2())
+    assert match in summary_of(nothing, match=match)
+    assert match not in summary_of(looked_at(0.0))
+
+
 def test_a_narrower_text_is_told() -> None:
     model = tiny_gpt2()
     monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1), rules=[], rules_wait=False)

@@ -17,8 +17,12 @@ from collapse_guard.examples.recursive_finetune.results import GenerationResult,
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.reports.ledger import Shown, ledger_of, read_ledger, write_ledger
 from collapse_guard.monitor.track import Track
+from collapse_guard.run_records.lines import look_values, run_values
+from collapse_guard.run_records.read import read_record
+from collapse_guard.run_records.record import RunRecord
 from tests.mutated.judging import Case
 from tests.mutated.mutations import DEPTH, cut, doubled, flipped, mutated
+from tests.run_records.made import CONFIGURATION, DECODINGS, LOST, a_look, a_record, written
 from tests.tiny import tiny_reference
 
 
@@ -29,6 +33,7 @@ def file_cases() -> dict[str, Callable[[], Case]]:
         "track file": _track,
         "ledger": _ledger,
         "results": _results,
+        "run record": _run_record,
     }
 
 
@@ -236,3 +241,51 @@ def _results() -> Case:
                 assert each.as_reading().step == each.generation
 
     return _of("results", _written(results.save), _json, RunResults.load, said, use)
+
+
+def _lines(content: bytes, chance: random.Random) -> bytes:
+    """One line of a run's file is another."""
+
+    def otherwise(whole: bytes, chance: random.Random) -> bytes:
+        lines = whole.splitlines(keepends=True)
+        place = chance.randrange(len(lines))
+        changed = _shallow(mutated(json.loads(lines[place]), chance))
+        lines[place] = json.dumps(changed, default=repr).encode() + b"\n"
+        return b"".join(lines)
+
+    return chance.choice((flipped, cut, doubled, otherwise, otherwise, otherwise, otherwise))(
+        content, chance
+    )
+
+
+def _run_record() -> Case:
+    record = a_record(
+        a_look(0, 1.0),
+        a_look(4, 0.9),
+        has_ended=True,
+        summary=("fine",),
+        overhead=0.01,
+        decodings=DECODINGS,
+        configuration=CONFIGURATION,
+        position_logprobs=np.array([-1.0, -2.5]),
+        lost_words=LOST,
+    )
+
+    def said(loaded: RunRecord) -> Any:
+        logprobs = loaded.position_logprobs
+        looks = [look_values(look, summary=(), overhead=0.0) for look in loaded.looks]
+        return {
+            "values": [run_values(loaded), looks],
+            "ended": [loaded.has_ended, loaded.summary, loaded.lost_words],
+            "start": None if logprobs is None else logprobs.tolist(),
+        }
+
+    def use(loaded: RunRecord) -> None:
+        for word in () if loaded.lost_words is None else loaded.lost_words.words:
+            assert 0 <= word.kept <= 1
+        for drawn in loaded.decodings:
+            assert drawn.search is None or drawn.search.verdict
+        _ = loaded.full_looks, loaded.alerts, [str(rule) for rule in loaded.rules]
+
+    content = written(record).encode()
+    return _of("run record", content, _lines, read_record, said, use)

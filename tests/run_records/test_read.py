@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.run_records.lines import line_of, look_values, run_values
 from collapse_guard.run_records.read import find_records, read_record
-from tests.run_records.made import a_look, a_record, an_alert, written
+from tests.run_records.made import LOST, a_look, a_record, an_alert, written
 
 
 def test_a_record_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -80,6 +81,38 @@ def test_the_first_and_the_last_texts_are_known(tmp_path: Path) -> None:
     path.write_text("".join(lines))
     record = read_record(path)
     assert (record.first_texts, record.last_texts) == (("once",), ("then",))
+
+
+def test_the_start_is_the_one_that_the_run_goes_on_from(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    def read(*starts: tuple[int, float | None]) -> list[float] | None:
+        lines = [line_of(run_values(a_record()))]
+        for step, logprob in starts:
+            given = None if logprob is None else np.array([logprob])
+            told = look_values(a_look(step, 1.0), summary=(), overhead=0.0, position_logprobs=given)
+            lines.append(line_of(told))
+        path.write_text("".join(lines))
+        found = read_record(path).position_logprobs
+        return None if found is None else found.tolist()
+
+    assert read((0, None), (4, None)) is None
+    assert read((0, -1.0), (4, None)) == [-1.0]
+    # Taken anew, once the model knew language.
+    assert read((0, -1.0), (4, -2.0), (8, None)) == [-2.0]
+    # Which a run that was resumed before it has yet to do.
+    assert read((0, -1.0), (4, -2.0), (3, None)) == [-1.0]
+    assert read((0, -1.0), (4, -2.0), (3, None), (6, -3.0)) == [-3.0]
+
+
+def test_words_are_lost_at_the_end_and_not_where_a_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    ended = written(a_record(a_look(0, 1.0), a_look(4, 0.9), has_ended=True, lost_words=LOST))
+    path.write_text(ended)
+    assert read_record(path).lost_words == LOST
+    goes_on = line_of(look_values(a_look(6, 0.8), summary=(), overhead=0.0))
+    path.write_text(ended + goes_on)
+    assert read_record(path).lost_words is None
 
 
 def test_records_are_found_in_a_folder(tmp_path: Path) -> None:

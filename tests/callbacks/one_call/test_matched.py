@@ -8,7 +8,7 @@ import pytest
 
 from collapse_guard import ArgumentError, Decoding, MixGuard, MixStream, Source
 from collapse_guard.callbacks.one_call.loop import of_loop
-from collapse_guard.callbacks.one_call.matched import ToMatch, to_match
+from collapse_guard.callbacks.one_call.matched import to_match
 from collapse_guard.callbacks.one_call.target import Target
 from tests.tiny import tiny_gpt2, zipf_documents
 
@@ -97,35 +97,3 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ArgumentError, match=says):
         to_match(target(training), synthetic, decoding)
-
-
-def search(decoding: Decoding, told_apart: bool = True) -> Any:
-    return SimpleNamespace(decoding=decoding, told_apart_from_plain=told_apart, documents=40)
-
-
-def told(decodings: Any, searches: dict[str, Any], loss: tuple[Decoding, ...] = ()) -> str:
-    match = SimpleNamespace(searches=searches, loss=SimpleNamespace(decodings=loss))
-    return ToMatch(None, decodings).told(match)  # type: ignore[arg-type]
-
-
-def test_the_line_of_all_rows() -> None:
-    assert told(COLD, {}, (COLD,)) == "matched loss: all rows, as drawn with T 0.5."
-    assert told("find", {"all": search(COLD)}, (COLD,)) == (
-        "matched loss: all rows, as drawn with T 0.5 (found with 40 human documents)."
-    )
-    assert "40 human documents, not told apart from the plain loss)." in told(
-        "find", {"all": search(COLD, told_apart=False)}, (COLD,)
-    )
-
-
-def test_the_line_of_sources() -> None:
-    listed = [{**row, "temperature": 0.7} for row in ROWS]
-    columns = Source(listed, "web", "synthetic", decoding="columns")
-    one = Source(ROWS, "old", "synthetic", decoding=COLD)
-    mix = MixGuard(ROWS, [one, columns], human_fraction=0.5, block_size=4)
-    assert told(mix, {"old": search(COLD)}) == (
-        "matched loss: rows of 'old' as drawn with T 0.5 (found with 40 human documents), "
-        "of 'web' as drawn with what they say."
-    )
-    many = told(mix_of(COLD, COLD, COLD, COLD, COLD), {})
-    assert many.endswith("of 'model 2' as drawn with T 0.5, of 2 more sources.")

@@ -96,10 +96,27 @@ def test_all_rows_are_matched_as_by_hand_and_evaluation_is_plain(tmp_path: Path)
     match_sampler(by_hand, COLD, drawn="all")
     assert trained(watched) == trained(by_hand) != trained(trainer())
     assert call.monitor.history[-1].step == 6
+    assert told[-1].startswith("looks took")
+    assert told[-3:-1] == ["matched loss: all rows, as drawn with T 0.6.", "no alarm."]
     call_match = call.match
     assert call_match is not None
     call_match.remove()
     assert "_loss_function" not in watched.model.__dict__
+
+
+def test_a_loss_that_was_matched_by_hand_is_known(tmp_path: Path) -> None:
+    trainer = trainer_on(mix_of(COLD), tmp_path)
+    match = match_sampler(trainer, trainer.train_dataset)
+    call = watch(trainer, **SILENT)
+    assert call.match is match
+    assert call.told[-1] == "matched loss: rows of 'web' as drawn with T 0.6."
+    assert call.told[-1] in call.summary()
+    match.remove()
+    assert watch(trainer, name="again", **SILENT).match is None
+    numbered = match_sampler(tiny_gpt2(), [COLD, Decoding(0.7)])
+    assert str(numbered) == (
+        "matched loss: rows of '1' as drawn with T 0.6, of '2' as drawn with T 0.7."
+    )
 
 
 @pytest.mark.usefixtures("few_candidates")
