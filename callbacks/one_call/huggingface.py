@@ -9,6 +9,16 @@ from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.monitor.monitor import CollapseMonitor
 
+_TOLD = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "optim"),
+    *("weight_decay", "max_grad_norm", "per_device_train_batch_size"),
+    *("gradient_accumulation_steps", "num_train_epochs", "max_steps", "seed", "data_seed"),
+    *("bf16", "fp16", "gradient_checkpointing", "label_smoothing_factor"),
+    # Of TRL's.
+    *("max_length", "packing", "beta", "loss_type", "num_generations"),
+)
+"""Arguments that are written down, and no others: some hold paths and tokens."""
+
 
 def of_trainer(trainer: Any) -> Target:
     """What is to be known of a trainer, which is left as it is until it is joined."""
@@ -33,7 +43,14 @@ def of_trainer(trainer: Any) -> Target:
         join=join,
         callbacks=trainer.callback_handler.callbacks,
         folder=lambda: trainer.args.output_dir,
+        settings=lambda: _settings(trainer),
     )
+
+
+def _settings(trainer: Any) -> dict[str, object]:
+    known = {name: getattr(trainer.args, name, None) for name in _TOLD}
+    processes = {"processes": trainer.args.world_size}
+    return {"trainer": type(trainer).__name__, **known, **processes}
 
 
 def _length(args: Any, rows: Any, mean_tokens: float) -> Length | None:

@@ -15,6 +15,9 @@ require("lightning", "lightning")
 
 from lightning.pytorch import LightningModule  # noqa: E402
 
+_TOLD = ("max_steps", "max_epochs", "accumulate_grad_batches", "gradient_clip_val", "precision")
+"""Settings that are written down, and no others."""
+
 
 def of_lightning(
     trainer: Any, module: Any, *, steps: int | None, tokens_per_step: float | None
@@ -63,7 +66,23 @@ def of_lightning(
         join=join,
         callbacks=trainer.callbacks,
         folder=lambda: _folder(trainer),
+        settings=lambda: _settings(trainer),
     )
+
+
+def _settings(trainer: Any) -> dict[str, object]:
+    optimizers = list(trainer.optimizers)
+    groups = [group for each in optimizers for group in each.param_groups]
+    known = {name: getattr(trainer, name, None) for name in _TOLD}
+    return {
+        "trainer": type(trainer).__name__,
+        "optimizer": [type(each).__name__ for each in optimizers],
+        # A schedule may begin at next to nothing, and notes what it is to come to.
+        "learning_rate": [group.get("initial_lr", group.get("lr")) for group in groups],
+        "weight_decay": [group.get("weight_decay") for group in groups],
+        **known,
+        "processes": trainer.world_size,
+    }
 
 
 def _folder(trainer: Any) -> str | None:

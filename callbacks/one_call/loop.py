@@ -45,4 +45,5 @@ def of_loop(
         is_main=is_first_process(),
         join=join,
         callbacks=[],
+        settings=lambda: {"steps": steps, "tokens_per_step": tokens_per_step},
     )

@@ -1,6 +1,6 @@
 """What is watched: what `watch` has to know of a trainer or a loop, whatever its framework."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Target:
         join: Makes the callback for a monitor, and has the run call it.
         callbacks: What the trainer calls, where `join` puts the callback; empty for a loop.
         folder: Says where the run writes to, once it goes on; None where nothing does.
+        settings: Says what is trained with, by name, once the run goes on: numbers, flags, words.
     """
 
     model: torch.nn.Module | None
@@ -42,6 +43,7 @@ class Target:
     join: Join
     callbacks: list[Any]
     folder: Callable[[], str | None] | None = None
+    settings: Callable[[], Mapping[str, object]] = dict
 
     def length(self, mean_tokens: float) -> Length | None:
         """How long it is, of the mean number of tokens of a row; None where nobody knows."""

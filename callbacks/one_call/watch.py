@@ -11,6 +11,7 @@ import torch
 from collapse_guard.alerts.sinks import AlertSink, log_alert
 from collapse_guard.arguments import function, optional, real, whole
 from collapse_guard.callbacks.actions import OnAlert, Save
+from collapse_guard.callbacks.one_call.configuration import configuration_of
 from collapse_guard.callbacks.one_call.fitting import Fitting, fit
 from collapse_guard.callbacks.one_call.loop import of_loop
 from collapse_guard.callbacks.one_call.matched import Synthetic, ToMatch, match_by_hand, to_match
@@ -29,6 +30,7 @@ from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.model.decoding import Decoding
 from collapse_guard.monitor.monitor import CollapseMonitor
+from collapse_guard.monitor.pace import Budget
 from collapse_guard.readings.sampling import A_LITTLE, Sampling
 
 Tell = Callable[[str], object]
@@ -188,6 +190,18 @@ def watch(
             told = *told, f"{match}"
             _tell(says, told[-1:], session)
         recorder = _recorder(record, target, session, tokenizer)
+        if recorder is not None:
+            recorder.configuration = configuration_of(
+                target.model,
+                fitted.panel,
+                fitted.where,
+                sampling=monitor.sampling,
+                pace=settings.get("pace", Budget(0.01)),
+                on_alert=on_alert,
+                training=target.settings,
+            )
+            if match is not None:
+                recorder.decodings, recorder.match = match.sources, f"{match}"
         if report:
             report_at_end(session, recorder)
         watched = (

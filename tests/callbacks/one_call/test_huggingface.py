@@ -39,3 +39,16 @@ def test_of_a_processor_the_tokenizer_is_taken(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path)
     trainer.processing_class = Processor()
     assert of_trainer(trainer).tokenizer is Processor.tokenizer
+
+
+def test_what_it_trains_with_is_told_and_no_secret(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, learning_rate=0.25, seed=3, run_name="mine")
+    trainer.args.hub_token = "hf_secret"
+    settings = of_trainer(trainer).settings()
+    assert settings["learning_rate"] == 0.25
+    assert (settings["seed"], settings["trainer"]) == (3, "Trainer")
+    assert settings["per_device_train_batch_size"] == trainer.args.per_device_train_batch_size
+    text = f"{settings}"
+    assert "hf_secret" not in text
+    assert str(tmp_path) not in text
+    assert "mine" not in text

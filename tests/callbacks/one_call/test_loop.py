@@ -15,3 +15,8 @@ def test_its_session_logs_where_the_loop_does() -> None:
     session.start(model)
     assert logged == [0]
     assert "tail/tail_retention" in session.latest
+
+
+def test_what_is_known_of_its_length_is_told() -> None:
+    target = of_loop(tiny_gpt2(), steps=3, tokens_per_step=8.0, log=None, save=None)
+    assert target.settings() == {"steps": 3, "tokens_per_step": 8.0}

@@ -52,6 +52,8 @@ def test_a_trainer_is_watched_and_trains_as_it_would(tmp_path: Path) -> None:
     record = read_record(tmp_path / "collapse_run.jsonl")
     assert [look.step for look in record.looks] == [0, 4, 8, 12, 16]
     assert list(record.summary) == told
+    assert record.configuration["training"]["max steps"] == "-1"
+    assert record.configuration["watching"]["pace"] == "EveryNSteps(steps=4)"
 
 
 @pytest.mark.slow
@@ -107,6 +109,10 @@ class TestLightning:
         assert "kept " in capsys.readouterr().out
         assert watched.recorder is not None
         assert watched.recorder.path == tmp_path / "collapse_run.jsonl"
+        settings = read_record(watched.recorder.path).configuration["training"]
+        (optimizer,) = trainer.optimizers
+        assert settings["optimizer"] == type(optimizer).__name__
+        assert settings["learning rate"] == f"{optimizer.param_groups[0]['lr']:g}"
 
     def test_a_module_is_no_loop(self) -> None:
         with pytest.raises(ArgumentError, match=r"watch\(trainer, model=module"):
@@ -164,6 +170,10 @@ def test_what_is_seen_is_written_down_where_it_is_asked_for(tmp_path: Path) -> N
     record = read_record(run.recorder.path)
     assert [look.step for look in record.looks] == [0, 4]
     assert len(record.last_texts) == 4
+    assert record.lost_words is not None
+    assert record.lost_words.compared > 0
+    assert record.decodings == ()
+    assert record.configuration["model"]["class"] == "GPT2LMHeadModel"
     assert loop(4).recorder is None
     assert loop(4, record=False).recorder is None
 

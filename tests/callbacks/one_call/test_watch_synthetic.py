@@ -22,7 +22,9 @@ from collapse_guard import (
     watch,
 )
 from collapse_guard.finder import candidates
+from collapse_guard.finder.source_decoding import SourceDecoding
 from collapse_guard.integrations import as_hf_dataset, find_decoding_for, match_sampler
+from collapse_guard.run_records.read import read_record
 from tests.callbacks.huggingface.runs import fingerprint, make_trainer
 from tests.callbacks.lightning.runs import QUIET, LanguageModule, make_trainer as make_lightning
 from tests.callbacks.one_call.people import people_write, token_ids, word_tokenizer
@@ -137,6 +139,10 @@ def test_what_sources_say_is_matched_and_what_they_do_not_is_found(tmp_path: Pat
     by_hand = trainer_on(known, tmp_path)
     match_sampler(by_hand, known)
     assert trained(watched) == trained(by_hand)
+    record = read_record(tmp_path / "collapse_run.jsonl")
+    assert record.decodings == (SourceDecoding("web", search.decoding, search),)
+    assert record.decodings == call.match.sources
+    assert call.told[-1] in record.summary
 
 
 @pytest.mark.usefixtures("few_candidates")
