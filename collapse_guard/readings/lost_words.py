@@ -123,7 +123,7 @@ def lost_words(
         >>> now = np.where(panel.input_ids.numpy()[:, 1:] == 2, -4.0, -2.0).ravel()
         >>> lost = lost_words(panel, lambda ids: "".join(pieces[i] for i in ids), start, now)
         >>> lost.words[0].shown, round(lost.words[0].kept, 3), lost.compared, lost.doubled
-        (' owl', 0.135, 1, 0)
+        ('owl', 0.135, 1, 0)
     """
     most = whole_number("most", most, least=0, hint="leave it out")
     for name, given in (("start_logprobs", start_logprobs), ("logprobs", logprobs)):
@@ -192,8 +192,10 @@ def _in_context(panel: HeldOutPanel, decode: Decode, place: _Place) -> tuple[str
 
 
 def _cut(before: str, word: str, after: str) -> tuple[str, str, str]:
+    """The same, shorter, with the spaces around the word beside it."""
+    begin, end = len(word) - len(word.lstrip()), len(word.rstrip())
     return (
-        before.lstrip(_UNFINISHED)[-_CHARACTERS:],
-        word[:_CHARACTERS],
-        after.rstrip(_UNFINISHED)[:_CHARACTERS],
+        (before + word[:begin]).lstrip(_UNFINISHED)[-_CHARACTERS:],
+        word[begin:end][:_CHARACTERS],
+        (word[end:] + after).rstrip(_UNFINISHED)[:_CHARACTERS],
     )

@@ -1,5 +1,6 @@
 """One page of HTML about runs that needs nothing else: no script, no font, no link."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,8 @@ from typing import Any
 
 from collapse_guard import Alert, CollapseProfile, collapse_profile
 from collapse_guard.integrations.run_report.curves import Curve, curves_of
+from collapse_guard.integrations.run_report.definitions import definitions_of
+from collapse_guard.integrations.run_report.trials import trials_of_run
 from collapse_guard.integrations.templates import filled_in
 from collapse_guard.run_records.record import RunRecord
 
@@ -33,6 +36,9 @@ def run_page(
         MissingExtraError: matplotlib or jinja2 is not installed.
     """
     drawn = curves_of(runs) if curves is None else curves
+    profiles = {name: _profile(run) for name, run in runs.items()}
+    readings = [curve.reading for curve in drawn]
+    meanings = definitions_of(runs.values(), readings, profiles.values())
     return filled_in(
         Path(__file__).with_name("page.html.j2"),
         runs=runs,
@@ -40,7 +46,11 @@ def run_page(
         starts={name: run.full_looks[0] for name, run in runs.items()},
         lasts={name: run.full_looks[-1] for name, run in runs.items()},
         curves=drawn,
-        profiles={name: _profile(run) for name, run in runs.items()},
+        profiles=profiles,
+        meanings=meanings,
+        places={name: f"meaning-{place}" for place, name in enumerate(meanings, start=1)},
+        trials={name: trials_of_run(run) for name, run in runs.items()},
+        exp=math.exp,
         ledgers=ledgers or {},
         alarms={name: alarms_of(run) for name, run in runs.items()},
         verdicts={name: verdict(run) for name, run in runs.items()},

@@ -24,7 +24,7 @@ RULES = (
 
 LOST = LostWords(
     (
-        LostWord("quokka", 2, -4.0, -9.5, "There hops a", " quokka", " over the fence"),
+        LostWord("quokka", 2, -4.0, -9.5, "There hops a ", "quokka", " over the fence"),
         LostWord("zither", 1, -7.0, -8.0, "", "Zither", " and lute"),
     ),
     compared=40,
