@@ -2,8 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from collapse_guard.callbacks.one_call.held_out import Ids
 from collapse_guard.callbacks.one_call.target import Target
 from collapse_guard.errors import bad_argument
+from collapse_guard.finder.find import find_decoding
 from collapse_guard.mixing.guard import MixGuard
 from collapse_guard.mixing.mix_of import mix_of
 from collapse_guard.mixing.stream import MixStream
@@ -34,10 +36,12 @@ class ToMatch:
         trained: What `match_sampler` takes it of.
         decodings: The mix that marks the labels of its sources; or the decoding of all rows, or
             "find".
+        search: Arguments of `find_decoding`, where some decoding is to be found.
     """
 
     trained: Any
     decodings: MixGuard | MixStream | Decoding | Literal["find"]
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_of_all(self) -> bool:
@@ -65,7 +69,7 @@ class ToMatch:
 
         search: dict[str, Any] = {}
         if self.finds:
-            search = {"held_out": human, "progress": logger.info}
+            search = {"progress": logger.info, **self.search, "held_out": human}
         drawn: Literal["marked", "all"] = "all" if self.is_of_all else "marked"
         return match_sampler(self.trained, self.decodings, drawn=drawn, **search)
 
@@ -80,17 +84,50 @@ def match_by_hand(model: torch.nn.Module | None) -> "SamplerMatch | None":
     return found
 
 
-def to_match(target: Target, synthetic: Any, decoding: Any) -> ToMatch | None:
+def to_match(
+    target: Target, synthetic: Any, decoding: Any, search: Mapping[str, Any] | None = None
+) -> ToMatch | None:
     """What `watch` was asked to match; None where it was not.
 
     Args:
         target: What is watched.
         synthetic: Which rows are a model's.
         decoding: How they were drawn, where all are.
+        search: Arguments of `find_decoding`.
 
     Raises:
-        ArgumentError: The two do not fit to each other or to the training set.
+        ArgumentError: They do not fit to each other or to the training set.
     """
+    matching = _to_match(target, synthetic, decoding)
+    if search is None:
+        return matching
+    _check_search(search)
+    if matching is None or not matching.finds:
+        raise bad_argument(
+            "search",
+            expected="None, where no decoding is to be found",
+            given=search,
+            hint="leave it out",
+        )
+    return replace(matching, search=dict(search))
+
+
+def _check_search(search: Any) -> None:
+    parameters = signature(find_decoding).parameters.values()
+    # What is found with is kept apart from what judges the run.
+    known = sorted(
+        each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "judge"
+    )
+    if not isinstance(search, Mapping) or not set(search) <= {*known}:
+        raise bad_argument(
+            "search",
+            expected=f"settings of find_decoding by name: {', '.join(known)}",
+            given=search,
+            hint='watch(..., search={"steps": 12, "max_seconds": 300})',
+        )
+
+
+def _to_match(target: Target, synthetic: Any, decoding: Any) -> ToMatch | None:
     is_of_all = isinstance(synthetic, str) and synthetic == "all"
     if decoding is not None and not is_of_all:
         raise bad_argument(

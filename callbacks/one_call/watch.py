@@ -48,6 +48,7 @@ def watch(
     panel: HeldOutPanel | None = None,
     synthetic: Synthetic | None = None,
     decoding: Decoding | Literal["find"] | None = None,
+    search: Mapping[str, Any] | None = None,
     sampling: Sampling | Literal["as affordable"] | None = "as affordable",
     on_alert: OnAlert = "log",
     sink: AlertSink = log_alert,
@@ -103,6 +104,8 @@ def watch(
             found before the run, which takes the time of some hundred training steps, as for
             sources with `decoding="find"`: with the half of the held-out text that rare tokens are
             counted in, or with a part of it that is set aside.
+        search: Arguments of `find_decoding` by name, where a decoding is to be found: its `steps`,
+            `max_seconds`, `candidates` and others.
         sampling: How much the model writes in looks at the whole panel; a little, where the run
             can pay for it, when left out.
         on_alert: As of the callbacks: "log", "save", "stop", "save_and_stop", or a function.
@@ -154,7 +157,7 @@ def watch(
         raise bad_argument("record", expected="True, False or a folder", given=record, hint=hint)
     target = _target(run, model, steps, tokens_per_step, log=log, save=save, state=state)
     tokenizer = target.tokenizer if tokenizer is None else tokenizer
-    matching = to_match(target, synthetic, decoding)
+    matching = to_match(target, synthetic, decoding, search)
     if panel is None:
         fitted, length, to_find_with = fit(
             target,

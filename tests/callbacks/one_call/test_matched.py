@@ -97,3 +97,28 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ArgumentError, match=says):
         to_match(target(training), synthetic, decoding)
+
+
+def test_how_a_decoding_is_searched_for_is_handed_on() -> None:
+    matching = to_match(target(ROWS), "all", "find", {"steps": 3, "max_seconds": 9.0})
+    assert matching is not None
+    assert matching.search == {"steps": 3, "max_seconds": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "decoding", "search", "says"),
+    [
+        ("all", COLD, {"steps": 3}, "`search` expected None, where no decoding is to be found"),
+        (None, None, {"steps": 3}, "`search` expected None"),
+        ("all", "find", {"step": 3}, "`search` expected settings of find_decoding.*max_seconds"),
+        ("all", "find", {"held_out": []}, "`search` expected settings"),
+        ("all", "find", {"judge": None}, "`search` expected settings"),
+        ("all", "find", 3, "`search` expected settings"),
+        ("all", "find", {3: 4}, "`search` expected settings"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(
+    synthetic: Any, decoding: Any, search: Any, says: str
+) -> None:
+    with pytest.raises(ArgumentError, match=says):
+        to_match(target(ROWS), synthetic, decoding, search)

@@ -157,13 +157,17 @@ def test_a_decoding_of_all_rows_is_found(tmp_path: Path, monkeypatch: pytest.Mon
 
     home = "collapse_guard.integrations.matching.all_drawn.find_decoding_for"
     monkeypatch.setattr(home, find)
-    call = watch(watched, synthetic="all", tell=told.append, **EVERY_LOOK)
+    few = {"steps": 6, "candidates": [Decoding(0.6)]}
+    call = watch(watched, synthetic="all", tell=told.append, search=few, **EVERY_LOOK)
     # Whoever waits for the search has been told of it.
     assert "first, some hundred training steps, to find" in "".join(before[0])
     assert tuple(told) == call.told == (*before[0], told[-1])
     assert call.match is not None
     search = call.match.searches["all"]
     assert search.documents == 40
+    assert search.best.steps == 6
+    assert {trial.decoding for trial in search.trials} >= {Decoding(0.6), Decoding()}
+    assert all(not trial.decoding.cuts for trial in search.trials)
     assert call.match.loss.decodings == (search.decoding,)
     by_hand = trainer_on(written(), tmp_path)
     match_sampler(by_hand, search.decoding, drawn="all")
