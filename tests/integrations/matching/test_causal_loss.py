@@ -115,5 +115,8 @@ def test_copies_share_it_and_it_can_be_sent_to_another_process() -> None:
     assert copy.deepcopy({"loss": loss})["loss"] is loss
     logits, labels, drawn_with = batch()
     marked = mark_labels(labels, drawn_with)
+    # What takes it off again stays where it is.
+    loss.match = lambda: None
     sent = pickle.loads(pickle.dumps(loss))
+    assert sent.match is None
     assert torch.equal(sent(logits, marked, VOCAB), loss(logits, marked, VOCAB))

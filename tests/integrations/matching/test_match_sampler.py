@@ -26,7 +26,7 @@ from collapse_guard import (
     mark_labels,
     sample,
 )
-from collapse_guard.integrations.matching.match_sampler import match_sampler
+from collapse_guard.integrations.matching.match_sampler import match_on, match_sampler
 from tests.callbacks.lightning.runs import QUIET, make_trainer as make_lightning
 from tests.integrations.matching.runs import (
     DECODINGS,
@@ -360,6 +360,19 @@ def test_it_goes_on_once() -> None:
     match_sampler(model, DECODINGS)
     with pytest.raises(ArgumentError, match="not matched yet"):
         match_sampler(model, DECODINGS)
+
+
+def test_a_match_is_found_on_its_model_while_it_is_on() -> None:
+    model = tiny_gpt2()
+    assert match_on(model) is None
+    match = match_sampler(model, [COLD, Decoding(0.9)])
+    assert match_on(torch.nn.ModuleList([model])) is match
+    assert [(each.source, each.decoding) for each in match.sources] == [
+        ("1", COLD),
+        ("2", Decoding(0.9)),
+    ]
+    match.remove()
+    assert match_on(model) is None
 
 
 def test_who_takes_its_place_since_stays() -> None:
