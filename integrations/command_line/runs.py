@@ -8,8 +8,10 @@ from typing import Any
 from collapse_guard.errors import CollapseGuardError
 from collapse_guard.integrations.command_line.short_names import short_names
 from collapse_guard.mixing.reports.ledger import read_ledger
+from collapse_guard.run_records.decodings import decoding_values
 from collapse_guard.run_records.read import find_records, read_record
 from collapse_guard.run_records.record import RunRecord
+from collapse_guard.run_records.words import words_values
 from collapse_guard.statistics.json_values import without_nan
 
 
@@ -31,7 +33,7 @@ def runs_of(given: Sequence[str]) -> dict[str, RunRecord]:
 
 
 def run_as_dict(run: RunRecord) -> dict[str, Any]:
-    """What a run came to, for JSON: its last look, its alerts, and how it went in words."""
+    """What a run came to, for JSON: its last look, alerts and words, and what it was matched to."""
     last = run.looks[-1] if run.looks else None
     plain: dict[str, Any] = without_nan(
         {
@@ -41,6 +43,8 @@ def run_as_dict(run: RunRecord) -> dict[str, Any]:
             "alerts": [asdict(alert) for alert in run.alerts],
             "summary": run.summary,
             "has_ended": run.has_ended,
+            "decodings": [decoding_values(each) for each in run.decodings],
+            "lost_words": None if run.lost_words is None else words_values(run.lost_words),
         }
     )
     return plain

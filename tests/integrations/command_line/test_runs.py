@@ -7,7 +7,7 @@ from collapse_guard import MixGuard
 from collapse_guard.errors import ArgumentError
 from collapse_guard.integrations.command_line.runs import ledgers_of, run_as_dict, runs_of
 from collapse_guard.mixing.reports.ledger import Shown, ledger_of, write_ledger
-from tests.run_records.made import a_look, a_record, an_alert, written
+from tests.run_records.made import DECODINGS, LOST, a_look, a_record, an_alert, written
 
 
 def a_run(folder: Path, name: str = "collapse") -> Path:
@@ -46,4 +46,9 @@ def test_a_run_goes_into_json(tmp_path: Path) -> None:
     plain = json.loads(json.dumps(run_as_dict(run), allow_nan=False))
     assert (plain["step"], plain["values"]["tail_retention"]) == (4, 0.5)
     assert plain["alerts"][0]["rule"] == "tail_retention below 0.85"
+    assert (plain["decodings"], plain["lost_words"]) == ([], None)
     assert run_as_dict(a_record())["step"] is None
+    whole = run_as_dict(a_record(decodings=DECODINGS, lost_words=LOST))
+    plain = json.loads(json.dumps(whole, allow_nan=False))
+    assert plain["decodings"][0]["decoding"]["temperature"] == 0.8
+    assert plain["lost_words"]["words"][0]["word"] == "quokka"
