@@ -123,7 +123,7 @@ def _of_model(model: torch.nn.Module) -> dict[str, str]:
         "class": type(model).__name__,
         "parameters": f"{sum(each.numel() for each in known):,}",
         "trained": f"{sum(each.numel() for each in trained):,}",
-        "in": ", ".join(str(kind).removeprefix("torch.") for kind in kinds),
+        "dtype": ", ".join(str(kind).removeprefix("torch.") for kind in kinds),
     }
 
 

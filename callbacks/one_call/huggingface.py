@@ -49,8 +49,15 @@ def of_trainer(trainer: Any) -> Target:
 
 def _settings(trainer: Any) -> dict[str, object]:
     known = {name: getattr(trainer.args, name, None) for name in _TOLD}
-    processes = {"processes": trainer.args.world_size}
-    return {"trainer": type(trainer).__name__, **known, **processes}
+    # Of a run that is as long as its epochs, the arguments have no number.
+    steps = trainer.state.max_steps or trainer.args.max_steps
+    processes = trainer.args.world_size
+    return {
+        "trainer": type(trainer).__name__,
+        **known,
+        "max_steps": steps,
+        "processes": processes,
+    }
 
 
 def _length(args: Any, rows: Any, mean_tokens: float) -> Length | None:

@@ -56,7 +56,7 @@ def test_a_model_is_counted() -> None:
         "class": "GPT2LMHeadModel",
         "parameters": f"{total:,}",
         "trained": f"{total - frozen.numel():,}",
-        "in": "float32",
+        "dtype": "float32",
     }
     assert "model" not in told()
     lazy = torch.nn.LazyLinear(2)

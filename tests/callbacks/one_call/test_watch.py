@@ -52,7 +52,7 @@ def test_a_trainer_is_watched_and_trains_as_it_would(tmp_path: Path) -> None:
     record = read_record(tmp_path / "collapse_run.jsonl")
     assert [look.step for look in record.looks] == [0, 4, 8, 12, 16]
     assert list(record.summary) == told
-    assert record.configuration["training"]["max steps"] == "-1"
+    assert record.configuration["training"]["max steps"] == "16"
     assert record.configuration["watching"]["pace"] == "EveryNSteps(steps=4)"
 
 
