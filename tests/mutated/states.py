@@ -21,6 +21,7 @@ from collapse_guard import (
     Threshold,
 )
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.audit import ContentSample
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.monitor.rotation import Rotation
@@ -53,6 +54,7 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "session": _session,
         "stream": _stream,
         "stream in lanes": _lanes,
+        "content sample": _content_sample,
     }
 
 
@@ -431,6 +433,26 @@ def _lanes() -> Case:
         return _read_to(made, rows)
 
     return _of("stream in lanes", lambda: stream(3), stream(101), _read_on)
+
+
+def _content_sample() -> Case:
+    def sample(rows: int, part: str) -> ContentSample:
+        made = ContentSample(4_000)
+        made.extend([f"text {row % 17} of many" for row in range(rows)], part=part)
+        return made
+
+    def use(made: ContentSample) -> None:
+        texts = [one.text for one in made.merge(sample(40, "another")).contents()]
+        assert len(texts) == len(set(texts))
+
+    full = sample(60, "first").merge(sample(50, "second"))
+    return _of(
+        "content sample",
+        lambda: sample(5, "mine"),
+        full,
+        use,
+        load=lambda _, state: ContentSample.of_state(state),
+    )
 
 
 def reference_of(path: Any) -> HumanReference:
