@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collapse_guard.integrations.matching.match_sampler import match_sampler
     from collapse_guard.integrations.mix_data_module import MixDataModule
     from collapse_guard.integrations.mixed_dataset import as_hf_dataset
+    from collapse_guard.integrations.ray.audit_ray import audit_ray
+    from collapse_guard.integrations.ray.reference_from_ray import reference_from_ray
+    from collapse_guard.integrations.ray.with_row_rarity import with_row_rarity
     from collapse_guard.integrations.writing import write
 
 _HOME = {
@@ -28,11 +31,14 @@ _HOME = {
     "add_data_section": "cards",
     "add_model_section": "cards",
     "as_hf_dataset": "mixed_dataset",
+    "audit_ray": "ray.audit_ray",
     "evaluate_path": "evaluate_folders",
     "find_decoding_for": "find_decoding",
     "match_sampler": "matching.match_sampler",
+    "reference_from_ray": "ray.reference_from_ray",
     "trackio_sink": "alert_sinks.tracker_sinks",
     "wandb_sink": "alert_sinks.tracker_sinks",
+    "with_row_rarity": "ray.with_row_rarity",
     "write": "writing",
 }
 
@@ -42,11 +48,14 @@ __all__ = [
     "add_data_section",
     "add_model_section",
     "as_hf_dataset",
+    "audit_ray",
     "evaluate_path",
     "find_decoding_for",
     "match_sampler",
+    "reference_from_ray",
     "trackio_sink",
     "wandb_sink",
+    "with_row_rarity",
     "write",
 ]
 

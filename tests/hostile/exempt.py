@@ -33,6 +33,7 @@ EXEMPT = {
     "RejectionReport": _MADE,
     "RowWeights": _MADE,
     "SIZE_FREE": "a set of names",
+    "SampledText": _MADE,
     "ScoresItself": _PROTOCOL,
     "ScoringError": _ERROR,
     "Sight": _MADE,

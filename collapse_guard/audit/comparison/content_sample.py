@@ -175,6 +175,20 @@ class ContentSample:
             ArgumentError: It is no such sample, keeps more or fewer characters, or went through
                 a part that this one went through too.
         """
+        merged = ContentSample(self._room)
+        for each in (self, other):
+            merged.take_in(each)
+        return merged
+
+    def take_in(self, other: "ContentSample") -> None:
+        """Merge another sample into this one, in time that the other one's size alone decides.
+
+        Args:
+            other: As of `merge`.
+
+        Raises:
+            ArgumentError: As of `merge`; nothing is changed then.
+        """
         other = A_SAMPLE("other", other)
         if other.characters != self.characters:
             raise bad_argument(
@@ -190,14 +204,12 @@ class ContentSample:
                 given=f"one of part {twice[0]!r}, which this one has too",
                 hint="merge each part once, and give each a name of its own (`part`)",
             )
-        merged = ContentSample(self._room, limit=min(self._limit, other._limit))
-        for each in (self, other):
-            merged._rows.update(each._rows)
-            merged._empty += each._empty
-            merged._characters_seen += each._characters_seen
-            for key, one in each._kept.items():
-                merged._keep(key, one.text, one.copies, one.places)
-        return merged
+        self._rows.update(other._rows)
+        self._empty += other._empty
+        self._characters_seen += other._characters_seen
+        self._lower(other._limit)
+        for key, one in other._kept.items():
+            self._keep(key, one.text, one.copies, one.places)
 
     def contents(self, *, limit: int = ALL_KEYS) -> Iterator[SampledText]:
         """What is in it, in the order of the first rows.
@@ -276,8 +288,16 @@ class ContentSample:
             self._size += len(content) + _OVERHEAD
         one.add(copies, places)
         while self._size > self._room and len(self._kept) > 1:
-            self._limit = -heapq.heappop(self._highest)
-            self._size -= len(self._kept.pop(self._limit).text) + _OVERHEAD
+            self._leave_out_highest()
+
+    def _lower(self, limit: int) -> None:
+        while self._highest and -self._highest[0] >= limit:
+            self._leave_out_highest()
+        self._limit = min(self._limit, limit)
+
+    def _leave_out_highest(self) -> None:
+        self._limit = -heapq.heappop(self._highest)
+        self._size -= len(self._kept.pop(self._limit).text) + _OVERHEAD
 
 
 A_SAMPLE = a(ContentSample, expected="a ContentSample", hint="draw one of each part")

@@ -82,6 +82,11 @@ def targets() -> Iterator[Target]:
         lambda: {"other": sampled(30, part="second")},
     )
     yield Target(
+        "audit.ContentSample.take_in",
+        lambda other: sampled(40).take_in(other),
+        lambda: {"other": sampled(30, part="second")},
+    )
+    yield Target(
         "audit.ContentSample.of_state",
         audit.ContentSample.of_state,
         lambda: {"state": sampled(10).state_dict()},
