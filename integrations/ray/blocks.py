@@ -70,8 +70,14 @@ def of_blocks(
         fn_constructor_kwargs=dict(settings),
         **options,
     )
-    made.context.execution_options.preserve_order = True
-    yield from made.iter_rows()
+    # Shared with the data set that was given, and with all that is made of it.
+    execution = made.context.execution_options
+    before = execution.preserve_order
+    execution.preserve_order = True
+    try:
+        yield from made.iter_rows()
+    finally:
+        execution.preserve_order = before
 
 
 def as_rows(table: pa.Table, column: str) -> Any:
