@@ -22,6 +22,7 @@ from collapse_guard import (
 )
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.audit import ContentSample
+from collapse_guard.audit.filters.rejection_sample import RejectionSample
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.monitor.rotation import Rotation
@@ -55,6 +56,7 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "stream": _stream,
         "stream in lanes": _lanes,
         "content sample": _content_sample,
+        "rejection sample": _rejection_sample,
     }
 
 
@@ -452,6 +454,23 @@ def _content_sample() -> Case:
         full,
         use,
         load=lambda _, state: ContentSample.of_state(state),
+    )
+
+
+def _rejection_sample() -> Case:
+    def sample(rows: int, seed: int) -> RejectionSample:
+        chance = np.random.default_rng(seed)
+        made = RejectionSample(1_000)
+        keys = chance.integers(0, 2**64, rows, dtype=np.uint64)
+        made.extend(keys, chance.random(rows), chance.normal(8, 2, rows))
+        return made
+
+    return _of(
+        "rejection sample",
+        lambda: sample(5, 0),
+        sample(40, 1),
+        lambda made: made.report(),
+        load=lambda _, state: RejectionSample.of_state(state),
     )
 
 
