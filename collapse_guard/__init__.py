@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collapse_guard.human_text.continuations import continuation_pairs as continuation_pairs
     from collapse_guard.human_text.panel import HeldOutPanel as HeldOutPanel
     from collapse_guard.human_text.reference import HumanReference as HumanReference
+    from collapse_guard.human_text.type_counts import TypeCounts as TypeCounts
     from collapse_guard.mixing.guard import MixGuard as MixGuard
     from collapse_guard.mixing.packing.pack_collator import PackCollator as PackCollator
     from collapse_guard.mixing.packing.packed_mix import PackedMix as PackedMix
@@ -130,6 +131,7 @@ _HOME = {
     "Threshold": "alerts.rules",
     "TokenizerMismatchError": "errors",
     "Track": "monitor.track",
+    "TypeCounts": "human_text.type_counts",
     "UnwatchableError": "errors",
     "check_reading": "readings.check_reading",
     "collapse_profile": "readings.profile",
@@ -194,6 +196,7 @@ __all__ = [
     "Threshold",
     "TokenizerMismatchError",
     "Track",
+    "TypeCounts",
     "UnwatchableError",
     "check_reading",
     "collapse_profile",

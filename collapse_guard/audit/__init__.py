@@ -4,7 +4,8 @@
   held-out text, empty rows, columns that differ. `MixGuard.check` calls it.
 * `audit_texts` asks whether synthetic texts are fit to train on, beside human ones of the same
   kind: what is left of rare words and phrases, what has vanished, what is overused, which share
-  would have to be human. It needs no model, and any number of texts.
+  would have to be human. It needs no model, and any number of texts. Texts on many machines are
+  sampled in parts (`ContentSample`), which are merged and compared (`audit_samples`).
 * A `TextDetector` says how likely a text is to be machine-written. `detector_scores` asks it about
   every row, `quality_weights` makes soft weights of its answers, for `Source(quality=...)`, and
   `check_detector` holds a detector of your own to its promises. Ready ones are in
@@ -18,7 +19,9 @@
 """
 
 from collapse_guard.audit.audit import LabelledRows, audit_rows
+from collapse_guard.audit.comparison.audit_samples import audit_samples
 from collapse_guard.audit.comparison.audit_texts import audit_texts
+from collapse_guard.audit.comparison.content_sample import ContentSample, SampledText
 from collapse_guard.audit.comparison.text_audit import TextAudit
 from collapse_guard.audit.effective_temperature import (
     EffectiveTemperature,
@@ -34,14 +37,17 @@ from collapse_guard.audit.report import AuditReport
 
 __all__ = [
     "AuditReport",
+    "ContentSample",
     "EffectiveTemperature",
     "EntropyRateBand",
     "LabelledRows",
     "RejectionReport",
     "RowWeights",
+    "SampledText",
     "TextAudit",
     "TextDetector",
     "audit_rows",
+    "audit_samples",
     "audit_texts",
     "check_detector",
     "detector_scores",

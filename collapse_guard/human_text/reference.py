@@ -26,7 +26,6 @@ from collapse_guard.human_text.left_out import (
     SpecialTokens,
     leave_out,
     special_token_ids,
-    unmasked_documents,
 )
 from collapse_guard.human_text.reference_settings import (
     FORMAT,
@@ -39,6 +38,7 @@ from collapse_guard.human_text.tokenizer import (
     num_types,
     tokenizer_fingerprint,
 )
+from collapse_guard.human_text.type_counts import TYPE_COUNTS, TypeCounts
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class HumanReference:
 
     Types that the corpus shows and types that it does not show both belong to it. What is no human
     text (padding, special tokens) belongs to no band and is not counted, as far as a tokenizer or a
-    mask tells what it is. Build one with `from_token_ids` or `from_dataset`; add corpora with
-    `merge`; keep it with `save` and `load`.
+    mask tells what it is. Build one with `from_token_ids` or `from_dataset`, or from
+    parts with `from_type_counts`; add corpora with `merge`; keep it with `save` and `load`.
 
     Attributes:
         counts: int64 of shape (vocab_size,), how often each type occurs; read-only.
@@ -117,26 +117,43 @@ class HumanReference:
             ArgumentError: An id is negative or not below `vocab_size`, there is no token, or a mask
                 is not as long as its document.
         """
-        masked: dict[int, int] = {}
-        documents = unmasked_documents(documents, attention_mask, masked)
-        return cls._counted(
-            documents, masked, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
+        found = TypeCounts.of(
+            documents, vocab_size=vocab_size, tokenizer=tokenizer, attention_mask=attention_mask
+        )
+        return cls.from_type_counts(
+            found,
+            tokenizer=tokenizer,
+            tail_mass=tail_mass,
+            smoothing=smoothing,
+            special_tokens=special_tokens,
         )
 
     @classmethod
-    def _counted(
+    def from_type_counts(
         cls,
-        documents: Documents,
-        masked: Mapping[int, int],
-        vocab_size: int,
-        tokenizer: Tokenizer | None,
-        tail_mass: float,
-        smoothing: float,
-        special_tokens: SpecialTokens,
+        type_counts: TypeCounts,
+        *,
+        tokenizer: Tokenizer | None = None,
+        tail_mass: float = 0.10,
+        smoothing: float = 1.0,
+        special_tokens: SpecialTokens = "leave out",
     ) -> "HumanReference":
-        counts = count_types(documents, num_types(vocab_size, tokenizer))
+        """A reference of counts that were merged from parts of a corpus.
+
+        Args:
+            type_counts: Of all of it.
+            tokenizer: As in `from_token_ids`, as are the others.
+            tail_mass: Largest share of human tokens that the tail may hold.
+            smoothing: Added to every count for the self-information.
+            special_tokens: What becomes of those.
+
+        Raises:
+            ArgumentError: There is no token.
+        """
+        given = TYPE_COUNTS("type_counts", type_counts)
+        counts = given.counts.copy()
         special = special_token_ids(tokenizer, special_tokens)
-        special_ids, left_out = leave_out(counts, masked, special)
+        special_ids, left_out = leave_out(counts, given.masked, special)
         fingerprint = None if tokenizer is None else tokenizer_fingerprint(tokenizer)
         return cls(counts, fingerprint, tail_mass, smoothing, special_ids, left_out)
 
@@ -172,8 +189,13 @@ class HumanReference:
         check_column(dataset, column)
         masked: dict[int, int] = {}
         blocks = column_blocks(dataset, column, masked)
-        return cls._counted(
-            blocks, masked, vocab_size, tokenizer, tail_mass, smoothing, special_tokens
+        counts = count_types(blocks, num_types(vocab_size, tokenizer))
+        return cls.from_type_counts(
+            TypeCounts(counts, masked),
+            tokenizer=tokenizer,
+            tail_mass=tail_mass,
+            smoothing=smoothing,
+            special_tokens=special_tokens,
         )
 
     @property

@@ -1,6 +1,6 @@
 """The column of a source that is looked at, read in batches whatever the rows are made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class Column:
         self.name = source.name
         self._source = source
         columns = source.columns()
-        self.column = _choose(columns, column, source.name)
+        self.column = choose_column(columns, column, source.name)
         self._needed = [
             c for c in (self.column, MASK_COLUMN) if columns is not None and c in columns
         ]
@@ -158,7 +158,20 @@ def _size(contents: Contents) -> int:
     return len(contents.ids) if isinstance(contents, TokenRows) else sum(map(len, contents))
 
 
-def _choose(columns: dict[str, object] | None, given: str | None, name: str) -> str | None:
+def choose_column(columns: Collection[str] | None, given: str | None, name: str) -> str | None:
+    """The column that is looked at, by its name or, where it has none, by a guess.
+
+    Args:
+        columns: Those that there are; None where rows are contents themselves.
+        given: What the caller named; None for "input_ids" or, where there is none, "text".
+        name: Of the source, for errors.
+
+    Returns:
+        One of the columns; None where rows are contents themselves and nothing was named.
+
+    Raises:
+        ArgumentError: There is no such column.
+    """
     if columns is None and given is None:
         return None
     for guess in _GUESSES if given is None else (given,):

@@ -21,6 +21,8 @@ from collapse_guard import (
     Threshold,
 )
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.audit import ContentSample
+from collapse_guard.audit.filters.rejection_sample import RejectionSample
 from collapse_guard.callbacks.session import WatchSession
 from collapse_guard.mixing.stream import MixStream
 from collapse_guard.monitor.rotation import Rotation
@@ -53,6 +55,8 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "session": _session,
         "stream": _stream,
         "stream in lanes": _lanes,
+        "content sample": _content_sample,
+        "rejection sample": _rejection_sample,
     }
 
 
@@ -431,6 +435,43 @@ def _lanes() -> Case:
         return _read_to(made, rows)
 
     return _of("stream in lanes", lambda: stream(3), stream(101), _read_on)
+
+
+def _content_sample() -> Case:
+    def sample(rows: int, part: str) -> ContentSample:
+        made = ContentSample(4_000)
+        made.extend([f"text {row % 17} of many" for row in range(rows)], part=part)
+        return made
+
+    def use(made: ContentSample) -> None:
+        texts = [one.text for one in made.merge(sample(40, "another")).contents()]
+        assert len(texts) == len(set(texts))
+
+    full = sample(60, "first").merge(sample(50, "second"))
+    return _of(
+        "content sample",
+        lambda: sample(5, "mine"),
+        full,
+        use,
+        load=lambda _, state: ContentSample.of_state(state),
+    )
+
+
+def _rejection_sample() -> Case:
+    def sample(rows: int, seed: int) -> RejectionSample:
+        chance = np.random.default_rng(seed)
+        made = RejectionSample(1_000)
+        keys = chance.integers(0, 2**64, rows, dtype=np.uint64)
+        made.extend(keys, chance.random(rows), chance.normal(8, 2, rows))
+        return made
+
+    return _of(
+        "rejection sample",
+        lambda: sample(5, 0),
+        sample(40, 1),
+        lambda made: made.report(),
+        load=lambda _, state: RejectionSample.of_state(state),
+    )
 
 
 def reference_of(path: Any) -> HumanReference:

@@ -52,8 +52,25 @@ def quality_weights(
         >>> weighed.weights.round(2).tolist(), weighed.rejection.eats_tail
         ([1.0, 0.55, 0.1], False)
     """
-    given = as_numbers("scores", scores)
     rarity = as_numbers("rarity", rarity)
+    weights = soft_weights(scores, least=least, strength=strength)
+    return RowWeights(weights, rejection_by_rarity(weights, rarity))
+
+
+def soft_weights(
+    scores: Floats, *, least: float = 0.1, strength: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """The weights of `quality_weights`, without asking whom they hit.
+
+    Args:
+        scores: float of shape (rows,), as there.
+        least: As there.
+        strength: As there.
+
+    Raises:
+        ArgumentError: A value out of range.
+    """
+    given = as_numbers("scores", scores)
     if not ((given >= 0) & (given <= 1)).all():
         raise bad_argument(
             "scores",
@@ -63,5 +80,5 @@ def quality_weights(
         )
     least = number("least", least, least=0, most=1, what="a weight", hint="0.1 is the default")
     strength = number("strength", strength, above=0, hint="1 is the default")
-    weights = least + (1.0 - least) * (1.0 - given) ** strength
-    return RowWeights(weights, rejection_by_rarity(weights, rarity))
+    weights: npt.NDArray[np.float64] = least + (1.0 - least) * (1.0 - given) ** strength
+    return weights

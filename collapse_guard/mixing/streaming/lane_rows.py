@@ -75,7 +75,7 @@ def split_among_lanes(
             "lanes",
             expected=f"at most {parts}, as {name!r} is in {parts} {unit}",
             given=f"{len(asked)} lanes, {drawing} of which show rows of {name!r}",
-            hint=f"give fewer lanes, or {name!r} in more {unit}",
+            hint=f"give fewer lanes, or {name!r} in more {unit}" + _finer_parts(rows),
         )
     shares = [0] * len(asked)
     whose = [lane for lane, draws in enumerate(asked) if draws]
@@ -105,6 +105,11 @@ def rows_of_lane(
         start, stop = part
         return RowSource(rows.name, RowRange(rows, start, stop)) if start < stop else None
     return ShardChain(rows, part) if part and isinstance(rows, Sharded) else None
+
+
+def _finer_parts(rows: Any) -> str:
+    """Parquet files go by their row groups where a newer `datasets` is asked to."""
+    return ", as its `.reshard()` has it for Parquet files" if hasattr(rows, "reshard") else ""
 
 
 def _num_shards(name: str, rows: Any) -> int:

@@ -34,6 +34,12 @@ def scores() -> np.ndarray:
     return np.linspace(0.05, 0.95, 40)
 
 
+def sampled(texts: int, seed: int = 0, part: str = "") -> audit.ContentSample:
+    sample = audit.ContentSample(100_000)
+    sample.extend(people_write(texts, seed=seed), part=part)
+    return sample
+
+
 def targets() -> Iterator[Target]:
     yield Target(
         "audit.audit_rows",
@@ -56,6 +62,44 @@ def targets() -> Iterator[Target]:
             "target": 0.9,
             "near": 0.8,
             "characters": 100_000,
+            "seed": 0,
+            "spans": word_spans,
+        },
+    )
+    yield Target(
+        "audit.ContentSample",
+        audit.ContentSample,
+        lambda: {"characters": 100_000, "limit": 2**64},
+    )
+    yield Target(
+        "audit.ContentSample.extend",
+        lambda texts, part: sampled(40).extend(texts, part=part),
+        lambda: {"texts": people_write(40), "part": "second"},
+    )
+    yield Target(
+        "audit.ContentSample.merge",
+        lambda other: sampled(40).merge(other),
+        lambda: {"other": sampled(30, part="second")},
+    )
+    yield Target(
+        "audit.ContentSample.take_in",
+        lambda other: sampled(40).take_in(other),
+        lambda: {"other": sampled(30, part="second")},
+    )
+    yield Target(
+        "audit.ContentSample.of_state",
+        audit.ContentSample.of_state,
+        lambda: {"state": sampled(10).state_dict()},
+    )
+    yield Target(
+        "audit.audit_samples",
+        audit.audit_samples,
+        lambda: {
+            "human": sampled(40),
+            "synthetic": sampled(40, seed=2),
+            "tokenizer": None,
+            "target": 0.9,
+            "near": 0.8,
             "seed": 0,
             "spans": word_spans,
         },

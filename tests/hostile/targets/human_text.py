@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import datasets
 import numpy as np
+import pyarrow as pa
 
-from collapse_guard import HeldOutPanel, HumanReference, continuation_pairs
+from collapse_guard import HeldOutPanel, HumanReference, TypeCounts, continuation_pairs
 from collapse_guard.human_text.tokenizer import tokenizer_fingerprint
 from tests.hostile.target import Target
 from tests.hostile.targets.made import Words, panel, reference, texts, word_reference
@@ -41,6 +42,41 @@ def targets() -> Iterator[Target]:
             "vocab_size": VOCAB,
             **counting,
         },
+    )
+    yield Target(
+        "HumanReference.from_type_counts",
+        HumanReference.from_type_counts,
+        lambda: {"type_counts": TypeCounts.of(texts(), vocab_size=VOCAB), **counting},
+    )
+    yield Target(
+        "TypeCounts",
+        TypeCounts,
+        lambda: {"counts": np.arange(VOCAB), "masked": {0: 3}},
+    )
+    yield Target(
+        "TypeCounts.of",
+        TypeCounts.of,
+        lambda: {
+            "documents": texts(),
+            "vocab_size": VOCAB,
+            "tokenizer": None,
+            "attention_mask": None,
+        },
+    )
+    yield Target(
+        "TypeCounts.of_table",
+        TypeCounts.of_table,
+        lambda: {
+            "table": pa.table({"input_ids": texts()}),
+            "column": "input_ids",
+            "vocab_size": VOCAB,
+            "tokenizer": None,
+        },
+    )
+    yield Target(
+        "TypeCounts.merge",
+        lambda other: TypeCounts.of(texts(), vocab_size=VOCAB).merge(other),
+        lambda: {"other": TypeCounts.of(texts(), vocab_size=VOCAB)},
     )
     yield Target(
         "HumanReference.merge",

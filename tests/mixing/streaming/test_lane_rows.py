@@ -1,6 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies as st
 
@@ -70,3 +73,19 @@ def test_what_a_lane_reads() -> None:
 def test_what_cannot_be_split(rows: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         split_among_lanes("web", rows, [1, 1, 1, 1])
+
+
+def test_a_lone_parquet_file_is_split_by_its_row_groups(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"n": list(range(40))}), file, row_group_size=10)
+    rows: Any = datasets.load_dataset(
+        "parquet", data_files=str(file), split="train", streaming=True, cache_dir=str(tmp_path)
+    )
+    if not hasattr(rows, "reshard"):
+        pytest.skip("this `datasets` takes a file whole")
+    with pytest.raises(ArgumentError, match=r"at most 1, .* `\.reshard\(\)` has it for Parquet"):
+        split_among_lanes("web", rows, [1, 1, 1, 1])
+    finer = rows.reshard()
+    split = split_among_lanes("web", finer, [1, 1, 1, 1])
+    shown = [[row["n"] for row in rows_of_lane(finer, part) or ()] for part in split]
+    assert sorted(map(tuple, shown)) == [tuple(range(10 * k, 10 * k + 10)) for k in range(4)]

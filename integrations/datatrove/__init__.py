@@ -1,0 +1,1 @@
+"""Blocks for pipelines of datatrove: statistics that merge, and a filter with weights."""

@@ -1,0 +1,1 @@
+"""Data sets of Ray: counted, compared and weighed where they lie."""
