@@ -164,3 +164,21 @@ def test_the_order_is_no_part_of_the_global_random_state() -> None:
     assert Rotation(PANEL).next(8).tolist() == first
     np.random.seed(0)
     assert np.random.get_state()[1].tolist() == state
+
+
+def test_movement_is_that_of_the_windows_looked_at_since_as_far_as_they_are_fresh() -> None:
+    rotation = Rotation(PANEL)
+    rotation.update_all(band_sums([2.0] * len(PANEL)))
+    assert rotation.moved() is None
+    first = look(rotation, 4, 5.0)
+    second = look(rotation, 3, 6.0)
+    moved = rotation.moved()
+    assert moved is not None
+    expected = np.zeros(PANEL.num_documents)
+    # The later of the two looks is as fresh as can be, and the first one older by its windows.
+    older = np.exp(-3 / (MEMORY * len(PANEL)))
+    for windows, by, counts in ((first, 3.0, older), (second, 4.0, 1.0)):
+        for window in windows:
+            expected[PANEL.document_ids[window]] += by * counts
+    for name, factor in (("tail_logprob", 1.0), ("tail_prob", 2.0), ("head_logprob", 3.0)):
+        assert getattr(moved, name).tolist() == pytest.approx((factor * expected).tolist())

@@ -1,6 +1,7 @@
 """A track tells what a run gave at any step that its looks reach, whatever it went through."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,43 @@ def test_a_state_is_small_and_brings_back_what_it_holds() -> None:
         again.add(1000, np.zeros(WINDOWS), np.zeros(WINDOWS))
         assert again.steps[-1] == 1000
     assert len(json.dumps(long.state_dict())) < MOST_IN_STATE * (WINDOWS * 22 + 20)
+
+
+@pytest.mark.parametrize(
+    ("tail", "head", "message"),
+    [
+        (np.zeros((2, WINDOWS)), np.zeros(WINDOWS), "`tail_logprob` expected a number for each"),
+        (np.zeros(WINDOWS), 0.0, "`head_logprob` expected a number for each window"),
+        (np.zeros(WINDOWS), np.zeros(WINDOWS + 1), "got '3 and 4 windows'"),
+        (np.zeros(WINDOWS + 1), np.zeros(WINDOWS + 1), "got '4 and 4 windows'"),
+    ],
+)
+def test_a_look_at_other_windows_is_refused_and_not_kept(
+    tail: np.ndarray, head: object, message: str
+) -> None:
+    track = track_of([0, 5])
+    with pytest.raises(ArgumentError, match=message):
+        track.add(3, tail, head)
+    assert track.steps == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        ("not base64!", "two numbers for each window, as base64 text"),
+        # One byte too few, and an odd number of numbers.
+        (b64encode(bytes(47)).decode(), "two numbers for each window, as base64 text"),
+        (b64encode(bytes(40)).decode(), "two numbers for each window, as base64 text"),
+        (b64encode(bytes(32)).decode(), "two numbers for each of 3 windows"),
+        (b64encode(np.full(6, np.nan).tobytes()).decode(), "finite numbers"),
+        (7, "expected text, but got 7"),
+    ],
+)
+def test_sums_of_a_state_that_are_none_are_refused_by_their_place(
+    packed: object, message: str
+) -> None:
+    state = track_of([0, 5]).state_dict()
+    state["sums"][1] = packed
+    with pytest.raises(ArgumentError, match=message) as caught:
+        Track.from_state(PANEL, state)
+    assert "sums" in str(caught.value)
