@@ -276,4 +276,21 @@ def test_a_look_that_sees_the_same_is_known_to_through_the_rounding_of_its_norm(
     rounded = (now / np.linalg.norm(now)).astype(np.float32)
     # So much that a float32 is off is more than what tells two looks apart.
     for scale in (1.0, 1.0 - 1e-6):
-        assert _cosine(np.float32(scale) * rounded, rounded) == pytest.approx(1.0, abs=1e-12)
+        assert abs(_cosine(np.float32(scale) * rounded, rounded) - 1.0) < 1e-12
+
+
+def test_two_documents_are_some_evidence() -> None:
+    excess = document_mean(np.array([0.3, -0.1]))
+    assert math.isfinite(SupremumBoundary(0.5).next(excess))
+
+
+def test_what_one_look_cannot_spend_is_there_for_the_next() -> None:
+    alpha, influences = 0.01, np.random.default_rng(0).standard_normal(50)
+    boundary = SupremumBoundary(alpha)
+    # With hardly more than one document no boundary is high enough.
+    assert boundary.next(Estimate(0.1, 0.02, influences, 1.001)) == math.inf
+    assert boundary.state_dict()["left"] == spending(alpha, 1)
+    second = boundary.next(Estimate(0.1, 0.02, influences, 50.0))
+    exact = stats.t.isf(spending(alpha, 1) + spending(alpha, 2), 49)
+    assert second == pytest.approx(widened(exact, 50), abs=0.1)
+    assert stats.t.isf(spending(alpha, 2), 49) > exact + 0.3
