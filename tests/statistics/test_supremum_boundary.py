@@ -271,8 +271,9 @@ def test_where_no_boundary_is_high_enough_nothing_is_spent() -> None:
     assert _crossed_by(zeros, 1.0, tiny, 0.1, 3.0) == (math.inf, 0.0)
 
 
-def test_a_look_that_sees_the_same_is_known_to_through_the_rounding_of_its_norm() -> None:
-    now = np.random.default_rng(0).standard_normal(100)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_look_that_sees_the_same_is_known_to_through_the_rounding_of_its_norm(seed: int) -> None:
+    now = np.random.default_rng(seed).standard_normal(100)
     rounded = (now / np.linalg.norm(now)).astype(np.float32)
     # So much that a float32 is off is more than what tells two looks apart.
     for scale in (1.0, 1.0 - 1e-6):
