@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -193,3 +194,64 @@ def test_what_is_spent_is_carried_and_nothing_else() -> None:
     before = new.state_dict()
     new.spend_as(state)
     assert new.state_dict() == before
+
+
+@pytest.mark.parametrize(("between", "alarms_after"), [(21.0, 1), (19.0, 2)])
+def test_a_rule_that_has_fired_waits_for_a_value_that_is_back(
+    between: float, alarms_after: int
+) -> None:
+    """Unsure is not recovered, and what counts is the limit that the start makes: 20 here."""
+    rule = Threshold("perplexity", above=2.0, relative_to_start=True, alpha=0.05)
+    start = Reading(0, {"perplexity": 10.0}, {"perplexity": 0.1}, {"perplexity": 50.0})
+    alarms = Alarms([rule], KINDS)
+    for step, (value, error) in enumerate([(40.0, 0.1), (between, 9.0), (40.0, 0.1)], start=1):
+        alarms.check(
+            Reading(step, {"perplexity": value}, {"perplexity": error}, {"perplexity": 50.0}), start
+        )
+    assert len(alarms.alerts) == alarms_after
+
+
+def spent(rule: Threshold) -> Alarms:
+    """Alarms that have spent something, on looks at 20 documents."""
+    alarms = Alarms([rule], KINDS)
+    for step, look in enumerate(at_the_limit(3, documents=20, seed=[1]), start=1):
+        alarms.check(replace(look, step=step), START)
+    return alarms
+
+
+SURE = Threshold("tail_retention", below=0.9, alpha=0.05)
+
+
+def test_what_was_spent_and_read_comes_back_with_a_state() -> None:
+    before = spent(SURE)
+    state = json.loads(json.dumps(before.state_dict()))
+    assert state["boundaries"][str(SURE)]["looks"] == 3
+    # A model that has diverged gives the largest of numbers.
+    state["last"] |= {"perplexity": sys.float_info.max, "tail_logprob": -sys.float_info.max}
+    resumed = Alarms([SURE], KINDS)
+    resumed.load_state_dict(state)
+    assert resumed.state_dict() == state
+
+
+def test_a_state_of_the_last_release_counts_looks_and_has_no_boundaries() -> None:
+    state = spent(SURE).state_dict()
+    del state["boundaries"]
+    for read in (Alarms.load_state_dict, Alarms.spend_as):
+        alarms = Alarms([SURE], KINDS)
+        read(alarms, state | {"looks": {str(SURE): 3}})
+        assert alarms.state_dict()["boundaries"][str(SURE)]["looks"] == 0
+        with pytest.raises(ArgumentError, match="`state` expected a mapping with boundaries, but"):
+            read(alarms, state)
+
+
+def test_a_boundary_is_of_a_rule_that_is_counted() -> None:
+    state = spent(SURE).state_dict()
+    state["boundaries"]["another"] = state["boundaries"][str(SURE)]
+    told = (
+        r'`state\["boundaries"\]\["another"\]` expected the boundary of one of the rules that are'
+    )
+    for read in (Alarms.load_state_dict, Alarms.spend_as):
+        alarms = Alarms([SURE], KINDS)
+        with pytest.raises(ArgumentError, match=f"{told} counted in `broken`, but"):
+            read(alarms, state)
+        assert alarms.state_dict()["boundaries"][str(SURE)]["looks"] == 0
