@@ -9,7 +9,7 @@ import socket
 import tempfile
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # Set on import, before any test can import a library that reads them once and for all.
 _CACHE = tempfile.mkdtemp(prefix="collapse_guard_tests_")
@@ -28,12 +28,14 @@ os.environ.update(
 # One and the same run everywhere: no deadline, because shared machines stall, and no database.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None, print_blob=True)
-# For mutants of the code, of which only whether they are noticed is asked, of each many times.
+# For mutants of the code, of which only whether they are noticed is asked, of each many times: and
+# in one process, where the tests of a class are those of another object each time.
 settings.register_profile(
     "mutants",
     settings.get_profile("repeatable"),
     max_examples=30,
     phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.differing_executors],
 )
 settings.load_profile("repeatable")
 

@@ -4,7 +4,14 @@ import pickle
 
 import pytest
 
-from collapse_guard.errors import bad_argument, shown
+from collapse_guard.errors import (
+    CalledOffError,
+    ConformityError,
+    LostPeerError,
+    PeerError,
+    bad_argument,
+    shown,
+)
 
 
 def test_errors_shorten_what_was_given_and_cross_processes() -> None:
@@ -88,3 +95,33 @@ def test_errors_survive_what_they_show(given: object) -> None:
 )
 def test_what_is_short_is_shown_as_it_is(given: object) -> None:
     assert shown(given) == repr(given)
+
+
+def test_what_does_not_conform_is_told_fault_by_fault() -> None:
+    faults = {"is finite": "it gave nan", "leaves the model alone": "it set a mode"}
+    error = ConformityError("mine", faults, num_checks=5)
+    assert str(error).splitlines() == [
+        "reading `mine` fails at 2 of 5 checks:",
+        "- is finite: it gave nan",
+        "- leaves the model alone: it set a mode",
+    ]
+    faults.clear()
+    assert list(error.faults) == ["is finite", "leaves the model alone"]
+    assert str(ConformityError("mine", {}, num_checks=1, what="detector")).startswith("detector")
+
+
+def test_an_error_of_another_process_says_whether_trying_again_is_of_use() -> None:
+    assert not PeerError("it failed").never_passes
+    assert PeerError("it failed", never_passes=True).never_passes
+    assert str(LostPeerError("it died")) == "it died"
+    # What has died has left, and who catches the one catches the other.
+    assert issubclass(LostPeerError, CalledOffError)
+    assert issubclass(CalledOffError, PeerError)
+
+
+def test_long_sets_and_dictionaries_are_cut() -> None:
+    for given in (dict.fromkeys(range(200), 0), set(range(200)), frozenset(range(200))):
+        text = shown(given)
+        assert len(text) == 120
+        assert text.endswith("...")
+        assert text[:20] == repr(given)[:20]

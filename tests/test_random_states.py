@@ -1,6 +1,7 @@
 """The user's random states are told apart, and put back."""
 
 import random
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -53,3 +54,15 @@ def test_they_are_set_by_a_seed_as_each_of_them_is_by_itself(draw) -> None:
         assert draw() == ours
         seed_random_states(8)
         assert draw() != ours
+
+
+def test_devices_are_set_to_the_states_of_their_own_generators() -> None:
+    """A generator of the CPU stands in for those of a GPU, which `make gpu-check` has."""
+    device = torch.device("cpu")
+    before = random_states()
+    with random_states_kept(), mock.patch.object(torch.cuda, "set_rng_state") as set_state:
+        seed_random_states(7, [device])
+    ((state, where),) = (call.args for call in set_state.call_args_list)
+    assert where == device
+    assert torch.equal(state, torch.Generator(device).manual_seed(7).get_state())
+    assert random_states() == before

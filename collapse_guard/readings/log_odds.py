@@ -167,10 +167,6 @@ def _by_prompt(
     model: torch.nn.Module, pairs: ContinuationPairs, *, per_token: bool, batch_size: int
 ) -> Floats:
     """float64 of shape (prompts,), the log-odds after each."""
-    if batch_size < 1:
-        raise bad_argument(
-            "batch_size", expected="at least 1 row", given=batch_size, hint="16 is the default"
-        )
     found = [
         token_logprobs(
             model, pairs.input_ids[rows], pairs.positions[rows], attention_mask=pairs.mask[rows]

@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,10 +12,13 @@ from scipy import stats
 
 from collapse_guard import ArgumentError
 from collapse_guard.alerts.alarms import Alarms
+from collapse_guard.alerts.causes import likely_cause
 from collapse_guard.alerts.rules import Threshold
 from collapse_guard.readings.reading import Reading
+from collapse_guard.readings.registry import READINGS
 from collapse_guard.statistics.confidence_sequence import spending
 from collapse_guard.statistics.estimates import document_mean, exponential
+from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 from tests.looks import KINDS
 
 START = Reading(0, {"tail_retention": 1.0, "perplexity": 10.0}, {})
@@ -193,3 +197,108 @@ def test_what_is_spent_is_carried_and_nothing_else() -> None:
     before = new.state_dict()
     new.spend_as(state)
     assert new.state_dict() == before
+
+
+@pytest.mark.parametrize(("between", "alarms_after"), [(21.0, 1), (19.0, 2)])
+def test_a_rule_that_has_fired_waits_for_a_value_that_is_back(
+    between: float, alarms_after: int
+) -> None:
+    """Unsure is not recovered, and what counts is the limit that the start makes: 20 here."""
+    rule = Threshold("perplexity", above=2.0, relative_to_start=True, alpha=0.05)
+    start = Reading(0, {"perplexity": 10.0}, {"perplexity": 0.1}, {"perplexity": 50.0})
+    alarms = Alarms([rule], KINDS)
+    for step, (value, error) in enumerate([(40.0, 0.1), (between, 9.0), (40.0, 0.1)], start=1):
+        alarms.check(
+            Reading(step, {"perplexity": value}, {"perplexity": error}, {"perplexity": 50.0}), start
+        )
+    assert len(alarms.alerts) == alarms_after
+
+
+def spent(rule: Threshold) -> Alarms:
+    """Alarms that have spent something, on looks at 20 documents."""
+    alarms = Alarms([rule], KINDS)
+    for step, look in enumerate(at_the_limit(3, documents=20, seed=[1]), start=1):
+        alarms.check(replace(look, step=step), START)
+    return alarms
+
+
+SURE = Threshold("tail_retention", below=0.9, alpha=0.05)
+
+
+def test_what_was_spent_and_read_comes_back_with_a_state() -> None:
+    before = spent(SURE)
+    state = json.loads(json.dumps(before.state_dict()))
+    assert state["boundaries"][str(SURE)]["looks"] == 3
+    # A model that has diverged gives the largest of numbers.
+    state["last"] |= {"perplexity": sys.float_info.max, "tail_logprob": -sys.float_info.max}
+    resumed = Alarms([SURE], KINDS)
+    resumed.load_state_dict(state)
+    assert resumed.state_dict() == state
+
+
+def test_a_state_of_the_last_release_counts_looks_and_has_no_boundaries() -> None:
+    state = spent(SURE).state_dict()
+    del state["boundaries"]
+    for read in (Alarms.load_state_dict, Alarms.spend_as):
+        alarms = Alarms([SURE], KINDS)
+        read(alarms, state | {"looks": {str(SURE): 3}})
+        assert alarms.state_dict()["boundaries"][str(SURE)]["looks"] == 0
+        with pytest.raises(ArgumentError, match="`state` expected a mapping with boundaries, but"):
+            read(alarms, state)
+
+
+def test_a_boundary_is_of_a_rule_that_is_counted() -> None:
+    state = spent(SURE).state_dict()
+    state["boundaries"]["another"] = state["boundaries"][str(SURE)]
+    told = (
+        r'`state\["boundaries"\]\["another"\]` expected the boundary of one of the rules that are'
+    )
+    for read in (Alarms.load_state_dict, Alarms.spend_as):
+        alarms = Alarms([SURE], KINDS)
+        with pytest.raises(ArgumentError, match=f"{told} counted in `broken`, but"):
+            read(alarms, state)
+        assert alarms.state_dict()["boundaries"][str(SURE)]["looks"] == 0
+
+
+def test_a_reading_of_ones_own_is_held_on_its_own_scale_and_told_by_its_own_meaning() -> None:
+    mine = replace(READINGS["perplexity"], name="mine", meaning="what I mean")
+    assert mine.on_log_scale
+    fired = {}
+    for name in ("perplexity", "mine"):
+        alarms = Alarms([Threshold(name, above=20.0, alpha=0.05)], [*KINDS, mine])
+        for step, value in enumerate(range(20, 200, 5), start=1):
+            look = Reading(step, {name: value}, {name: 0.3 * value}, {name: 50.0})
+            if alarms.check(look, Reading(0, {name: 10.0}, {})):
+                break
+        (fired[name],) = alarms.alerts
+    # Not on its own scale, on which no value is past 1 / 0.3 standard errors.
+    assert fired["mine"].step == fired["perplexity"].step
+    assert "what I mean" in fired["mine"].message
+    assert "what I mean" not in fired["perplexity"].message
+
+
+def test_an_alert_says_what_the_likely_cause_is() -> None:
+    look = reading(1, perplexity=30.0, tail_retention=0.5)
+    (alert,) = Alarms([below()], KINDS).check(look, START)
+    cause = likely_cause(dict(look), START)
+    assert (alert.cause, alert.explanation) == (cause.name, str(cause))
+
+
+def test_a_rule_whose_reading_was_not_had_holds_up_no_other() -> None:
+    alarms = Alarms([Threshold("perplexity", above=20.0, alpha=None), below()], KINDS)
+    look = reading(1, tail_retention=0.5, perplexity=math.nan)
+    assert [alert.reading for alert in alarms.check(look, START)] == ["tail_retention"]
+
+
+def test_rules_are_held_by_the_draws_of_their_seed() -> None:
+    look = next(at_the_limit(1, documents=20, seed=[1]))
+    crossed = []
+    for seed in (0, 5):
+        alarms = Alarms([SURE], KINDS, seed=seed)
+        alarms.check(look, START)
+        boundary = SupremumBoundary(0.05, seed=seed)
+        boundary.next(SURE.past(look, START))
+        state = alarms.state_dict()["boundaries"][str(SURE)]
+        assert state == boundary.state_dict()
+        crossed.append(state["crossed"])
+    assert crossed[0] != crossed[1]

@@ -50,3 +50,9 @@ def test_marking_twice_is_refused() -> None:
     marked = mark_labels(torch.tensor([5, 6]), 1)
     with pytest.raises(ArgumentError, match="mark labels once only"):
         mark_labels(marked, 1)
+
+
+@pytest.mark.parametrize("given", [[5, -100], np.array([5, -100]), torch.tensor([5.0])])
+def test_what_are_no_labels_cannot_be_unmarked(given: object) -> None:
+    with pytest.raises(ArgumentError, match="`labels` expected a tensor of integers"):
+        unmark_labels(given)

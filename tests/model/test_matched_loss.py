@@ -1,5 +1,6 @@
 """The sampler-matched loss: cross-entropy to the bit for plain tokens, unbiased for drawn ones."""
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -247,6 +248,12 @@ def test_an_order_makes_a_difference(order: tuple[str, ...]) -> None:
         ({"decodings": [Decoding(top_k=1)]}, r"`decodings\[0\]` expected a top-k above 1"),
         ({"reduction": "median"}, "`reduction` expected mean, sum or none"),
         ({"reduction": "sum", "num_items": 5}, "`num_items` expected None"),
+        ({"num_items": 0}, "`num_items` expected a number above 0"),
+        ({"num_items": Fraction(5)}, "`num_items` expected a number or a tensor"),
+        ({"num_items": torch.ones(1, device="meta")}, "`num_items` expected a number or a tensor"),
+        ({"labels": [0, 0, 0, 0]}, "`labels` expected"),
+        ({"drawn_with": torch.ones(4, dtype=torch.int64).to_sparse()}, "`drawn_with` expected"),
+        ({"decodings": Decoding(top_k=3)}, "`decodings` expected a list of decodings"),
     ],
 )
 def test_bad_arguments_are_named(wrong: dict[str, Any], message: str) -> None:
@@ -293,3 +300,43 @@ def test_a_loss_of_marked_labels_hands_on_how_it_is_to_be_taken() -> None:
 def test_greedy_decodings_are_refused_when_the_loss_is_made() -> None:
     with pytest.raises(ArgumentError, match=r"`decodings\[1\]` expected a top-k above 1"):
         SamplerMatchedLoss([Decoding(), Decoding(top_k=1)])
+
+
+class Mix:
+    """Knows what the marks mean, and keeps count of who does."""
+
+    def __init__(self, decodings: Any) -> None:
+        self.decodings, self.losses = decodings, 0
+
+    def count_losses(self, change: int) -> None:
+        self.losses += change
+
+
+def test_a_mix_is_told_of_a_loss_until_that_is_released() -> None:
+    mix = Mix(DECODINGS)
+    first, second = SamplerMatchedLoss(mix), SamplerMatchedLoss(mix)
+    assert mix.losses == 2
+    for _ in range(2):
+        # Once: who says it twice does not take another one's place.
+        first.release()
+        assert mix.losses == 1
+    second.release()
+    assert mix.losses == 0
+    logits, labels, drawn_with = batch()
+    expected = sampler_matched_loss(logits, labels, DECODINGS, drawn_with)
+    assert torch.equal(second(logits, mark_labels(labels, drawn_with)), expected)
+    SamplerMatchedLoss(DECODINGS).release()
+
+
+def test_what_does_not_know_what_the_marks_mean_is_refused() -> None:
+    silent = Mix(DECODINGS)
+    silent.count_losses = None
+    for given in (silent, Mix(5), 0.8, Decoding()):
+        with pytest.raises(
+            ArgumentError, match="`decodings` expected a list of decodings, or a mi"
+        ):
+            SamplerMatchedLoss(given)
+    greedy = Mix([Decoding(top_k=1)])
+    with pytest.raises(ArgumentError, match=r"`decodings\[0\]`"):
+        SamplerMatchedLoss(greedy)
+    assert greedy.losses == 0

@@ -138,3 +138,15 @@ def test_random_numbers_go_by_sequence_number() -> None:
     assert torch.equal(uniforms(7, range(10), 2), every[:, :2])
     assert not torch.equal(uniforms(8, range(10), 4), every)
     assert len(every.unique()) == every.numel()
+
+
+def test_where_torch_is_to_be_deterministic_the_same_tokens_are_drawn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    probabilities = torch.rand(50, 30, generator=generator)
+    randoms = torch.rand(50, generator=generator, dtype=torch.float64)
+    drawn = draw(probabilities, randoms)
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert torch.equal(draw(probabilities, randoms), drawn)
+    finally:
+        torch.use_deterministic_algorithms(False)

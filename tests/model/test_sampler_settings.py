@@ -1,9 +1,11 @@
 """Decodings out of the settings of generators: what these mean, and what is refused."""
 
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
-from transformers import GenerationConfig
+from transformers import GenerationConfig, SynthIDTextWatermarkingConfig
 
 from collapse_guard.errors import ArgumentError
 from collapse_guard.model.decoding import TRANSFORMERS_ORDER, VLLM_ORDER, Decoding
@@ -95,3 +97,20 @@ def test_sampling_params_that_cannot_be_matched_are_refused(
     for given in (setting, SamplingParams(**setting)):
         with pytest.raises(ArgumentError, match=message):
             Decoding.from_vllm(given)
+
+
+def test_settings_of_other_kinds_of_numbers_are_those_numbers() -> None:
+    setting = {"temperature": np.float64(0.5), "top_k": np.int64(7), "do_sample": np.bool_(True)}
+    assert Decoding.from_generation_config(setting) == Decoding(0.5, top_k=7)
+    with pytest.raises(ArgumentError, match="'do_sample': False}: greedy text"):
+        Decoding.from_generation_config({"do_sample": np.bool_(False)})
+
+
+def test_objects_of_the_generators_own_are_settings_and_others_are_none() -> None:
+    own = SynthIDTextWatermarkingConfig(ngram_len=5, keys=[1, 2])
+    for on in (own, MappingProxyType({(5,): 1.0})):
+        name = "watermarking_config" if on is own else "sequence_bias"
+        with pytest.raises(ArgumentError, match=f"'{name}': .*: a likelihood does not"):
+            Decoding.from_generation_config({"do_sample": True, name: on})
+    with pytest.raises(ArgumentError, match="`num_beams` expected a number, a text or a list"):
+        Decoding.from_generation_config({"do_sample": True, "num_beams": object()})

@@ -128,3 +128,42 @@ def test_every_kind_of_look_sees_the_average() -> None:
     assert seen == [average, average]
     optimizer.train()
     assert monitor.look(model, 4)["perplexity"] != average
+
+
+def test_what_has_switches_and_no_mode_is_none_of_them() -> None:
+    class Switched(torch.optim.SGD):
+        def eval(self) -> None:
+            raise AssertionError("asked")
+
+        train = eval
+
+    layer = torch.nn.Linear(2, 2)
+    before = layer.weight.detach().clone()
+    for optimizer in (Switched(layer.parameters(), lr=0.1), layer):
+        assert not is_schedule_free(optimizer)
+        with averaged_weights(optimizer):
+            assert torch.equal(layer.weight, before)
+
+
+def test_a_wrapper_of_itself_comes_to_an_end() -> None:
+    class Around:
+        @property
+        def optimizer(self) -> "Around":
+            return self
+
+    assert not is_schedule_free(Around())
+
+
+def test_weights_that_could_not_be_copied_were_not_moved() -> None:
+    layer, optimizer = stepped(KINDS["sgd"])
+    before = layer.weight.detach().clone()
+
+    class Full(torch.nn.Parameter):
+        def detach(self) -> torch.Tensor:
+            raise MemoryError
+
+    optimizer.param_groups[0]["params"].append(Full(torch.zeros(2)))
+    with pytest.raises(MemoryError), averaged_weights(optimizer):
+        pytest.fail("it was looked at")
+    assert torch.equal(layer.weight, before)
+    assert optimizer.param_groups[0]["train_mode"]

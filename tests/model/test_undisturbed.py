@@ -134,3 +134,16 @@ def test_the_books_of_data_parallel_training_are_left_alone(tmp_path: Path) -> N
         assert parallel.training
     finally:
         dist.destroy_process_group()
+
+
+def test_what_parameters_want_and_have_of_gradients_is_put_back() -> None:
+    model = torch.nn.Linear(2, 2)
+    model.bias.requires_grad_(False)
+    model.weight.grad = gradient = torch.ones(2, 2)
+    with undisturbed(model):
+        model.weight.requires_grad_(False)
+        model.bias.requires_grad_(True)
+        model.weight.grad, model.bias.grad = None, torch.ones(2)
+    assert (model.weight.requires_grad, model.bias.requires_grad) == (True, False)
+    assert model.weight.grad is gradient
+    assert model.bias.grad is None

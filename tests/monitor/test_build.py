@@ -8,6 +8,7 @@ from collapse_guard import (
     EveryNSteps,
     Threshold,
 )
+from tests.extending.test_self_scoring_panel import rows_with_a_tail
 from tests.tiny import tiny_panel
 
 
@@ -40,3 +41,14 @@ def test_rules_that_can_never_fire_are_refused_where_they_are_given_and_left_out
     assert CollapseMonitor(panel, sampling=None).rules == ()
     bare = Threshold("tail_retention", below=0.85, alpha=None)
     assert CollapseMonitor(panel, rules=[bare]).rules == (bare,)
+
+
+def test_rules_on_types_are_refused_where_the_panel_scores_itself() -> None:
+    panel = rows_with_a_tail()
+    for name in ("predictive_entropy", "free_distinct_2"):
+        with pytest.raises(
+            ArgumentError, match=r"`rules` expected .* since the panel scores itself"
+        ):
+            CollapseMonitor(panel, rules=[Threshold(name, below=1.0)])
+    rule = Threshold("perplexity", above=9.0)
+    assert CollapseMonitor(panel, rules=[rule]).rules == (rule,)

@@ -11,6 +11,7 @@ import torch
 
 from collapse_guard import ArgumentError, CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.alerts.control_rules import control_rules
+from collapse_guard.monitor.control import Control
 from collapse_guard.monitor.track import Track
 from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.panel_sums import BandSums
@@ -194,3 +195,29 @@ def test_a_run_that_begins_again_has_a_track_of_its_own(control: Path) -> None:
     before = watching.track
     run(watching, 2)
     assert (before.steps, watching.track.steps) == ((0, 1, 2, 3, 4), (0, 1, 2))
+
+
+@pytest.mark.parametrize("differing", [None, 0, 1])
+def test_processes_with_unlike_tracks_are_told_before_they_compare(
+    differing: int | None, control: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which half of the digest differs makes no difference, nor in which direction."""
+    asked = []
+
+    def largest(numbers: list[float]) -> list[float]:
+        asked.append(numbers)
+        return [number + (place == differing) for place, number in enumerate(numbers)]
+
+    monkeypatch.setattr("collapse_guard.monitor.control.largest", largest)
+    compared = Control(Track.load(control), across_processes=True)
+    if differing is not None:
+        with pytest.raises(ArgumentError, match="`control` expected the same track on every proc"):
+            compared.at(3)
+        return
+    assert compared.at(3) == compared.at(3) == Track.load(control).at(3)
+    # Once, and with numbers that other tracks do not have.
+    ((one, two, *negative),) = asked
+    assert negative == [-one, -two]
+    assert one != two
+    Control(Track.load(control), across_processes=False).at(3)
+    assert len(asked) == 1

@@ -1,7 +1,10 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -14,8 +17,10 @@ from collapse_guard import (
     EveryNSteps,
     Threshold,
 )
+from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.readings.panel_logprobs import panel_logprobs
 from tests.looks import BANDED, PAIRED
+from tests.monitor.test_stopwatch import Clock
 from tests.paces import Scripted
 from tests.tiny import BRIEF, perturb, tiny_gpt2, tiny_panel
 
@@ -220,3 +225,70 @@ def test_the_model_without_its_adapters_is_a_reference() -> None:
         assert start[f"{name}_vs_base"] == pytest.approx(expected[name], rel=1e-5)
     assert expected["tail_retention"] != pytest.approx(1.0, abs=0.01)
     assert trained == {name: each.requires_grad for name, each in model.named_parameters()}
+
+
+def test_a_monitor_says_what_it_was_given_and_what_it_has_seen() -> None:
+    monitor, model = looking_at(6), tiny_gpt2()
+    assert monitor.sampling is BRIEF
+    assert monitor.prequential is None
+    assert (monitor.written, monitor.baseline, monitor.history) == (None, None, [])
+    start = monitor.start(model)
+    assert [kind.name for kind in monitor.readings] == list(monitor.reading_names) == list(start)
+    assert monitor.written is not None
+    assert monitor.written.free.shape == (BRIEF.num_free, BRIEF.length)
+    before = monitor.written
+    monitor.observe(model, 1)
+    # It writes at looks at the whole panel alone.
+    assert monitor.written is before
+    monitor.look(model, 2)
+    assert monitor.written is not before
+
+
+def test_it_says_whether_its_rules_wait() -> None:
+    # A model that was never trained knows less than the frequencies of tokens do.
+    for waits in (True, False):
+        monitor = CollapseMonitor(tiny_panel(), rules_wait=waits, sampling=None)
+        monitor.start(tiny_gpt2())
+        assert monitor.rules_are_waiting is waits
+
+
+def test_nothing_is_observed_before_there_is_a_start() -> None:
+    with pytest.raises(CollapseGuardError, match=r"call start\(model\)"):
+        looking_at(6).observe(tiny_gpt2(), 1)
+
+
+def test_steps_of_other_kinds_are_as_good_as_whole_numbers_and_what_is_none_is_refused() -> None:
+    monitor, model = looking_at(6), tiny_gpt2()
+    monitor.start(model)
+    for step in (np.int64(3), 3):
+        look = monitor.observe(model, step)
+        assert (look.step, type(look.step), look.is_full) == (3, int, False)
+    with pytest.raises(ArgumentError, match="`step` expected"):
+        monitor.observe(model, 1.5)
+    with pytest.raises(ArgumentError, match="`model` expected"):
+        monitor.observe("gpt2", 1)
+
+
+def test_a_pause_is_no_training() -> None:
+    monitor, model, clock = looking_at(0), tiny_gpt2(), Clock()
+    monitor._run.clock = Stopwatch(clock)
+    monitor.start(model)
+    for step, paused in ((1, False), (2, True), (3, False)):
+        if paused:
+            monitor.pause()
+            clock.now += 100
+        else:
+            clock.now += 3
+        monitor.observe(model, step)
+    assert monitor.timing_state()["stopwatch"]["trained"] == 6
+
+
+def test_the_first_process_alone_writes_the_track(tmp_path: Path) -> None:
+    monitor = looking_at(6)
+    monitor.start(tiny_gpt2())
+    path = tmp_path / "human.npz"
+    with mock.patch("collapse_guard.monitor.monitor.is_first_process", return_value=False):
+        monitor.save_track(path)
+    assert not path.exists()
+    monitor.save_track(path)
+    assert path.exists()

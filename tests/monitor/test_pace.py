@@ -1,15 +1,18 @@
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
 from collapse_guard.errors import ArgumentError
-from collapse_guard.monitor.pace import Budget, BudgetSchedule, EveryNSteps
+from collapse_guard.monitor.pace import Budget, BudgetSchedule, EveryNSteps, load_schedule
+from collapse_guard.statistics.json_forms import Part
+from tests.paces import Scripted
 
 WINDOWS = 64
 MOST = 16
@@ -228,3 +231,31 @@ def test_every_n_steps_counts_from_where_a_run_starts() -> None:
         schedule.calibrate(start, 1.0, lambda windows: 1.0)
         due = [step for step in range(start + 1, start + 12) if schedule.due(step, None)]
         assert due == [start // 10 * 10 + 10]
+
+
+class Halfway(Scripted):
+    """A pace of the user's own that finds out what it cannot take when it has taken the rest."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.kept = {"count": 1}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.kept
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.kept["count"] = state["count"]
+        if self.kept["count"] > 5:
+            raise OverflowError("at most 5")
+
+
+def test_a_pace_of_ones_own_that_refuses_a_state_stays_as_it_was() -> None:
+    pace = Halfway()
+    load_schedule(pace, Part("state", {"count": 4}))
+    assert pace.kept == {"count": 4}
+    told = r"`state` expected what the pace can go on from \(at most 5\)"
+    with pytest.raises(ArgumentError, match=told):
+        load_schedule(pace, Part("state", {"count": 6}))
+    assert pace.kept == {"count": 4}
+    with pytest.raises(ArgumentError, match="`state` expected"):
+        load_schedule(pace, Part("state", [6]))

@@ -1,14 +1,16 @@
 import json
+from itertools import chain
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
 
+from collapse_guard import ArgumentError
 from collapse_guard.human_text.panel import HeldOutPanel
 from collapse_guard.monitor.rotation import MEMORY, Rotation
 from collapse_guard.readings.panel_sums import BandSums
-from tests.tiny import tiny_panel
+from tests.tiny import tiny_panel, tiny_reference, zipf_documents
 
 PANEL = tiny_panel(documents=5)
 """5 documents of 3 windows."""
@@ -164,3 +166,87 @@ def test_the_order_is_no_part_of_the_global_random_state() -> None:
     assert Rotation(PANEL).next(8).tolist() == first
     np.random.seed(0)
     assert np.random.get_state()[1].tolist() == state
+
+
+def test_movement_is_that_of_the_windows_looked_at_since_as_far_as_they_are_fresh() -> None:
+    rotation = Rotation(PANEL)
+    rotation.update_all(band_sums([2.0] * len(PANEL)))
+    assert rotation.moved() is None
+    first = look(rotation, 4, 5.0)
+    second = look(rotation, 3, 6.0)
+    moved = rotation.moved()
+    assert moved is not None
+    expected = np.zeros(PANEL.num_documents)
+    # The later of the two looks is as fresh as can be, and the first one older by its windows.
+    older = np.exp(-3 / (MEMORY * len(PANEL)))
+    for windows, by, counts in ((first, 3.0, older), (second, 4.0, 1.0)):
+        for window in windows:
+            expected[PANEL.document_ids[window]] += by * counts
+    for name, factor in (("tail_logprob", 1.0), ("tail_prob", 2.0), ("head_logprob", 3.0)):
+        assert getattr(moved, name).tolist() == pytest.approx((factor * expected).tolist())
+
+
+def uneven(counts: list[int]) -> HeldOutPanel:
+    """Documents of so many windows each."""
+    documents = [ids[: 20 * count] for count, ids in zip(counts, zipf_documents(40), strict=False)]
+    return HeldOutPanel.from_token_ids(documents, tiny_reference(), window=20)
+
+
+@pytest.mark.parametrize("counts", [[3] * 5, [1, 2, 3, 4, 5] * 8])
+def test_the_order_is_the_same_in_each_release(counts: list[int]) -> None:
+    """A state holds the place in it, so that another order would show windows twice or never."""
+    panel = uneven(counts)
+    owners, shuffled = panel.document_ids.tolist(), np.random.default_rng(0).permutation(len(panel))
+    rounds: list[list[int]] = [[] for _ in range(max(counts))]
+    for window in shuffled.tolist():
+        # How many of its document's windows come before it.
+        nth = sum(owners[window] == owners[other] for each in rounds for other in each)
+        rounds[nth].append(window)
+    assert Rotation(panel).next(len(panel)).tolist() == list(chain(*rounds))
+    assert [len(each) for each in rounds] == [
+        sum(count > nth for count in counts) for nth in range(max(counts))
+    ]
+
+
+def test_a_state_before_the_first_look_goes_on() -> None:
+    fresh, used = Rotation(PANEL), Rotation(PANEL)
+    look(used, 4, 1.0)
+    used.update_all(band_sums([2.0] * len(PANEL)))
+    state = json.loads(json.dumps(fresh.state_dict()))
+    used.load_state_dict(state)
+    assert used.state_dict() == state
+    assert look(used, 7, 1.0) == look(fresh, 7, 1.0)
+    assert used.state_dict() == fresh.state_dict()
+
+
+@pytest.mark.parametrize("cursor", [0, len(PANEL) - 1])
+def test_a_state_may_stand_at_any_window(cursor: int) -> None:
+    rotation, whole = Rotation(PANEL), Rotation(PANEL)
+    whole.update_all(band_sums([2.0] * len(PANEL)))
+    state = whole.state_dict() | {"cursor": cursor, "ages": [9] * len(PANEL), "age_of_whole": 9}
+    rotation.load_state_dict(state)
+    assert rotation.next(1).tolist() == [whole.next(len(PANEL)).tolist()[cursor]]
+    assert rotation.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"cursor": len(PANEL)}, "expected a whole number from 0 to 14"),
+        ({"cursor": -1}, "expected a whole number from 0 to 14"),
+        ({"ages": [0] * (len(PANEL) - 1)}, "expected a list of 15"),
+        # No window was looked at before all of them were.
+        ({"ages": [4] + [0] * (len(PANEL) - 1), "age_of_whole": 3}, "from 0 to 3, but got 4"),
+        ({"age_of_whole": -1}, "expected a whole number from 0"),
+        ({"is_complete": 1}, "expected true or false"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(
+    wrong: dict[str, object], message: str
+) -> None:
+    rotation = Rotation(PANEL)
+    look(rotation, 4, 1.0)
+    before = rotation.state_dict()
+    with pytest.raises(ArgumentError, match=message):
+        rotation.load_state_dict(before | wrong)
+    assert rotation.state_dict() == before

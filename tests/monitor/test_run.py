@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import torch
 
 from collapse_guard import ArgumentError, Baseline, Budget, CollapseMonitor, Threshold
 from collapse_guard.monitor import run
-from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel
+from collapse_guard.readings.prequential import PrequentialReader
+from tests.readings.test_prequential import BATCH, mixed, train
+from tests.tiny import BRIEF, VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference
 
 # What `state_dict` of release 0.1.0 returned of a monitor with the rule and the panel below,
 # started on `tiny_gpt2` and looked at it, after `perturb(model, 0.05)`, at steps 1 and 2; and what
@@ -352,3 +355,26 @@ def test_a_long_run_remembers_a_bounded_number_of_looks(monkeypatch: pytest.Monk
     assert (steps[0], steps[-1]) == (0, 39)
     assert 4 <= len(steps) <= 8
     assert steps == sorted(set(steps))
+
+
+def test_a_reader_of_training_rows_goes_on_and_begins_again_with_the_run() -> None:
+    def watching() -> CollapseMonitor:
+        return monitor(prequential=PrequentialReader(mix, tiny_reference()), sampling=None)
+
+    mix, model = mixed(), tiny_gpt2()
+    mine = watching()
+    mine.start(model)
+    assert mine.prequential is not None
+    mine.prequential.watch(model, batch_size=BATCH)
+    train(model, mix, batches=2, then=lambda step: None)
+    read = mine.prequential.estimates()["perplexity_prequential"].value
+    assert read > 1.0
+    state = json.loads(json.dumps(mine.state_dict()))
+    resumed = watching()
+    resumed.load_state_dict(state)
+    assert resumed.prequential is not None
+    assert resumed.prequential.estimates()["perplexity_prequential"].value == pytest.approx(read)
+    # Without one a monitor leaves what it has read alone.
+    monitor(sampling=None).load_state_dict(state)
+    mine.start(model)
+    assert math.isnan(mine.prequential.estimates()["perplexity_prequential"].value)

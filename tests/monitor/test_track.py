@@ -1,6 +1,7 @@
 """A track tells what a run gave at any step that its looks reach, whatever it went through."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from collapse_guard import ArgumentError, CollapseGuardError
 from collapse_guard.monitor.track import MOST_IN_STATE, MOST_LOOKS, Track
+from collapse_guard.statistics.json_forms import LARGEST
 
 PANEL = "0123456789abcdef"
 WINDOWS = 3
@@ -129,3 +131,113 @@ def test_a_state_is_small_and_brings_back_what_it_holds() -> None:
         again.add(1000, np.zeros(WINDOWS), np.zeros(WINDOWS))
         assert again.steps[-1] == 1000
     assert len(json.dumps(long.state_dict())) < MOST_IN_STATE * (WINDOWS * 22 + 20)
+
+
+@pytest.mark.parametrize(
+    ("tail", "head", "message"),
+    [
+        (np.zeros((2, WINDOWS)), np.zeros(WINDOWS), "`tail_logprob` expected a number for each"),
+        (np.zeros(WINDOWS), 0.0, "`head_logprob` expected a number for each window"),
+        (np.zeros(WINDOWS), np.zeros(WINDOWS + 1), "got '3 and 4 windows'"),
+        (np.zeros(WINDOWS + 1), np.zeros(WINDOWS + 1), "got '4 and 4 windows'"),
+    ],
+)
+def test_a_look_at_other_windows_is_refused_and_not_kept(
+    tail: np.ndarray, head: object, message: str
+) -> None:
+    track = track_of([0, 5])
+    with pytest.raises(ArgumentError, match=message):
+        track.add(3, tail, head)
+    assert track.steps == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        ("not base64!", " two numbers for each window, as base64 text, but"),
+        # What a decoder would pass over.
+        (
+            b64encode(bytes(48)).decode() + "\n!",
+            " two numbers for each window, as base64 text, but",
+        ),
+        # One byte too few, and an odd number of numbers.
+        (b64encode(bytes(47)).decode(), "two numbers for each window, as base64 text"),
+        (b64encode(bytes(40)).decode(), "two numbers for each window, as base64 text"),
+        (b64encode(bytes(32)).decode(), "two numbers for each of 3 windows"),
+        (b64encode(np.full(6, np.nan).tobytes()).decode(), "finite numbers"),
+        (7, "expected text, but got 7"),
+    ],
+)
+def test_sums_of_a_state_that_are_none_are_refused_by_their_place(
+    packed: object, message: str
+) -> None:
+    state = track_of([0, 5]).state_dict()
+    state["sums"][1] = packed
+    with pytest.raises(ArgumentError, match=message) as caught:
+        Track.from_state(PANEL, state)
+    assert str(caught.value).startswith('argument `state["sums"][1]` expected ')
+
+
+def test_whole_numbers_are_taken_and_saved_as_numbers(tmp_path: Path) -> None:
+    track = Track(PANEL)
+    track.add(0, [-1, -2, -3], [0, 0, -1])
+    track.save(tmp_path / "track.npz")
+    assert Track.load(tmp_path / "track.npz").digest == track.digest
+    with pytest.raises(ArgumentError, match="`head_logprob` expected a number for each window"):
+        track.add(1, [-1, -2, -3], ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_taken"),
+    [
+        ([7], True),
+        ([0, 1], True),
+        (list(range(MOST_LOOKS)), True),
+        (list(range(MOST_LOOKS + 1)), False),
+        ([], False),
+        ([3, 3], False),
+        ([3, 2], False),
+    ],
+    ids=lambda given: str(given)[:12],
+)
+def test_files_and_states_hold_as_many_looks_as_a_track_in_rising_order(
+    steps: list[int], is_taken: bool, tmp_path: Path
+) -> None:
+    path, sums = tmp_path / "track.npz", -np.ones((len(steps), 2, WINDOWS))
+    settings = json.dumps({"format": 1, "panel": PANEL})
+    np.savez(path, settings=settings, steps=np.array(steps, np.int64), sums=sums)
+    state = {"steps": steps, "sums": [b64encode(each.tobytes()).decode() for each in sums]}
+    if is_taken:
+        assert Track.load(path).steps == Track.from_state(PANEL, state).steps == tuple(steps)
+        return
+    with pytest.raises(ArgumentError, match="`control` expected a file"):
+        Track.load(path)
+    if not steps:
+        # A run that has not been looked at has a state, and no file.
+        assert Track.from_state(PANEL, state).steps == ()
+        return
+    told = rf'`state\["steps"\]` expected at most {MOST_LOOKS} steps in rising order, but got'
+    with pytest.raises(ArgumentError, match=told):
+        Track.from_state(PANEL, state)
+
+
+@pytest.mark.parametrize(("sum_", "is_taken"), [(-LARGEST, True), (np.inf, False), (np.nan, False)])
+def test_sums_are_finite_in_files_and_states(sum_: float, is_taken: bool, tmp_path: Path) -> None:
+    path, sums = tmp_path / "track.npz", np.full((1, 2, WINDOWS), sum_)
+    settings = json.dumps({"format": 1, "panel": PANEL})
+    np.savez(path, settings=settings, steps=np.array([4]), sums=sums)
+    state = {"steps": [4], "sums": [b64encode(sums.tobytes()).decode()]}
+    if is_taken:
+        assert Track.load(path).digest == Track.from_state(PANEL, state).digest
+        return
+    with pytest.raises(ArgumentError, match="`control` expected a file"):
+        Track.load(path)
+    with pytest.raises(ArgumentError, match=r'`state\["sums"\]\[0\]` expected finite numbers, but'):
+        Track.from_state(PANEL, state)
+
+
+def test_a_state_has_the_sums_of_each_step() -> None:
+    state = track_of([0, 5]).state_dict()
+    for sums in (state["sums"][:1], [*state["sums"], state["sums"][0]]):
+        with pytest.raises(ArgumentError, match=r'`state\["sums"\]` expected a list of 2'):
+            Track.from_state(PANEL, {**state, "sums": sums})

@@ -17,6 +17,7 @@ from collapse_guard import (
     Sampling,
     Threshold,
 )
+from collapse_guard.errors import CalledOffError
 from collapse_guard.monitor.stopwatch import Stopwatch
 from collapse_guard.readings.registry import READINGS
 from collapse_guard.readings.sampling import A_LITTLE, draw_samples
@@ -204,3 +205,28 @@ def test_no_more_is_written_at_once_than_is_read(batch_size: int, most: int) -> 
     assert set(monitor.start(model)) >= WRITTEN
     # The trial whether it is causal reads a few rows of its own.
     assert max({rows for rows, _ in model.rows} - {5}) <= most
+
+
+def test_a_look_that_was_called_off_is_no_model_that_cannot_write(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = CollapseMonitor(tiny_panel(), pace=EveryNSteps(1))
+
+    def leave(*_: Any) -> None:
+        raise CalledOffError("process 1 has left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("collapse_guard.monitor.writing.draw_samples", leave)
+        with pytest.raises(CalledOffError, match="process 1 has left"):
+            monitor.start(tiny_gpt2())
+    assert warned(caplog) == []
+    # It is still let write.
+    assert set(monitor.start(tiny_gpt2())) >= WRITTEN
+
+
+def test_the_first_process_alone_tells_that_a_model_cannot_write(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("collapse_guard.monitor.writing.is_first_process", lambda: False)
+    assert set(CollapseMonitor(tiny_panel()).start(Speechless())).isdisjoint(WRITTEN)
+    assert warned(caplog) == []

@@ -211,3 +211,12 @@ def test_bad_arguments() -> None:
         log_odds(MODEL, PAIRS, batch_size=0)
     with pytest.raises(TokenizerMismatchError):
         log_odds(MODEL, continuation_pairs([[1]], [2], [VOCAB]))
+
+
+def test_what_is_read_per_token_says_so() -> None:
+    kind, model = log_odds_reading("owl", PAIRS, per_token=True), tiny_gpt2()
+    assert kind.meaning.endswith("over 5 prompts, per token")
+    start = watching(kind).start(model)
+    expected = log_odds(model, PAIRS, per_token=True)
+    assert start["owl"] == pytest.approx(expected.value, abs=1e-5)
+    assert expected.value != pytest.approx(log_odds(model, PAIRS).value, abs=0.1)

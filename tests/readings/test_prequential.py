@@ -213,3 +213,86 @@ def test_bad_arguments() -> None:
         PrequentialReader(mixed(), tiny_reference(), memory=0)
     with pytest.raises(ArgumentError, match="`relative_to_start`"):
         Threshold("tail_logprob_prequential", below=1.0, relative_to_start=True)
+
+
+def read_some(**arguments) -> tuple[PrequentialReader, dict]:
+    """A reader that has read two passes, and its state as a file holds it."""
+    mix = mixed()
+    reader = PrequentialReader(mix, tiny_reference(), **arguments)
+    model = tiny_gpt2()
+    end = reader.watch(model, batch_size=BATCH)
+    train(model, mix, batches=2, then=lambda step: None)
+    end()
+    return reader, json.loads(json.dumps(reader.state_dict()))
+
+
+def test_a_state_of_the_last_release_has_no_blocks_and_goes_on() -> None:
+    reader, state = read_some(start_rows=4)
+    blocks = {name: state.pop(name) for name in ("now_blocks", "start_blocks")}
+    older = PrequentialReader(mixed(), tiny_reference(), start_rows=4)
+    older.load_state_dict(state)
+    for name, expected in reader.estimates().items():
+        found = older.estimates()[name]
+        assert found[:2] == pytest.approx(expected[:2], nan_ok=True)
+        assert not found.influences.any()
+        assert expected.influences.any() or math.isnan(expected.value)
+    # Both or neither: one alone is no release's.
+    with pytest.raises(ArgumentError, match="now_blocks"):
+        older.load_state_dict({**state, "start_blocks": blocks["start_blocks"]})
+
+
+def test_what_was_read_before_is_added_up_on_one_process_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, state = read_some(start_rows=100)
+    missing = state["start_missing"]
+    assert 0 < missing < 100
+    monkeypatch.setattr("collapse_guard.readings.prequential.is_first_process", lambda: False)
+    second = PrequentialReader(mixed(), tiny_reference(), start_rows=100)
+    second.load_state_dict(state)
+    # It knows how many rows of the start are missing, and adds nothing to the first one's sums.
+    assert second.state_dict()["start_missing"] == missing
+    assert math.isnan(second.estimates()["perplexity_prequential"].value)
+
+
+def test_a_second_pass_over_the_stream_shows_nothing_new(caplog: pytest.LogCaptureFixture) -> None:
+    mix, model = mixed(), tiny_gpt2().train()
+    reader = PrequentialReader(mix, tiny_reference())
+    reader.watch(model, batch_size=BATCH, passes=len(mix) // BATCH)
+    # Rows that stand in no slot of the plan are not held against it.
+    model(input_ids=torch.tensor(zipf_documents(BATCH, length=24, seed=9)))
+    assert math.isnan(reader.estimates()["perplexity_prequential"].value)
+    assert not caplog.records
+
+
+def test_what_waits_to_be_added_up_does_not_grow_with_the_run() -> None:
+    human = [{"input_ids": ids} for ids in zipf_documents(150, length=8, seed=5)]
+    mix, model = MixGuard(human, human, human_fraction=1.0, block_size=1), tiny_gpt2().train()
+    reader = PrequentialReader(mix, tiny_reference(), memory=10**9)
+    reader.watch(model, batch_size=1)
+    waiting = []
+    for slot in range(150):
+        model(input_ids=torch.tensor([mix[slot]["input_ids"]]))
+        waiting.append(len(reader._pending))
+    assert max(waiting) < 64
+    assert reader.estimates()["tail_logprob_prequential"].units == pytest.approx(150, rel=1e-3)
+
+
+def test_a_pass_without_logits_for_every_token_is_told_and_not_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mix, model = mixed(human_fraction=1.0), tiny_gpt2().train()
+    reader = PrequentialReader(mix, tiny_reference())
+    reader.watch(model, batch_size=BATCH)
+    ids = torch.tensor([mix[slot]["input_ids"] for slot in range(BATCH)])
+    with caplog.at_level(logging.ERROR, "collapse_guard"):
+        model(input_ids=ids, logits_to_keep=1)
+    shapes = f"({BATCH}, 1, {VOCAB}) for input of shape ({BATCH}, 24)"
+    assert f"returned logits of shape {shapes}" in caplog.text
+    assert math.isnan(reader.estimates()["perplexity_prequential"].value)
+
+
+def test_what_is_no_mix_cannot_be_read_along_with() -> None:
+    for given in ([{"input_ids": [1, 2]}], MixGuard):
+        with pytest.raises(ArgumentError, match="`mix` expected a MixGuard"):
+            PrequentialReader(given, tiny_reference())

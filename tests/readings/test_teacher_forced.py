@@ -1,13 +1,16 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from collapse_guard import ArgumentError, Baseline, HeldOutPanel, Reading
+from collapse_guard import ArgumentError, Baseline, CollapseGuardError, HeldOutPanel, Reading
+from collapse_guard.readings.evidence import Evidence
 from collapse_guard.readings.panel_sums import score_panel
-from tests.looks import ON_HUMAN_TEXT, make_reading, take_baseline
+from collapse_guard.readings.registry import READINGS, reading_names
+from tests.looks import BANDED, MODEL, ON_HUMAN_TEXT, make_reading, take_baseline
 from tests.tiny import VOCAB, perturb, tiny_gpt2, tiny_panel, tiny_reference, zipf_documents
 
 
@@ -126,3 +129,38 @@ def test_baselines_survive_json_and_refuse_another_panel() -> None:
     assert Baseline.from_dict(json.loads(json.dumps(baseline.to_dict()))) == baseline
     with pytest.raises(ArgumentError, match="`baseline` expected one taken on this panel"):
         make_reading(other, score_panel(tiny_gpt2(), other), baseline, step=0)
+
+
+def test_where_the_control_run_has_no_look_there_is_no_value() -> None:
+    panel = tiny_panel()
+    scores = score_panel(tiny_gpt2(), panel)
+    evidence = Evidence(MODEL, panel, 3, scores, None, scores=scores)
+    for name in reading_names(needs="control"):
+        estimate = READINGS[name].take(evidence)
+        assert math.isnan(estimate.value)
+        assert math.isnan(estimate.standard_error)
+        assert estimate.influences.tolist() == [0.0] * panel.num_documents
+        assert estimate.units == 0.0
+
+
+def test_what_is_told_against_a_start_needs_one() -> None:
+    panel = tiny_panel()
+    scores = score_panel(tiny_gpt2(), panel)
+    evidence = Evidence(MODEL, panel, 3, scores, None, scores=scores)
+    with pytest.raises(CollapseGuardError, match="there is no start yet to compare with"):
+        READINGS["tail_retention"].take(evidence)
+    with pytest.raises(CollapseGuardError, match="there is no base yet to compare with"):
+        READINGS["tail_retention_vs_base"].take(evidence)
+    assert math.isfinite(READINGS["tail_logprob"].take(evidence).value)
+
+
+def test_the_last_look_at_the_whole_panel_is_reckoned_once() -> None:
+    panel, model = tiny_panel(), tiny_gpt2()
+    whole = score_panel(model, panel)
+    evidence = Evidence(MODEL, panel, 3, whole, take_baseline(panel, whole), scores=whole)
+    at_whole = {name: READINGS[name].take(evidence) for name in BANDED}
+    perturb(model, 0.05)
+    # A look at a part: what it adds is how far the same windows have moved, here not at all.
+    later = replace(evidence, step=4, sums=score_panel(model, panel), scores=None)
+    for name in BANDED:
+        assert READINGS[name].take(later) is at_whole[name]

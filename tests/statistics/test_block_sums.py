@@ -1,14 +1,17 @@
 """Blocks against the documents themselves, and what a boundary makes of them."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from collapse_guard import ArgumentError
 from collapse_guard.statistics.block_sums import FIRST, SLOTS, BlockSums, influences
 from collapse_guard.statistics.confidence_sequence import half_width
 from collapse_guard.statistics.decayed_ratios import DecayedRatios, decayed_ratios
+from collapse_guard.statistics.estimates import Estimate
 from collapse_guard.statistics.supremum_boundary import SupremumBoundary
 from tests.sizes import sized
 
@@ -116,3 +119,57 @@ def test_false_alarms_are_as_rare_as_stated_and_the_reach_is_shorter() -> None:
     assert crossed <= stats.binom.ppf(0.999, runs, alpha)
     union = half_width(1.0, 2.0 * MEMORY, alpha=alpha, look=looks)
     assert np.mean(reach[looks - 1 :: looks]) < 0.98 * union
+
+
+@pytest.mark.parametrize("newer", [0, 1, 10, SLOTS - FIRST, 3 * SLOTS + 5])
+def test_the_oldest_block_of_the_ring_makes_room(newer: int) -> None:
+    kept = SLOTS - FIRST
+    n = np.arange(1.0, FIRST_DOCUMENTS + BLOCK * (kept + newer) + 1)[:, None]
+    blocks = BlockSums(1, math.inf, first=FIRST_DOCUMENTS, block=BLOCK)
+    blocks.add(n, np.ones_like(n))
+    # The first documents stay, and nothing has another sign before it takes a place.
+    assert (blocks.sums[:FIRST] > 0).all()
+    assert (blocks.sums[FIRST + newer :] > 0).all()
+    newest = n[-BLOCK * kept :, 0].reshape(-1, BLOCK).sum(1)
+    assert sorted(np.abs(blocks.sums[FIRST:, 0, 0]).tolist()) == newest.tolist()
+
+
+def test_signs_of_what_overwrites_are_as_often_one_as_the_other() -> None:
+    documents = BLOCK * 40 * SLOTS
+    signs, ones = [], np.ones((BLOCK * (SLOTS - FIRST), 1))
+    blocks = BlockSums(1, math.inf, first=1, block=BLOCK)
+    blocks.add(np.ones((1, 1)), np.ones((1, 1)))
+    for _ in range(documents // len(ones)):
+        blocks.add(ones, ones)
+        signs.append(np.sign(blocks.sums[FIRST:, 1, 0]))
+    assert (signs[0] == 1).all()
+    later = np.concatenate(signs[1:])
+    # Of some 5,000, four standard errors.
+    assert abs(later.mean()) < 4 / math.sqrt(len(later))
+
+
+def test_what_a_block_contributes_is_how_far_its_documents_are_from_the_ratio() -> None:
+    n, d = np.array([[6.0, 1.0], [0.0, 4.0]]), np.array([[2.0, 1.0], [1.0, 1.0]])
+    sums = np.zeros((SLOTS, 2, 2))
+    sums[3], sums[9] = np.stack([n[0], d[0]]), -np.stack([n[1], d[1]])
+    ratios = [
+        Estimate(each, math.nan, np.zeros(0), math.nan) for each in (n.sum(0) / d.sum(0)).tolist()
+    ]
+    told = influences(sums, ratios)
+    # By hand: (6 - 2 * 2) / 3 and (0 - 2 * 1) / 3; then (1 - 2.5) / 2 and (4 - 2.5) / 2. A block
+    # with another sign says the opposite.
+    np.testing.assert_allclose(told[:, [3, 9]], [[2 / 3, 2 / 3], [-0.75, -0.75]])
+    assert np.count_nonzero(told) == 4
+
+
+def test_sums_without_documents_are_refused() -> None:
+    blocks = BlockSums(1, MEMORY, first=4, block=1)
+    state = json.loads(json.dumps(blocks.state_dict()))
+    blocks.load_state_dict(state)
+    state["sums"][5][1][0] = 0.5
+    told = r"expected zeros where there is no document, but"
+    with pytest.raises(ArgumentError, match=told):
+        blocks.load_state_dict(state)
+    assert not blocks.sums.any()
+    blocks.load_state_dict({**state, "documents": 1})
+    assert blocks.sums.sum() == 0.5

@@ -62,9 +62,9 @@ class SingleReads:
             run = self._runs[fetcher] = _Run(self._num_slots, divisors(launched_processes()))
         if not run.follows(slot, batch):
             raise disorder([run.last, slot])
-        self._compare_starts(run, slot, fetcher.dataset)
+        self._compare_starts(run, fetcher.dataset)
 
-    def _compare_starts(self, run: "_Run", slot: int, data: object) -> None:
+    def _compare_starts(self, run: "_Run", data: object) -> None:
         worker = get_worker_info()
         # Workers that stay begin anew, when what the others wrote down is of another pass.
         if worker is None or self._compared_in == os.getpid() or not run.has_begun:
@@ -78,7 +78,7 @@ class SingleReads:
             apart = (run.first - other_slot) % self._num_slots
             items = max(size, run.size)
             if not run.may_lie_apart(apart, [away * items, (away - worker.num_workers) * items]):
-                raise disorder([other_slot, slot])
+                raise disorder([other_slot, run.first])
 
 
 class _Run:

@@ -12,12 +12,13 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader
 
 from collapse_guard import ArgumentError, MixStream
-from collapse_guard.mixing.loaders.first_rows import FirstRows
+from collapse_guard.mixing.loaders.first_rows import FirstRows, exchanged
 from tests.mixing.conftest import batches_of
-from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, make_stream
-from tests.processes import on_launched_processes
+from tests.mixing.streams import HUMAN, SYNTHETIC, Rows, Worker, make_stream
+from tests.processes import free_port, on_launched_processes
 
 NAME = "collapse_guard.mixing.loaders.first_rows"
+STARTS = "collapse_guard.mixing.loaders.worker_starts"
 
 
 class OfAProcess(Rows):
@@ -156,3 +157,85 @@ def test_processes_with_parts_of_their_own_are_refused(tmp_path: Any, num_worker
     (tmp_path / "whole").mkdir()
     whole = on_launched_processes(read_split, tmp_path / "whole", num_workers, False)
     assert whole == [{"shown": 40, "told": ""}] * 2
+
+
+def of_workers(num_workers: int) -> Any:
+    """What asks as one of the workers of a loader that has them in this process."""
+    [differs] = FirstRows(1).of_sources({"seed": 0}, is_shared=False)
+
+    def ask(worker: int, pass_number: int, row: int, digest: str) -> bool:
+        with (
+            mock.patch(f"{NAME}.get_worker_info", return_value=Worker(worker, num_workers)),
+            mock.patch(f"{STARTS}._loader_number", return_value=9),
+        ):
+            return differs(pass_number, row, digest)
+
+    return ask
+
+
+def test_workers_are_compared_where_they_begin_at_the_same_row() -> None:
+    ask = of_workers(3)
+    assert not ask(0, 0, 4, "ab")
+    assert not ask(1, 0, 4, "ab")
+    # Another row, and the same one in another pass, are others.
+    assert not ask(2, 0, 5, "cd")
+    assert not ask(2, 1, 4, "cd")
+    assert ask(2, 0, 4, "cd")
+
+
+def test_a_single_process_has_nobody_to_leave_word_for() -> None:
+    assert exchanged("place", "a") == (["a"], [])
+    assert exchanged("place", "a") == (["a"], [])
+    assert exchanged("place", "b") == (["a", "b"], [])
+
+
+def said(rank: int, word: str, worker: Worker | None) -> tuple[list[str], list[list[str]]]:
+    """What one of two processes, or a worker of it, sees at a place when it leaves word there."""
+    with (
+        mock.patch(f"{NAME}.get_worker_info", return_value=worker),
+        mock.patch(f"{NAME}.launched_processes", return_value=2),
+        mock.patch(f"{NAME}.launched_rank", return_value=rank),
+    ):
+        return exchanged("place", word)
+
+
+@pytest.fixture
+def met() -> dist.TCPStore:
+    """Where the processes of a run have met."""
+    return dist.TCPStore("127.0.0.1", free_port(), is_master=True, wait_for_workers=False)
+
+
+def test_workers_meet_where_their_processes_have_met(
+    met: dist.TCPStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(met.port))
+    assert said(0, "a", Worker(0, 1)) == (["a"], [])
+    assert said(1, "b", Worker(0, 1)) == (["b"], [["a"]])
+    assert said(0, "c", Worker(0, 1)) == (["a", "c"], [["b"]])
+
+
+@pytest.mark.parametrize("missing", ["MASTER_ADDR", "MASTER_PORT"])
+def test_workers_that_no_launcher_told_where_to_meet_see_nothing(
+    missing: str, met: dist.TCPStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(met.port))
+    monkeypatch.delenv(missing)
+    assert said(0, "a", Worker(0, 1)) == (["a"], [])
+    assert said(1, "b", Worker(0, 1)) == (["b"], [])
+
+
+def test_processes_meet_in_the_store_of_their_group() -> None:
+    assert said(0, "before there is a group", None)[1] == []
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        assert said(1, "b", None) == (["b"], [])
+        assert said(0, "a", None)[1] == [["b"]]
+    finally:
+        dist.destroy_process_group()
+
+
+def test_a_build_of_torch_that_cannot_distribute_sees_nothing() -> None:
+    with mock.patch(f"{NAME}.dist.is_available", return_value=False):
+        assert said(0, "a", None) == (["a"], [])

@@ -1,4 +1,6 @@
 import os
+from collections.abc import Sequence
+from copy import copy
 from itertools import islice, pairwise
 from unittest import mock
 
@@ -19,6 +21,10 @@ from torch.utils.data import (
 from collapse_guard.errors import MixOrderError
 from collapse_guard.mixing.loaders.order_check import OrderCheck, check_loader
 from tests.mixing.conftest import batches_of
+from tests.mixing.streams import Worker
+
+NAME = "collapse_guard.mixing.loaders.order_check"
+STARTS = "collapse_guard.mixing.loaders.worker_starts"
 
 
 @given(start=st.integers(0, 99), size=st.integers(2, 30))
@@ -267,3 +273,74 @@ def test_slots_may_come_as_an_array() -> None:
         order.check(np.arange(first, first + 8))
     with pytest.raises(MixOrderError):
         order.check(torch.tensor([40, 3, 7]))
+
+
+class WorkersOf:
+    """The workers of one loader, which are asked in this process: each has a copy, and one memory.
+
+    In processes of their own they are watched as well, which the tests above show.
+    """
+
+    def __init__(self, num_workers: int) -> None:
+        checked = OrderCheck(100)
+        self.orders = [copy(checked) for _ in range(num_workers)]
+
+    def ask(self, worker: int, slots: Sequence[int]) -> None:
+        told = Worker(worker, len(self.orders))
+        with (
+            mock.patch(f"{NAME}.get_worker_info", return_value=told),
+            mock.patch(f"{STARTS}._loader_number", return_value=9),
+        ):
+            self.orders[worker].check(slots)
+
+
+@pytest.mark.parametrize("begins", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_workers_begin_side_by_side_in_any_order_and_read_on(begins: tuple[int, ...]) -> None:
+    workers = WorkersOf(3)
+    for turn in range(4):
+        for place, worker in enumerate(begins):
+            first = 40 + 4 * (3 * turn + place)
+            workers.ask(worker, range(first, first + 4))
+
+
+@pytest.mark.parametrize("first", [36, 41, 43, 45, 48])
+def test_a_worker_that_begins_elsewhere_is_refused(first: int) -> None:
+    workers = WorkersOf(3)
+    workers.ask(0, range(40, 44))
+    # Of three workers the next begins 4 slots further on, or two workers' batches before.
+    if first == 36:
+        workers.ask(2, range(first, first + 4))
+        return
+    with pytest.raises(MixOrderError, match=f"slots 40, {first} one after another"):
+        workers.ask(1, range(first, first + 4))
+
+
+def test_a_forked_worker_forgets_what_its_parent_has_read() -> None:
+    order = OrderCheck(100)
+    order.check(range(60, 64))
+    with mock.patch(f"{NAME}.os.getpid", return_value=-1):
+        order.check(range(20, 24))
+    order = OrderCheck(100)
+    order.check(range(60, 64))
+    with pytest.raises(MixOrderError, match="slots 63, 20 one after another"):
+        order.check(range(20, 24))
+
+
+def test_samplers_around_themselves_come_to_an_end() -> None:
+    class Around:
+        @property
+        def sampler(self) -> "Around":
+            return self
+
+    loader = mock.Mock(spec=DataLoader, num_workers=0, batch_sampler=None, dataset=[])
+    loader.sampler = Around()
+    with pytest.raises(MixOrderError, match="read through Around, "):
+        check_loader(loader)
+
+
+def test_slots_may_be_any_whole_numbers() -> None:
+    order = OrderCheck(100)
+    order.check([np.int64(4), np.int32(5)])
+    order.check([6, True + 6])
+    with pytest.raises(MixOrderError, match="slots 9, 4 one after another"):
+        order.check([np.int64(9), 4])

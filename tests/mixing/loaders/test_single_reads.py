@@ -3,8 +3,10 @@
 import gc
 import random
 from collections.abc import Callable, Iterator
+from copy import copy
 from itertools import islice
 from typing import Any
+from unittest import mock
 
 import datasets
 import pytest
@@ -26,9 +28,14 @@ from torch.utils.data import (
 
 from collapse_guard import MixGuard, MixOrderError
 from collapse_guard.integrations import as_hf_dataset
+from collapse_guard.mixing.loaders.fetching import Fetching
+from collapse_guard.mixing.loaders.single_reads import SingleReads
 from tests.mixing.conftest import batches_of
+from tests.mixing.streams import Worker
 
 SLOTS = 400
+NAME = "collapse_guard.mixing.loaders.single_reads"
+STARTS = "collapse_guard.mixing.loaders.worker_starts"
 
 
 def make_mix() -> MixGuard:
@@ -259,3 +266,50 @@ def test_no_loader_is_kept_alive() -> None:
         list(DataLoader(Around(mix), 8, collate_fn=list))
     gc.collect()
     assert len(mix._singles._runs) == 0
+
+
+class WorkersOf:
+    """The workers of one loader, which are asked in this process: each has a copy, and one memory.
+
+    In processes of their own they are watched as well, which the tests above show.
+    """
+
+    def __init__(self, num_workers: int, data: Any = None) -> None:
+        watched = SingleReads(SLOTS)
+        self.singles = [copy(watched) for _ in range(num_workers)]
+        self.fetchers = [mock.Mock(dataset=data) for _ in range(num_workers)]
+
+    def ask(self, worker: int, slots: list[int]) -> None:
+        """Have a worker read these slots, as one batch of that many items."""
+        batch = list(slots)
+        told = Worker(worker, len(self.singles))
+        with (
+            mock.patch(f"{NAME}.fetching", return_value=Fetching(self.fetchers[worker], batch)),
+            mock.patch(f"{NAME}.get_worker_info", return_value=told),
+            mock.patch(f"{STARTS}._loader_number", return_value=9),
+        ):
+            for slot in slots:
+                self.singles[worker].check(slot)
+
+
+def test_first_batches_of_workers_lie_side_by_side() -> None:
+    workers = WorkersOf(3)
+    # They begin in any order, and anywhere.
+    for worker in (2, 0, 1):
+        workers.ask(worker, list(range(40 + 4 * worker, 44 + 4 * worker)))
+    for worker in range(3):
+        workers.ask(worker, list(range(52 + 4 * worker, 56 + 4 * worker)))
+
+
+@pytest.mark.parametrize("first", [41, 43, 45, 47])
+def test_a_worker_that_begins_elsewhere_is_refused(first: int) -> None:
+    workers = WorkersOf(2)
+    workers.ask(0, [40, 41, 42, 43])
+    with pytest.raises(MixOrderError, match=f"slots 40, {first} one after"):
+        workers.ask(1, [first, first + 1, first + 2, first + 3])
+
+
+def test_each_worker_goes_its_own_way_through_a_stream() -> None:
+    workers = WorkersOf(2, Streamed(None, part_of_a_worker))
+    workers.ask(0, [0, 1, 2, 3])
+    workers.ask(1, [201, 202, 203, 204])

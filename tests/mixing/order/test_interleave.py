@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from collapse_guard.mixing.order.interleave import Interleave
 from tests.mixing import naive
@@ -28,6 +28,8 @@ def test_every_window_is_even(shares: list[int]) -> None:
 
 
 @given(shares=share_lists)
+@example(shares=[0, 1])
+@example(shares=[0, 0, 0, 1])
 def test_counts_before_agree_with_counting(shares: list[int]) -> None:
     total = sum(shares)
     interleave = Interleave(shares)
@@ -35,6 +37,8 @@ def test_counts_before_agree_with_counting(shares: list[int]) -> None:
     for draw in {0, 1, total // 3, total - 1, total}:
         counted = np.bincount(strata[:draw], minlength=len(shares))
         assert interleave.counts_before(draw).tolist() == counted.tolist()
+        for stratum, count in enumerate(counted.tolist()):
+            assert interleave.turns_before(np.array([draw]), stratum).tolist() == [count]
 
 
 def test_the_largest_epoch_does_not_overflow() -> None:

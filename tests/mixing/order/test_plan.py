@@ -79,3 +79,57 @@ def test_tokens_before_a_slot_are_those_of_the_rows_before_it(
     found += 1
     assert counts.epochs.tolist() == kept.tolist()
     assert PLAN.tokens_before(1) is None
+
+
+@given(
+    batches=st.lists(
+        st.lists(st.integers(0, 9_000), min_size=1, max_size=6) | st.permutations(range(700, 740)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_it_answers_as_the_plan_does_whatever_the_order(batches: list[list[int]]) -> None:
+    ahead = LookAhead(PLAN)
+    for batch in batches:
+        slots = np.array(batch)
+        for answer, truth in zip(ahead.locate(slots), PLAN.locate(slots), strict=True):
+            assert np.array_equal(answer, truth)
+            assert answer.dtype == truth.dtype
+
+
+def test_slots_as_far_apart_as_a_window_is_long_are_answered() -> None:
+    for apart in (4094, 4095, 4096, 4097):
+        slots = np.array([1_000, 1_000 + apart])
+        answers = zip(LookAhead(PLAN).locate(slots), PLAN.locate(slots), strict=True)
+        assert all(np.array_equal(answer, truth) for answer, truth in answers)
+
+
+def test_what_is_located_has_the_types_that_it_says() -> None:
+    located = PLAN.locate(np.arange(3))
+    assert [each.dtype for each in located] == [np.bool_, np.int64, np.int64, np.bool_]
+
+
+@pytest.mark.parametrize(
+    ("then", "ahead_of"),
+    [
+        # Where reading goes on with the first slot past the window, or over its end.
+        (4096, 16384),
+        (4080, 16384),
+        # And not where it skips one, or goes back.
+        (4097, 4096),
+        (4000, 0),
+        (0, 0),
+    ],
+)
+def test_who_reads_on_is_located_further_ahead(then: int, ahead_of: int) -> None:
+    asked: list[int] = []
+
+    class Noting(MixPlan):
+        def locate(self, slots: npt.NDArray[np.int64]) -> Located:
+            asked.append(len(slots))
+            return super().locate(slots)
+
+    ahead = LookAhead(Noting(PLAN.slots, PLAN.orders, PLAN.is_human, 240, 10))
+    ahead.locate(np.arange(32))
+    ahead.locate(np.arange(then, then + 32))
+    assert asked == [0, 4096] + [ahead_of] * (ahead_of > 0)

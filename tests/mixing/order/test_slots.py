@@ -54,3 +54,17 @@ def test_every_period_and_every_block_hold_what_was_split(case: tuple[list[Leg],
         assert slots.draws_before(slot).tolist() == [shown[number] for number in range(4)]
         assert draw == shown[source]
         shown[source] += 1
+
+
+@given(case=legs())
+def test_the_last_leg_goes_on_for_ever_and_no_block_holds_fewer_human_rows(
+    case: tuple[list[Leg], int],
+) -> None:
+    made, block_size = case
+    slots = Slots(made, block_size)
+    length = sum(leg.blocks * leg.periods for leg in made) * block_size
+    sources, _ = slots.assign(np.arange(length + slots.period))
+    assert sources[length:].tolist() == sources[length - slots.period : length].tolist()
+    assert slots.period == made[-1].blocks * block_size
+    human = (sources < 2).reshape(-1, block_size).sum(1)
+    assert human.min() == slots.fewest_human
