@@ -13,6 +13,7 @@ from collapse_guard import (
     flattening_rules,
 )
 from collapse_guard.callbacks.records import record_keys
+from collapse_guard.examples.web_crawl.tables import TRAININGS, costs, floors, losses, tails
 from collapse_guard.human_text.continuations import continuation_pairs
 from collapse_guard.readings.contextual_tail import contextual_reading
 from collapse_guard.readings.frequency_bands import band_readings, frequency_bands
@@ -116,6 +117,18 @@ def rules_table(rules: Iterable[Threshold]) -> str:
     )
 
 
+def costs_table() -> str:
+    return table(
+        ("pass", "MB/s on one core", "hours a TB, one node", "hours, 16 nodes", "GB that travel"),
+        costs(),
+    )
+
+
+def tails_table(memory: int | None) -> str:
+    heads = ("model text among new text", *TRAININGS, "of the web")
+    return table(heads, tails(memory))
+
+
 TABLES = {
     "on human text": lambda: readings_table(None),
     "against_base": lambda: readings_table("against_base"),
@@ -126,6 +139,13 @@ TABLES = {
     "by hand": by_hand_table,
     "default rules": lambda: rules_table(default_rules(sampling=True)),
     "flattening rules": lambda: rules_table(flattening_rules()),
+    "scale costs": costs_table,
+    "tails of the whole web": lambda: tails_table(None),
+    "tails of the newest crawl": lambda: tails_table(1),
+    "first losses": lambda: table(("model text among new text", *TRAININGS), losses()),
+    "least floors": lambda: table(
+        ("sampler", "leaves", "plain", "half matched", "0.9 matched", "all matched"), floors()
+    ),
 }
 """What makes each table, by the name that a page calls it by."""
 

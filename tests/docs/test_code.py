@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from collapse_guard import HeldOutPanel, HumanReference, MixGuard
 from tests.callbacks.lightning.runs import QUIET, LanguageModule
 from tests.docs.pages import DOCS, README, code_blocks, name_of
 from tests.docs.user import run_blocks, texts, what_a_user_has
+from tests.integrations.ray.cluster import local_cluster
 
 
 class Tracker:
@@ -30,6 +32,10 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answers = [{"prompt": text[:20], "answer": text[20:80]} for text in texts(48, seed=6)]
     lines = "".join(json.dumps(answer) + "\n" for answer in answers)
     (tmp_path / "answers.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "web").mkdir()
+    for number in range(3):
+        said = (json.dumps({"text": text}) + "\n" for text in texts(12, seed=7 + number))
+        (tmp_path / "web" / f"{number}.jsonl").write_text("".join(said), encoding="utf-8")
     return what_a_user_has(tmp_path)
 
 
@@ -97,7 +103,8 @@ def test_the_front_page_runs(user: dict[str, Any], capsys: pytest.CaptureFixture
 def test_each_page_runs(
     page: Path, reader: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_blocks(page, reader)
+    with local_cluster() if page.stem == "scale" else nullcontext():
+        run_blocks(page, reader)
     if page.stem == "frameworks":
         assert "collapse_guard watches" in capsys.readouterr().out
     if page.stem == "watching":

@@ -1,27 +1,16 @@
-"""A local cluster of two processors, started for these tests and ended after them."""
+"""Slow tests of this folder have a cluster, one for all of them."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.integrations.ray.cluster import local_cluster
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    # Told before Ray is there, which would otherwise report its use to its makers.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray
-
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=200 << 20,
-        logging_level="error",
-    )
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
+    with local_cluster():
+        yield
 
 
 @pytest.fixture(autouse=True)
