@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from collapse_guard.integrations.ray.audit_ray import audit_ray
     from collapse_guard.integrations.ray.reference_from_ray import reference_from_ray
     from collapse_guard.integrations.ray.with_row_rarity import with_row_rarity
+    from collapse_guard.integrations.tracker_plots import (
+        mlflow_plots,
+        tensorboard_plots,
+        trackio_plots,
+        wandb_plots,
+    )
     from collapse_guard.integrations.writing import write
 
 _HOME = {
@@ -45,10 +51,14 @@ _HOME = {
     "evaluate_path": "evaluate_folders",
     "find_decoding_for": "find_decoding",
     "match_sampler": "matching.match_sampler",
+    "mlflow_plots": "tracker_plots",
     "read_collapse_stats": "datatrove.collapse_stats",
     "read_rejection": "datatrove.collapse_filter",
     "reference_from_ray": "ray.reference_from_ray",
+    "tensorboard_plots": "tracker_plots",
+    "trackio_plots": "tracker_plots",
     "trackio_sink": "alert_sinks.tracker_sinks",
+    "wandb_plots": "tracker_plots",
     "wandb_sink": "alert_sinks.tracker_sinks",
     "with_row_rarity": "ray.with_row_rarity",
     "write": "writing",
@@ -66,10 +76,14 @@ __all__ = [
     "evaluate_path",
     "find_decoding_for",
     "match_sampler",
+    "mlflow_plots",
     "read_collapse_stats",
     "read_rejection",
     "reference_from_ray",
+    "tensorboard_plots",
+    "trackio_plots",
     "trackio_sink",
+    "wandb_plots",
     "wandb_sink",
     "with_row_rarity",
     "write",

@@ -1,6 +1,7 @@
 """Sessions, callbacks, and the bridges to other packages."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import torch
 from huggingface_hub import DatasetCard, ModelCard
@@ -23,7 +24,11 @@ from collapse_guard.integrations import (
     evaluate_path,
     find_decoding_for,
     match_sampler,
+    mlflow_plots,
+    tensorboard_plots,
+    trackio_plots,
     trackio_sink,
+    wandb_plots,
     wandb_sink,
     write,
 )
@@ -184,6 +189,13 @@ def targets() -> Iterator[Target]:
     limits = {"most": 3, "within": 60.0}
     yield Target("wandb_sink", wandb_sink, lambda: dict(limits))
     yield Target("trackio_sink", trackio_sink, lambda: dict(limits))
+    for plots in (mlflow_plots, trackio_plots, wandb_plots):
+        yield Target(plots.__name__, plots, lambda: {"name": "collapse"})
+    yield Target(
+        "tensorboard_plots",
+        tensorboard_plots,
+        lambda: {"writer": SimpleNamespace(add_figure=print), "name": "collapse"},
+    )
     yield Target(
         "AppriseSink",
         AppriseSink,
