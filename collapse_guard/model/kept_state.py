@@ -1,4 +1,4 @@
-"""What a model keeps beside its parameters, put back after it was called for a look.
+"""What a model keeps beside its weights, put back after it was called for a look.
 
 A forward pass may change more than it returns: running statistics, expert counts, codes of a vector
 quantiser, rotary tables, a counter, a generator of its own. What it changes stands in modules, and
@@ -7,6 +7,7 @@ found out by `collapse_guard.model.trial`.
 """
 
 import random
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -54,8 +55,9 @@ def kept_state(model: torch.nn.Module) -> Iterator[None]:
 
     Buffers and attributes are the same objects with the same contents afterwards: tensors of up to
     4 MiB, numbers, lists, dictionaries, sets and random generators; what was added is gone again,
-    and submodules that were exchanged are back. Inside of another such block for the same model it
-    does nothing, so a look takes one copy.
+    and submodules that were exchanged are back. Quantised weights of bitsandbytes that were packed
+    in another way are those that they were, with what is kept of their quantisation. Inside of
+    another such block for the same model it does nothing, so a look takes one copy.
 
     Args:
         model: Any module.
@@ -109,6 +111,9 @@ class _Copier:
         for value in (*own.values(), *both[0].values()):
             if type(value) not in _FIXED and (put_back := self._value(value)):
                 self.contents.append(put_back)
+        for parameter in module._parameters.values():
+            if parameter is not None and type(parameter) in _quantised_types():
+                self.contents.append(_quantised(parameter))
         return attributes, own, [(each, dict(each)) for each in both]
 
     def _value(self, value: Any, depth: int = 0) -> PutBack | None:
@@ -168,6 +173,30 @@ class _Copier:
                 each()
 
         return put_back
+
+
+def _quantised_types() -> tuple[type[Any], ...]:
+    """Parameters of bitsandbytes, whose layers may pack them for evaluation; none without it."""
+    functional = sys.modules.get("bitsandbytes.nn")
+    return () if functional is None else (functional.Params4bit, functional.Int8Params)
+
+
+def _quantised(parameter: Any) -> PutBack:
+    """By reference, as what packs weights makes others of them; so it costs no copy."""
+    data, attributes = parameter.data, dict(vars(parameter))
+    objects: list[dict[str, Any]] = [
+        each.__dict__ for each in attributes.values() if type(each).__name__ == "QuantState"
+    ]
+    copies = [dict(each) for each in objects]
+
+    def put_back() -> None:
+        if parameter.data_ptr() != data.data_ptr() or parameter.shape != data.shape:
+            parameter.data = data
+        _refill(vars(parameter), attributes)
+        for now, before in zip(objects, copies, strict=True):
+            _refill(now, before)
+
+    return put_back
 
 
 def _generator(generator: Any) -> PutBack:

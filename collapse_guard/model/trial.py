@@ -1,6 +1,8 @@
 """Whether a look leaves a trace in a model that could not be put back, found by trying."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -17,7 +19,9 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
     """Refuse a model whose training a look would change, at the price of four short passes.
 
     The training's own forward pass, in its modes and with equal random numbers, is compared before
-    and after a look at the same text; and two looks are. What a model keeps in its modules is put
+    and after a look at the same text; and two looks are. A model that is in evaluation mode, as one
+    that was just loaded is, is taken to train in training mode, which trainers set with their first
+    step. What a model keeps in its modules is put
     back after each (`undisturbed`), so what differs is kept elsewhere: a hook that counts in a
     closure, an object that modules refer to, a process that answers. Such a model is disturbed by
     this trial, and by nothing after it.
@@ -52,7 +56,7 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
 
     def train() -> torch.Tensor | None:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _in_training_mode(model):
                 # Gradient checkpointing says that there are no gradients.
                 warnings.simplefilter("ignore")
                 return logits_at(model, input_ids, positions, evaluate=False)
@@ -84,6 +88,19 @@ def check_leaves_no_trace(model: torch.nn.Module, input_ids: torch.Tensor) -> No
             "that a module refers to). Keep such state in attributes or buffers of the module, or "
             "take the hook off. Nothing is watched."
         )
+
+
+@contextmanager
+def _in_training_mode(model: torch.nn.Module) -> Iterator[None]:
+    """As it will train, by flags alone: what a module does in `train()` is not to be done here."""
+    waiting = [] if model.training else [each for each in model.modules() if not each.training]
+    try:
+        for module in waiting:
+            module.training = True
+        yield
+    finally:
+        for module in waiting:
+            module.training = False
 
 
 def _differ(model: torch.nn.Module, one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -44,8 +44,12 @@ def test_a_hook_that_counts_in_a_closure_is_found_out() -> None:
         check_leaves_no_trace(model, IDS)
 
 
-def test_what_only_training_sees_is_found_out() -> None:
-    """A count of looks that acts in training mode alone: two looks are alike."""
+@pytest.mark.parametrize("is_training", [True, False])
+def test_what_only_training_sees_is_found_out(is_training: bool) -> None:
+    """A count of looks that acts in training mode alone: two looks are alike.
+
+    A model that was just loaded is in evaluation mode until its trainer's first step.
+    """
     model, memory = tiny_gpt2(), Memory()
 
     def hook(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
@@ -54,9 +58,10 @@ def test_what_only_training_sees_is_found_out() -> None:
         memory.calls += 1
         return output
 
-    model.train().transformer.ln_f.register_forward_hook(hook)
+    model.train(is_training).transformer.ln_f.register_forward_hook(hook)
     with pytest.raises(UnwatchableError, match="a look would change the training"):
         check_leaves_no_trace(model, IDS)
+    assert all(each.training == is_training for each in model.modules())
 
 
 def test_random_numbers_from_nowhere_are_found_out() -> None:

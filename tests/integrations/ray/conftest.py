@@ -1,4 +1,4 @@
-"""Slow tests of this folder have a cluster, one for all of them."""
+"""Slow tests of this folder have a cluster, one for all that follow each other."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.integrations.ray.cluster import local_cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[None]:
     with local_cluster():
         yield
