@@ -3,6 +3,7 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,29 @@ def in_wandb(folder: Path, step: str) -> list[Point]:
                 for key, value in values.items()
                 if isinstance(value, int | float)
             ]
+    return points
+
+
+def told_to_wandb(monkeypatch: pytest.MonkeyPatch, step: str) -> list[Point]:
+    """What runs of wandb are told from now on, whose step stands under a key.
+
+    Not what their files have, which in one of some dozens of runs lack a few records.
+    """
+    from wandb.sdk.wandb_run import Run
+
+    points: list[Point] = []
+    log = Run.log
+
+    def noted(self: Run, data: dict[str, Any], *args: Any, **given: Any) -> None:
+        if step in data:
+            points.extend(
+                (key, int(data[step]), float(value))
+                for key, value in data.items()
+                if isinstance(value, int | float)
+            )
+        log(self, data, *args, **given)
+
+    monkeypatch.setattr(Run, "log", noted)
     return points
 
 

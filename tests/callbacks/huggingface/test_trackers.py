@@ -16,6 +16,7 @@ from tests.callbacks.tracked_runs import (
     in_trackio,
     in_wandb,
     told,
+    told_to_wandb,
 )
 
 LOOKS = [0, 5, 10, 15, 16]
@@ -89,9 +90,16 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     init = wandb.init
     monkeypatch.setattr(wandb, "init", lambda **given: init(dir=str(Path.cwd()), **given))
 
+    points_told = told_to_wandb(monkeypatch, "train/global_step")
+
     def read(folder: Path) -> list[Point]:
         wandb.finish()
-        return in_wandb(folder, "train/global_step")
+        points = points_told.copy()
+        points_told.clear()
+        written = in_wandb(folder, "train/global_step")
+        # It adds keys of its own.
+        assert {point for point in written if not point[0].startswith("_")} <= set(points)
+        return points
 
     check(tmp_path, monkeypatch, "wandb", read)
 

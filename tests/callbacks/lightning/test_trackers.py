@@ -14,6 +14,7 @@ from tests.callbacks.tracked_runs import (
     in_tensorboard,
     in_wandb,
     told,
+    told_to_wandb,
 )
 
 pytestmark = [*QUIET, *QUIET_TRACKERS]
@@ -52,9 +53,16 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder.mkdir()
         return WandbLogger(save_dir=folder, offline=True)
 
+    points_told = told_to_wandb(monkeypatch, "trainer/global_step")
+
     def read(folder: Path) -> list[Point]:
         wandb.finish()
-        return in_wandb(folder, "trainer/global_step")
+        points = points_told.copy()
+        points_told.clear()
+        written = in_wandb(folder, "trainer/global_step")
+        # It adds keys of its own.
+        assert {point for point in written if not point[0].startswith("_")} <= set(points)
+        return points
 
     check(tmp_path, make, read)
 
