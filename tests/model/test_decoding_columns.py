@@ -49,7 +49,10 @@ def test_tables_of_pandas_are_read(decodings: list[Decoding]) -> None:
     for table in (frame, frame.convert_dtypes()):
         read = [decoding_from_columns(row) for _, row in table.iterrows()]  # type: ignore[arg-type]
         assert list(map(law, read)) == list(map(law, decodings))
-    again = pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+    text = io.StringIO(frame.to_csv(index=False))
+    # pandas 2 rounds else, and later ones know no other way.
+    is_old = pd.__version__.startswith("2.")
+    again = pd.read_csv(text, float_precision="round_trip") if is_old else pd.read_csv(text)
     read = [decoding_from_columns(row) for row in again.to_dict("records")]
     assert list(map(law, read)) == list(map(law, decodings))
 
