@@ -1,10 +1,13 @@
 """A local cluster of Ray of two processors."""
 
 import atexit
+import fcntl
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +23,13 @@ def local_cluster() -> Iterator[None]:
     """Start it, and end it."""
     if _hanging:
         pytest.skip("Ray has not come to its end before in this process")
+    with (Path(tempfile.gettempdir()) / "collapse_guard-tests-ray.lock").open("w") as alone:
+        # Two at once, of two processes that test side by side, took each other's time.
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        yield from _started()
+
+
+def _started() -> Iterator[None]:
     # Told before Ray is there, which would otherwise report its use to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
