@@ -46,19 +46,18 @@ def tiny_gpt2(
 def tiny_llama(
     *, seed: int = 0, vocab_size: int = VOCAB, positions: int = 64, **config: Any
 ) -> PreTrainedModel:
-    made = LlamaConfig(
-        vocab_size=vocab_size,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=positions,
-        bos_token_id=0,
-        eos_token_id=0,
-        **config,
-    )
-    return _seeded(LlamaForCausalLM, made, seed)
+    usual = {
+        "vocab_size": vocab_size,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": positions,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    return _seeded(LlamaForCausalLM, LlamaConfig(**{**usual, **config}), seed)
 
 
 def tiny_opt(*, seed: int = 0, vocab_size: int = VOCAB) -> PreTrainedModel:

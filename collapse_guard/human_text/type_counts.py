@@ -15,6 +15,9 @@ from collapse_guard.human_text.given_counts import as_counts
 from collapse_guard.human_text.left_out import unmasked, unmasked_documents
 from collapse_guard.human_text.token_rows import TokenRows
 from collapse_guard.human_text.tokenizer import Tokenizer, num_types
+from collapse_guard.statistics.json_forms import Part
+
+_MOST_TYPES = 1 << 31
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,36 @@ class TypeCounts:
             )
         masked = Counter(self.masked) + Counter(other.masked)
         return TypeCounts(self.counts + other.counts, dict(masked))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it in plain JSON types, without the types that do not occur."""
+        types = np.flatnonzero(self.counts)
+        return {
+            "vocab_size": len(self.counts),
+            "types": types.tolist(),
+            "counts": self.counts[types].tolist(),
+            "masked": [list(self.masked), list(self.masked.values())],
+        }
+
+    @classmethod
+    def of_state(cls, state: Any) -> "TypeCounts":
+        """The counts that `state_dict` wrote down.
+
+        Raises:
+            ArgumentError: It is no such state; the part that is wrong is named.
+        """
+        whole = Part("state", state, "count that part again")
+        parts = whole.keys("vocab_size", "types", "counts", "masked")
+        size = parts["vocab_size"].whole(least=1, most=_MOST_TYPES)
+        types = parts["types"].wholes(most=size - 1)
+        parts["types"].check(bool((np.diff(types) > 0).all()), "types upwards")
+        counts = np.zeros(size, np.int64)
+        counts[types] = parts["counts"].wholes(len(types))
+        ids, times = parts["masked"].items(2)
+        masked = ids.wholes()
+        ids.check(len(set(masked.tolist())) == len(masked), "ids, each once")
+        found = times.wholes(len(masked), least=1)
+        return cls(counts, dict(zip(masked.tolist(), found.tolist(), strict=True)))
 
 
 _HINT = "leave it out, and count the text with TypeCounts.of"

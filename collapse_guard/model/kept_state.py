@@ -98,6 +98,7 @@ class _Copier:
     def __init__(self) -> None:
         self.contents: list[PutBack] = []
         self._bytes_left = _MOST_BYTES
+        self._quantised = _quantised_types()
         # What is in two places is copied once, and what holds itself ends somewhere.
         self._seen: set[int] = set()
 
@@ -112,7 +113,7 @@ class _Copier:
             if type(value) not in _FIXED and (put_back := self._value(value)):
                 self.contents.append(put_back)
         for parameter in module._parameters.values():
-            if parameter is not None and type(parameter) in _quantised_types():
+            if type(parameter) in self._quantised:
                 self.contents.append(_quantised(parameter))
         return attributes, own, [(each, dict(each)) for each in both]
 

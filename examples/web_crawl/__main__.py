@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -9,7 +10,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments, tell the generations and draw them; what cannot be is told in a line."""
     from collapse_guard.atomic import write_atomically
     from collapse_guard.errors import CollapseGuardError
-    from collapse_guard.examples.web_crawl.crawl import Assumptions, simulate, with_floor
+    from collapse_guard.examples.web_crawl.crawl import Assumptions, simulate
     from collapse_guard.examples.web_crawl.figures import draw
     from collapse_guard.integrations.plots import figure_png
 
@@ -31,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         runs = {
             "as asked": asked,
-            "without floor and matching": with_floor(asked, 0.0, 0.0),
-            "floor 0.3": with_floor(asked, 0.3, 0.0),
-            "0.9 matched": with_floor(asked, 0.0, 0.9),
+            "without floor and matching": replace(asked, floor=0.0, matched=0.0),
+            "floor 0.3": replace(asked, floor=0.3, matched=0.0),
+            "0.9 matched": replace(asked, floor=0.0, matched=0.9),
         }
         figure = draw(runs, given.generations)
     except CollapseGuardError as error:

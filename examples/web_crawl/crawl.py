@@ -7,10 +7,10 @@ on; where its loss undoes the sampler, model text counts with the tail of the la
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from collapse_guard.errors import bad_argument
+from collapse_guard.arguments import check_fields, optional, real, whole
 
 NARROWING = {
     "temperature 1": 1.0,
@@ -44,21 +44,16 @@ class Assumptions:
     matched: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("share", "floor", "matched", "narrowing"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise bad_argument(name, expected="a share from 0 to 1", given=value, hint="")
-        if self.share == 1 or self.narrowing == 0 or self.human < 0:
-            raise bad_argument(
-                "share",
-                expected="below 1, with human >= 0 and narrowing above 0",
-                given=self,
-                hint="a web without people has no end state",
-            )
-        if self.memory is not None and self.memory < 1:
-            raise bad_argument(
-                "memory", expected="at least 1, or None", given=self.memory, hint="1 is the newest"
-            )
+        share = real(least=0, most=1, what="a share", hint="leave it out")
+        check_fields(
+            self,
+            human=real(least=0, hint="0.05 is the default"),
+            share=real(least=0, below=1, what="a share", hint="some new text has to be human"),
+            narrowing=real(above=0, most=1, what="a share", hint="1 narrows nothing"),
+            memory=optional(whole(least=1, hint="1 is the newest crawl alone")),
+            floor=share,
+            matched=share,
+        )
 
 
 class Generation(NamedTuple):
@@ -146,7 +141,7 @@ def least_floor(assumptions: Assumptions, target: float) -> float:
 
     Example:
         >>> plain = Assumptions(narrowing=0.68)
-        >>> round(least_floor(plain, 0.9), 2), round(steady(replace(plain, share=0.25)), 2)
+        >>> round(least_floor(plain, 0.9), 2), round(steady(Assumptions(share=0.25)), 2)
         (0.74, 0.9)
     """
     passed = assumptions.matched + (1 - assumptions.matched) * assumptions.narrowing
@@ -164,8 +159,3 @@ def lost_after(assumptions: Assumptions, generations: int, target: float) -> int
     """
     found = simulate(assumptions, generations)
     return next((number for number, one in enumerate(found, 1) if one.model < target), None)
-
-
-def with_floor(assumptions: Assumptions, floor: float, matched: float) -> Assumptions:
-    """The same web with other trainings."""
-    return replace(assumptions, floor=floor, matched=matched)

@@ -1,6 +1,7 @@
 """What the simulation and the costs come to, as rows of tables."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from collapse_guard.examples.web_crawl.cost import Corpus, passes
 from collapse_guard.examples.web_crawl.crawl import (
@@ -34,7 +35,7 @@ def tails(memory: int | None) -> Iterator[tuple[object, ...]]:
     """
     for share in SHARES:
         last = [
-            list(simulate(_of(training, share, memory), GENERATIONS))[-1]
+            list(simulate(replace(training, share=share, memory=memory), GENERATIONS))[-1]
             for training in TRAININGS.values()
         ]
         web = f"{last[0].web:.2f} to {last[-1].web:.2f}"
@@ -48,7 +49,7 @@ def losses(target: float = 0.9) -> Iterator[tuple[object, ...]]:
         target: The tail, beside that of human text.
     """
     for share in SHARES:
-        webs = [_of(training, share, 1) for training in TRAININGS.values()]
+        webs = [replace(training, share=share, memory=1) for training in TRAININGS.values()]
         found = [lost_after(web, 1_000, target) for web in webs]
         yield (f"{share:.1f}", *("never" if one is None else one for one in found))
 
@@ -72,9 +73,5 @@ def costs(nodes: int = 16) -> Iterator[tuple[object, ...]]:
             f"{each.rate / 1e6:,.0f}",
             f"{each.hours_per_terabyte(corpus):.2f}",
             f"{each.node_hours(corpus) / nodes:,.1f}",
-            f"{each.state * nodes * corpus.cores_per_node / 1e9:,.1f}",
+            f"{each.travels(corpus, nodes) / 1e9:,.1f}",
         )
-
-
-def _of(training: Assumptions, share: float, memory: int | None) -> Assumptions:
-    return Assumptions(share=share, memory=memory, floor=training.floor, matched=training.matched)

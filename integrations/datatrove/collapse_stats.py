@@ -91,7 +91,9 @@ class CollapseStats(PipelineStep):  # type: ignore[misc]
             world_size: Number of tasks.
         """
         sample = ContentSample(self.characters)
-        counts = None if self.tokenizer is None else _no_counts(self.tokenizer)
+        counts = None
+        if self.vocab_size is not None:
+            counts = TypeCounts(np.zeros(self.vocab_size, np.int64))
         for part, documents in _runs(data or (), f"task {rank:05d}"):
             texts = [document.text for document in documents]
             with self.track_time("batch"):
@@ -101,7 +103,10 @@ class CollapseStats(PipelineStep):  # type: ignore[misc]
                     counts = counts.merge(TypeCounts.of([ids], vocab_size=len(counts.counts)))
             self.stat_update("texts", value=len(texts), unit="batch")
             yield from documents
-        said = {"sample": sample.state_dict(), "type_counts": _told(counts)}
+        said = {
+            "sample": sample.state_dict(),
+            "type_counts": None if counts is None else counts.state_dict(),
+        }
         write_rank_file(self.output_folder, rank, world_size, said)
 
 
@@ -133,8 +138,10 @@ def read_collapse_stats(folder: Any) -> TextStats:
 
 def _stats_of(said: Part) -> TextStats:
     parts = said.keys("sample", "type_counts")
+    counts = parts["type_counts"].value
     return TextStats(
-        ContentSample.of_state(parts["sample"].value), _counts_of(parts["type_counts"])
+        ContentSample.of_state(parts["sample"].value),
+        None if counts is None else TypeCounts.of_state(counts),
     )
 
 
@@ -151,30 +158,3 @@ def _runs(documents: Iterable[Any], unnamed: str) -> Iterator[tuple[str, list[An
         run.append(document)
     if run:
         yield part, run
-
-
-def _no_counts(tokenizer: Tokenizer) -> TypeCounts:
-    return TypeCounts(np.zeros(num_ids(tokenizer), np.int64))
-
-
-def _told(counts: TypeCounts | None) -> dict[str, Any] | None:
-    if counts is None:
-        return None
-    types = np.flatnonzero(counts.counts)
-    return {
-        "vocab_size": len(counts.counts),
-        "types": types.tolist(),
-        "counts": counts.counts[types].tolist(),
-    }
-
-
-def _counts_of(said: Part) -> TypeCounts | None:
-    if said.value is None:
-        return None
-    parts = said.keys("vocab_size", "types", "counts")
-    size = parts["vocab_size"].whole(least=1, most=2**31)
-    types = parts["types"].wholes(most=size - 1)
-    parts["types"].check(bool((np.diff(types) > 0).all()), "types upwards")
-    counts = np.zeros(size, np.int64)
-    counts[types] = parts["counts"].wholes(len(types))
-    return TypeCounts(counts)

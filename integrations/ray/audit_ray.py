@@ -11,7 +11,7 @@ from collapse_guard.audit.comparison.audit_samples import SETTINGS
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.human_text.words import WordSpans, word_spans
-from collapse_guard.integrations.ray.blocks import as_rows, checked_column, of_blocks
+from collapse_guard.integrations.ray.blocks import as_rows, as_state, checked_column, of_blocks
 from collapse_guard.rows.column import Column
 from collapse_guard.rows.row_source import RowSource
 
@@ -132,4 +132,4 @@ class _Sampler:
         self._seen.take_in(sample)
         below = ContentSample(self._seen.characters, limit=self._seen.limit)
         below.take_in(sample)
-        return pa.table({"state": pa.array([json.dumps(below.state_dict())], pa.large_string())})
+        return as_state(below.state_dict())

@@ -1,5 +1,6 @@
 """Blocks of a Ray data set, what they hold, and what is made of each in the order of the rows."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -48,6 +49,27 @@ def checked_column(argument: str, dataset: Any, column: str | None) -> BlockColu
     return BlockColumn(name, str(types[name]) in ("string", "large_string"))
 
 
+def mapped(
+    dataset: Any, step: type[Any], settings: Mapping[str, Any], options: Mapping[str, Any]
+) -> Any:
+    """A data set of what a step makes of each block, lazy as all are.
+
+    Args:
+        dataset: A `ray.data.Dataset`.
+        step: A class; made once in each worker, and called with each block as a `pyarrow.Table`,
+            of which it makes another.
+        settings: What it is made with.
+        options: Of `Dataset.map_batches`, such as `num_cpus` or `compute`.
+    """
+    return dataset.map_batches(
+        step,
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_constructor_kwargs=dict(settings),
+        **options,
+    )
+
+
 def of_blocks(
     dataset: Any, step: type[Any], settings: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
@@ -57,19 +79,12 @@ def of_blocks(
     block counts once.
 
     Args:
-        dataset: A `ray.data.Dataset`.
-        step: A class; made once in each worker, and called with each block as a `pyarrow.Table`,
-            of which it makes a table of one row.
+        dataset: As of `mapped`, as are the others.
+        step: It makes a table of one row.
         settings: What it is made with.
-        options: Of `Dataset.map_batches`, such as `num_cpus` or `compute`.
+        options: Of `Dataset.map_batches`.
     """
-    made = dataset.map_batches(
-        step,
-        batch_size=None,
-        batch_format="pyarrow",
-        fn_constructor_kwargs=dict(settings),
-        **options,
-    )
+    made = mapped(dataset, step, settings, options)
     # Shared with the data set that was given, and with all that is made of it.
     execution = made.context.execution_options
     before = execution.preserve_order
@@ -78,6 +93,11 @@ def of_blocks(
         yield from made.iter_rows()
     finally:
         execution.preserve_order = before
+
+
+def as_state(state: Mapping[str, Any]) -> pa.Table:
+    """What a step has counted, in plain JSON types, as a table of one row: `state`."""
+    return pa.table({"state": pa.array([json.dumps(state)], pa.large_string())})
 
 
 def as_rows(table: pa.Table, column: str) -> Any:

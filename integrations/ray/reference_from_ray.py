@@ -1,5 +1,6 @@
 """A human reference of text that lies on many machines."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from collapse_guard.human_text.left_out import SpecialTokens
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer, num_types
 from collapse_guard.human_text.type_counts import TypeCounts
-from collapse_guard.integrations.ray.blocks import as_rows, checked_column, of_blocks
+from collapse_guard.integrations.ray.blocks import as_rows, as_state, checked_column, of_blocks
 from collapse_guard.rows.column import Column, as_tokens, encoder
 from collapse_guard.rows.row_source import RowSource
 
@@ -66,7 +67,7 @@ def reference_from_ray(
     settings = {"column": name, "vocab_size": size, "tokenizer": tokenizer}
     counts = TypeCounts(np.zeros(size, np.int64))
     for made in of_blocks(dataset, _Counter, settings, options):
-        counts = counts.merge(_counts_of(made, size))
+        counts = counts.merge(TypeCounts.of_state(json.loads(made["state"])))
     return HumanReference.from_type_counts(
         counts,
         tokenizer=tokenizer,
@@ -94,27 +95,9 @@ class _Counter:
         own = Column(RowSource("dataset", rows), self._column)
         if not own.is_text:
             block = rows.with_format("arrow")[:]
-            return _told(TypeCounts.of_table(block, self._column, vocab_size=self.vocab_size))
-        encode = None if self._tokenizer is None else encoder(self._tokenizer)
-        ids = (as_tokens(texts, encode).ids for texts in own.batches())
-        return _told(TypeCounts.of(ids, vocab_size=self.vocab_size))
-
-
-def _told(counts: TypeCounts) -> pa.Table:
-    """Counts as a table of one row, without the types that do not occur."""
-    types = np.flatnonzero(counts.counts)
-    return pa.table(
-        {
-            "types": [types],
-            "counts": [counts.counts[types]],
-            "masked_types": pa.array([list(counts.masked)], pa.list_(pa.int64())),
-            "masked": pa.array([list(counts.masked.values())], pa.list_(pa.int64())),
-        }
-    )
-
-
-def _counts_of(told: dict[str, Any], size: int) -> TypeCounts:
-    counts = np.zeros(size, np.int64)
-    counts[np.asarray(told["types"], np.int64)] = told["counts"]
-    masked = zip(told["masked_types"], told["masked"], strict=True)
-    return TypeCounts(counts, {int(index): int(times) for index, times in masked})
+            counts = TypeCounts.of_table(block, self._column, vocab_size=self.vocab_size)
+        else:
+            encode = None if self._tokenizer is None else encoder(self._tokenizer)
+            ids = (as_tokens(texts, encode).ids for texts in own.batches())
+            counts = TypeCounts.of(ids, vocab_size=self.vocab_size)
+        return as_state(counts.state_dict())

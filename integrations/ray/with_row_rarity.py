@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from collapse_guard.arguments import checked, text
 from collapse_guard.audit import row_rarity
-from collapse_guard.errors import bad_argument
+from collapse_guard.audit.filters.rarity import check_rarity_tokenizer
 from collapse_guard.human_text.panel import A_REFERENCE
 from collapse_guard.human_text.reference import HumanReference
 from collapse_guard.human_text.tokenizer import Tokenizer
-from collapse_guard.integrations.ray.blocks import as_rows, checked_column
+from collapse_guard.integrations.ray.blocks import as_rows, checked_column, mapped
 
 
 @checked(reference=A_REFERENCE, name=text(hint="leave it out"))
@@ -45,23 +45,9 @@ def with_row_rarity(
         MissingExtraError: Ray is not installed.
     """
     chosen, is_text = checked_column("dataset", dataset, column)
-    if is_text and tokenizer is None:
-        raise bad_argument(
-            "tokenizer",
-            expected="the tokenizer of the reference, since the rows are texts",
-            given=None,
-            hint="give it",
-        )
-    if tokenizer is not None:
-        reference.check_tokenizer(tokenizer)
+    check_rarity_tokenizer(reference, tokenizer, is_text=is_text)
     settings = {"reference": reference, "column": chosen, "tokenizer": tokenizer, "name": name}
-    return dataset.map_batches(
-        _Rarity,
-        batch_size=None,
-        batch_format="pyarrow",
-        fn_constructor_kwargs=settings,
-        **options,
-    )
+    return mapped(dataset, _Rarity, settings, options)
 
 
 class _Rarity:

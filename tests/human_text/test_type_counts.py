@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,32 @@ def test_other_numbers_of_types_do_not_merge() -> None:
 def test_what_are_no_counts_is_refused(given_counts: Any) -> None:
     with pytest.raises(ArgumentError, match="`counts`"):
         TypeCounts(given_counts)
+
+
+def test_a_state_goes_through_a_file() -> None:
+    counts = TypeCounts.of([[1, 0, 3], [3]], vocab_size=5, attention_mask=[[1, 0, 1], [1]])
+    state = json.loads(json.dumps(counts.state_dict()))
+    back = TypeCounts.of_state(state)
+    assert (back.counts.tolist(), back.masked) == (counts.counts.tolist(), counts.masked)
+    assert back.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vocab_size": 0},
+        {"types": [3, 1]},
+        {"types": [1, 5]},
+        {"counts": [1]},
+        {"counts": [1, -2]},
+        {"masked": [[0]]},
+        {"masked": [[0, 0], [1, 1]]},
+        {"masked": [[0], [0]]},
+        {"more": 1},
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    state = {"vocab_size": 5, "types": [1, 3], "counts": [1, 2], "masked": [[0], [1]]}
+    TypeCounts.of_state(state)
+    with pytest.raises(ArgumentError):
+        TypeCounts.of_state({**state, **change})

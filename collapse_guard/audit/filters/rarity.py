@@ -42,7 +42,25 @@ def row_rarity(
         array([0.32192808, 2.321928  ], dtype=float32)
     """
     own = Column(RowSource("rows", rows), column)
-    if own.is_text and tokenizer is None:
+    check_rarity_tokenizer(reference, tokenizer, is_text=own.is_text)
+    return token_rarity(own, reference, encode=None if tokenizer is None else encoder(tokenizer))
+
+
+def check_rarity_tokenizer(
+    reference: HumanReference, tokenizer: Tokenizer | None, *, is_text: bool
+) -> None:
+    """Refuse another tokenizer than the reference's, and none where rows are texts.
+
+    Args:
+        reference: Says what is rare.
+        tokenizer: What was given.
+        is_text: Whether rows are texts.
+
+    Raises:
+        ArgumentError: There is none, and they are.
+        TokenizerMismatchError: It is another one.
+    """
+    if is_text and tokenizer is None:
         raise bad_argument(
             "tokenizer",
             expected="the tokenizer of the reference, since the rows are texts",
@@ -51,4 +69,3 @@ def row_rarity(
         )
     if tokenizer is not None:
         reference.check_tokenizer(tokenizer)
-    return token_rarity(own, reference, encode=None if tokenizer is None else encoder(tokenizer))

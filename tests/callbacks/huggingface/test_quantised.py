@@ -10,38 +10,15 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-from transformers import (
-    AutoModelForCausalLM,
-    BitsAndBytesConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedModel,
-)
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from tests.callbacks.huggingface.runs import guarded, losses_in, make_trainer, readings_in
-from tests.tiny import VOCAB
+from tests.tiny import tiny_llama
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "4 bits": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
     "8 bits": {"load_in_8bit": True},
 }
-
-
-def base() -> PreTrainedModel:
-    """Wide enough for weights of 4 bits to be packed."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCAB,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    return LlamaForCausalLM(config)
 
 
 def adapted(folder: Path, bits: str) -> torch.nn.Module:
@@ -59,7 +36,9 @@ def adapted(folder: Path, bits: str) -> torch.nn.Module:
 @pytest.mark.filterwarnings("ignore:MatMul8bitLt")
 @pytest.mark.parametrize("bits", SETTINGS)
 def test_a_watched_run_is_bit_by_bit_the_unwatched_one(tmp_path: Path, bits: str) -> None:
-    base().save_pretrained(tmp_path / "base")
+    # Wide enough for weights of 4 bits to be packed.
+    wide = tiny_llama(hidden_size=64, intermediate_size=128, num_attention_heads=2)
+    wide.save_pretrained(tmp_path / "base")
     runs = {}
     for name in ("alone", "watched"):
         model = adapted(tmp_path / "base", bits)

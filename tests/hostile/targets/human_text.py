@@ -74,6 +74,11 @@ def targets() -> Iterator[Target]:
         },
     )
     yield Target(
+        "TypeCounts.of_state",
+        TypeCounts.of_state,
+        lambda: {"state": TypeCounts.of(texts(), vocab_size=VOCAB).state_dict()},
+    )
+    yield Target(
         "TypeCounts.merge",
         lambda other: TypeCounts.of(texts(), vocab_size=VOCAB).merge(other),
         lambda: {"other": TypeCounts.of(texts(), vocab_size=VOCAB)},

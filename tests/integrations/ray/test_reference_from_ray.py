@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import datasets
@@ -7,7 +8,7 @@ import pytest
 
 from collapse_guard import ArgumentError, HumanReference, TypeCounts
 from collapse_guard.integrations import reference_from_ray
-from collapse_guard.integrations.ray.reference_from_ray import _Counter, _counts_of
+from collapse_guard.integrations.ray.reference_from_ray import _Counter
 from tests.hostile.targets.made import Words
 from tests.integrations.ray.blocks_of import blocks_of
 
@@ -32,7 +33,7 @@ def told(*tables: pa.Table, **settings: Any) -> HumanReference:
     counts = TypeCounts(np.zeros(counter.vocab_size, np.int64))
     for table in tables:
         (row,) = counter(table).to_pylist()
-        counts = counts.merge(_counts_of(row, counter.vocab_size))
+        counts = counts.merge(TypeCounts.of_state(json.loads(row["state"])))
     return HumanReference.from_type_counts(counts, tokenizer=settings.get("tokenizer"))
 
 
