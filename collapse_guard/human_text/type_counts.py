@@ -136,7 +136,7 @@ class TypeCounts:
         types = parts["types"].wholes(most=size - 1)
         parts["types"].check(bool((np.diff(types) > 0).all()), "types upwards")
         counts = np.zeros(size, np.int64)
-        counts[types] = parts["counts"].wholes(len(types))
+        counts[types] = parts["counts"].wholes(len(types), least=1)
         ids, times = parts["masked"].items(2)
         masked = ids.wholes()
         ids.check(len(set(masked.tolist())) == len(masked), "ids, each once")

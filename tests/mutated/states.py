@@ -19,6 +19,7 @@ from collapse_guard import (
     HumanReference,
     MixGuard,
     Threshold,
+    TypeCounts,
 )
 from collapse_guard.alerts.alarms import Alarms
 from collapse_guard.audit import ContentSample
@@ -56,6 +57,7 @@ def state_cases() -> dict[str, Callable[[], Case]]:
         "stream": _stream,
         "stream in lanes": _lanes,
         "content sample": _content_sample,
+        "type counts": _type_counts,
         "rejection sample": _rejection_sample,
     }
 
@@ -454,6 +456,26 @@ def _content_sample() -> Case:
         full,
         use,
         load=lambda _, state: ContentSample.of_state(state),
+    )
+
+
+def _type_counts() -> Case:
+    def counts(documents: int) -> TypeCounts:
+        ids = [[0, 1, 2 + number, 2] for number in range(documents)]
+        masks = [[0, 1, 1, number % 2] for number in range(documents)]
+        return TypeCounts.of(ids, vocab_size=40, attention_mask=masks)
+
+    def use(made: TypeCounts) -> None:
+        whole = made.merge(TypeCounts.of([[3, 5, 5]], vocab_size=len(made.counts)))
+        reference = HumanReference.from_type_counts(whole)
+        assert np.isfinite(reference.entropy)
+
+    return _of(
+        "type counts",
+        lambda: counts(3),
+        counts(30),
+        use,
+        load=lambda _, state: TypeCounts.of_state(state),
     )
 
 
