@@ -14,6 +14,7 @@ from collapse_guard.readings.reading import Reading
 from collapse_guard.readings.teacher_forced import OfBands
 from collapse_guard.statistics.estimates import Estimate
 from collapse_guard.statistics.foreseen_reach import LOOKS, foreseen_reach
+from collapse_guard.statistics.overflow import MOST_NATS
 
 logger = logging.getLogger("collapse_guard")
 
@@ -23,9 +24,6 @@ spread theirs by 0.16 to 0.33."""
 
 FEWEST_PROMISED = 10
 """Documents from which on something is promised."""
-
-_MOST_NATS = 700.0
-"""Past this an exponential is past what a float holds."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ def _found_by(
     side = -1.0 if rule.below is not None else 1.0
     limit = rule.limit({rule.reading: 1.0})
     if kind.on_log_scale and limit > 0:
-        return limit * math.exp(min(side * chance, _MOST_NATS))
+        return limit * math.exp(min(side * chance, MOST_NATS))
     return limit + side * (chance / began if rule.relative_to_start else chance)
 
 

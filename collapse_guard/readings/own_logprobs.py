@@ -7,9 +7,7 @@ from collapse_guard.model.forward import without_data_parallel
 from collapse_guard.model.undisturbed import undisturbed
 from collapse_guard.readings.panel import Panel, ScoresItself
 from collapse_guard.readings.panel_logprobs import place_in_panel
-
-_MOST_NATS = 700.0
-"""Past this an exponential is past what a float holds."""
+from collapse_guard.statistics.overflow import MOST_NATS
 
 
 def own_logprobs(
@@ -47,7 +45,7 @@ def own_logprobs(
         )
     # To the CPU first: some accelerators have no float64.
     logprobs = given.detach().cpu().double()[at]
-    if (logprobs >= _MOST_NATS).any():
+    if (logprobs >= MOST_NATS).any():
         row, column = at.nonzero()[int(logprobs.argmax())].tolist()
         raise ScoringError(
             f"`log_probs` of the panel gave {float(logprobs.max()):.4g} nats at "

@@ -18,6 +18,7 @@ from collapse_guard.readings.reading import A_READING, Reading
 from collapse_guard.statistics.confidence_sequence import check_alpha
 from collapse_guard.statistics.estimates import Estimate, difference, logarithm
 from collapse_guard.statistics.json_values import without_nan
+from collapse_guard.statistics.overflow import exp_or_infinity
 from collapse_guard.statistics.student import student_half_width
 
 Verdict = Literal["happened", "did not happen", "not told apart", "cannot be judged"]
@@ -276,19 +277,16 @@ def _held(
     above: bool,
 ) -> Finding:
     reach = student_half_width(moved.standard_error, moved.units, probability=1 - level)
-    low, high = _times(moved.value - reach), _times(moved.value + reach)
+    low, high = exp_or_infinity(moved.value - reach), exp_or_infinity(moved.value + reach)
     if (low > limit) if above else (high < limit):
         verdict: Verdict = "happened"
     elif (high <= limit) if above else (low >= limit):
         verdict = "did not happen"
     else:
         verdict = "not told apart"
-    return Finding(name, meaning, verdict, reading, _times(moved.value), (low, high), limit)
-
-
-def _times(nats: float) -> float:
-    # Past 700, what a float holds; so wide are the intervals of documents that agree in nothing.
-    return math.exp(nats) if nats < 700 else math.inf
+    return Finding(
+        name, meaning, verdict, reading, exp_or_infinity(moved.value), (low, high), limit
+    )
 
 
 def _moved(name: str, start: Reading, now: Reading) -> Estimate | None:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collapse_guard.errors import bad_argument
+from collapse_guard.statistics.overflow import MOST_NATS
 
 _MOST_DEGREES = 1e4
 """From here on the quantile moves by a hundredth of a per cent."""
@@ -105,4 +106,4 @@ def student_reach(normal: float, degrees: float) -> float:
         return normal
     exponent = normal**2 / (degrees - 0.5)
     # A handful of documents at a late look: past what a float holds is past any limit.
-    return math.sqrt(degrees * math.expm1(exponent)) if exponent < 700.0 else math.inf
+    return math.sqrt(degrees * math.expm1(exponent)) if exponent < MOST_NATS else math.inf

@@ -139,7 +139,9 @@ class RejectionSample:
         keys = np.concatenate([self._keys, *(each for each, _ in self._pending)])
         told = np.concatenate([self._told, *(each for _, each in self._pending)])
         self._pending = []
-        # The first of equal ones.
+        # Of equal keys the same one in whatever order they came.
+        order = np.lexsort((told[:, 1], told[:, 0], keys))
+        keys, told = keys[order], told[order]
         keys, first = np.unique(keys, return_index=True)
         self._keys, self._told = keys[: self._room], told[first[: self._room]]
 

@@ -97,3 +97,15 @@ def test_rows_that_cannot_be_are_refused(keys: Any, weights: Any, rarity: Any) -
 def test_other_rooms_do_not_merge() -> None:
     with pytest.raises(ArgumentError, match="a sample of 1000 rows"):
         RejectionSample(1_000).take_in(RejectionSample(2_000))
+
+
+def test_of_a_content_that_parts_weigh_otherwise_order_keeps_the_same() -> None:
+    samples = []
+    for weights in ([0.2, 0.9], [0.9, 0.2]):
+        sample = RejectionSample()
+        for weight in weights:
+            part = RejectionSample()
+            part.extend(np.array([7], np.uint64), np.array([weight]), np.array([3.0]))
+            sample.take_in(part)
+        samples.append(sample.state_dict())
+    assert samples[0] == samples[1]
