@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from collapse_guard.arguments import whole_number
 from collapse_guard.audit import ContentSample
+from collapse_guard.audit.comparison.audit_samples import ROOM
 from collapse_guard.errors import bad_argument
 from collapse_guard.extras import require
 from collapse_guard.human_text.tokenizer import Tokenizer, num_ids
@@ -80,7 +80,7 @@ class CollapseStats(PipelineStep):  # type: ignore[misc]
         self.tokenizer = tokenizer
         # Refuses what is no tokenizer before a task begins.
         self.vocab_size = None if tokenizer is None else num_ids(tokenizer)
-        self.characters = whole_number("characters", characters, least=100_000, hint="leave it out")
+        self.characters = ROOM("characters", characters)
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         """Go through the documents of a task, and pass each on.

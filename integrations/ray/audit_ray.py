@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from collapse_guard.arguments import checked, whole
+from collapse_guard.arguments import checked
 from collapse_guard.audit import ContentSample, TextAudit, audit_samples
-from collapse_guard.audit.comparison.audit_samples import SETTINGS
+from collapse_guard.audit.comparison.audit_samples import ROOM, SETTINGS
 from collapse_guard.errors import bad_argument
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.human_text.words import WordSpans, word_spans
@@ -15,10 +15,8 @@ from collapse_guard.integrations.ray.blocks import as_rows, as_state, checked_co
 from collapse_guard.rows.column import Column
 from collapse_guard.rows.row_source import RowSource
 
-_ROOM = whole(least=100_000, hint="leave it out")
 
-
-@checked(**SETTINGS, characters=_ROOM)
+@checked(**SETTINGS, characters=ROOM)
 def audit_ray(
     human: Any,
     synthetic: Any,
@@ -65,7 +63,7 @@ def audit_ray(
     )
 
 
-@checked(characters=_ROOM)
+@checked(characters=ROOM)
 def sample_ray(
     dataset: Any, *, column: str | None = None, characters: int = 1 << 24, **options: Any
 ) -> ContentSample:

@@ -22,6 +22,9 @@ LONGEST = 3
 LEAST_WORDS = 1_000
 """Below this there is not enough of a text to say anything of its rare words."""
 
+ROOM = whole(least=100_000, hint="leave it out")
+"""Characters of a sample that is to be audited."""
+
 SETTINGS = {
     "target": real(above=0, below=1, what="a share", hint="0.9 is the default"),
     "near": optional(real(least=0.5, most=1, hint="0.8 is the default")),

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from collapse_guard.arguments import checked, whole
-from collapse_guard.audit.comparison.audit_samples import SETTINGS, audit_samples
+from collapse_guard.arguments import checked
+from collapse_guard.audit.comparison.audit_samples import ROOM, SETTINGS, audit_samples
 from collapse_guard.audit.comparison.content_sample import ContentSample
 from collapse_guard.audit.comparison.text_audit import TextAudit
 from collapse_guard.human_text.tokenizer import Tokenizer
 from collapse_guard.human_text.words import WordSpans, word_spans
 
 
-@checked(**SETTINGS, characters=whole(least=100_000, hint="leave it out"))
+@checked(**SETTINGS, characters=ROOM)
 def audit_texts(
     human: Iterable[str],
     synthetic: Iterable[str],
