@@ -2,8 +2,9 @@
 
 import pickle
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,21 +12,48 @@ import torch
 
 def random_states() -> tuple[object, ...]:
     """The states of Python, numpy and torch on the CPU, to compare with."""
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that it is left alone
-    return random.getstate(), pickle.dumps(numpy_state), torch.get_rng_state().numpy().tobytes()
+    return tuple(map(_as_told, generator_states().values()))
+
+
+def generator_states() -> dict[str, Any]:
+    """The states of the generators that all threads share, by name: "python", "numpy", "torch"."""
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(legacy=False),  # noqa: NPY002
+        "torch": torch.get_rng_state(),
+    }
+
+
+def changed_generators(kept: Mapping[str, Any]) -> set[str]:
+    """Names of those that were drawn from, or set, since their states were kept."""
+    now = generator_states()
+    return {name for name, state in kept.items() if _as_told(state) != _as_told(now[name])}
+
+
+def put_back(kept: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Set generators to states that were kept.
+
+    Args:
+        kept: What `generator_states` gave.
+        names: Of those to set.
+    """
+    setters: dict[str, Callable[[Any], object]] = {
+        "python": random.setstate,
+        "numpy": np.random.set_state,
+        "torch": torch.set_rng_state,
+    }
+    for name in names:
+        setters[name](kept[name])
 
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
     """Undo what code that does not conform does to the caller's random states."""
-    python, tensors = random.getstate(), torch.get_rng_state()
-    arrays = np.random.get_state(legacy=False)  # noqa: NPY002
+    kept = generator_states()
     try:
         yield
     finally:
-        random.setstate(python)
-        torch.set_rng_state(tensors)
-        np.random.set_state(arrays)  # noqa: NPY002
+        put_back(kept, kept)
 
 
 def seed_random_states(seed: int, devices: Iterable[torch.device] = ()) -> None:
@@ -40,3 +68,10 @@ def seed_random_states(seed: int, devices: Iterable[torch.device] = ()) -> None:
     torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
     for device in devices:
         torch.cuda.set_rng_state(torch.Generator(device).manual_seed(seed).get_state(), device)
+
+
+def _as_told(state: Any) -> object:
+    """A state as something that is equal to an equal one."""
+    if isinstance(state, torch.Tensor):
+        return state.numpy().tobytes()
+    return pickle.dumps(state) if isinstance(state, dict) else state

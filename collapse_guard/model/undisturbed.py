@@ -1,28 +1,30 @@
 """Looking at a model without leaving a trace in it, or in the run that trains it."""
 
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.utils import parametrize
 
+from collapse_guard.model.draws import draws_put_back
 from collapse_guard.model.kept_state import kept_state
 
 
 @contextmanager
-def undisturbed(model: torch.nn.Module, *, evaluate: bool = True) -> Iterator[None]:
+def undisturbed(
+    model: torch.nn.Module, *, evaluate: bool = True, alone: bool = True
+) -> Iterator[None]:
     """Hold a model in evaluation mode without gradients, then put everything back.
 
     Put back, also when the block raises: the `.training` flag of every module one by one (a part
     that the user froze in evaluation mode stays so), what modules keep beside their parameters
     (`kept_state`), whether parameters want gradients and which they have, and the random states of
-    Python, numpy and torch, on the CPU and on the devices that the model is on. Casts of autocast
-    and parametrizations that are cached meanwhile are not those of the training. Parameters that
-    FSDP2 (`fully_shard`) gathered inside are let go of: an optimizer step would not reach what
-    stays gathered, and the next training pass would compute with old weights.
+    Python, numpy and torch, on the devices that the model is on and on the CPU, but for what other
+    threads drew there (`draws_put_back`). Casts of autocast and parametrizations that are cached
+    meanwhile are not those of the training. Parameters that FSDP2 (`fully_shard`) gathered inside
+    are let go of: an optimizer step would not reach what stays gathered, and the next training pass
+    would compute with old weights.
 
     What a model does to its own weights in evaluation mode stays: RWKV scales deep layers down by
     powers of two, until its next forward pass in training mode (`rescale_every=0` forbids it).
@@ -30,16 +32,17 @@ def undisturbed(model: torch.nn.Module, *, evaluate: bool = True) -> Iterator[No
     Args:
         model: The model that is looked at inside the block.
         evaluate: Set evaluation mode; False leaves modes as they are.
+        alone: Whether nothing but the model is called inside.
     """
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(each, each.requires_grad, each.grad) for each in model.parameters()]
     sharded: list[Any] = [module for module, _ in modes if _is_sharded(module)]
     devices = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    on_devices = {device: torch.cuda.get_rng_state(device) for device in devices}
     # `torch.no_grad`, not `inference_mode`: caches that the model fills here (rotary tables, say)
     # are used by the next training step, and inference tensors may not enter a graph.
     with (
-        torch.random.fork_rng(devices=sorted(devices, key=str)),
+        draws_put_back(model, is_look=evaluate and alone),
         torch.no_grad(),
         kept_state(model),
         _nothing_cached(),
@@ -63,8 +66,8 @@ def undisturbed(model: torch.nn.Module, *, evaluate: bool = True) -> Iterator[No
                     parameter.requires_grad_(wanted)
                 if parameter.grad is not gradient:
                     parameter.grad = gradient
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+            for device, state in on_devices.items():
+                torch.cuda.set_rng_state(state, device)
 
 
 @contextmanager

@@ -3,8 +3,10 @@ from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, strategies as st
 
+from collapse_guard.mixing.order import row_order
 from collapse_guard.mixing.order.row_order import RowOrder
 from collapse_guard.mixing.strata.strata import Strata
 
@@ -67,6 +69,15 @@ def test_exposures_agree_with_counting(stream: RowOrder, share: float) -> None:
     for stratum, exposures in enumerate(stream.exposures(draws)):
         counted = Counter(shown[row] for row in stratum_of if stratum_of[row] == stratum)
         assert exposures == counted
+
+
+def test_exposures_of_a_stretch_that_is_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_order, "_TURNS_AT_A_TIME", 3)
+    stream = one_stratum(40, 50)
+    rows = rows_of(stream, 2)
+    for draws in range(len(rows)):
+        shown = Counter(rows[:draws].tolist())
+        assert stream.exposures(draws) == [Counter(shown[row] for row in range(40))]
 
 
 @given(stream=streams(), draws=st.lists(st.integers(0, 10**15), min_size=1, max_size=30))
