@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def test_arrays_come_as_they_were_written(tmp_path: Path) -> None:
     for absent in (tmp_path / "missing", tmp_path):
         with pytest.raises(OSError, match=str(absent)):
             read_arrays(absent, "counts")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_arrays_of_each_form_are_read(tmp_path: Path, version: tuple[int, int]) -> None:
+    with zipfile.ZipFile(tmp_path / "file", "w") as packed, packed.open("counts.npy", "w") as file:
+        np.lib.format.write_array(file, np.arange(7), version=version)
+    assert read_arrays(tmp_path / "file", "counts")[0].tolist() == list(range(7))
 
 
 def test_what_is_cut_short_or_broken_is_no_file_of_arrays(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ def test_a_range_holds_its_ends() -> None:
         (lambda: Part("state", [1]).keys("a"), "`state` expected a mapping, but got 'a list of 1'"),
         (lambda: Part("state", STATE).keys("step", "gone"), "`state` .* 'one without gone'"),
         (lambda: Part("state", STATE).keys("step"), "one with costs, rows, name, on"),
-        (lambda: Part("state", {1: 2}).entries(), "a mapping whose keys are text"),
+        (
+            lambda: Part("state", {1: 2}).entries(),
+            "expected a mapping whose keys are text, but",
+        ),
         (lambda: part("costs").items(3), r'`state\["costs"\]` expected a list of 3'),
         (lambda: part("costs").items(most=1), "a list of at most 1"),
         (lambda: part("name").items(), "a list, but got 'a'"),
@@ -60,6 +63,24 @@ def test_a_range_holds_its_ends() -> None:
             lambda: Part("s", "x").number(or_none="nan, inf"),
             "a finite number, NaN or infinity, but got 'x'",
         ),
+        (lambda: Part("s", "x").number(or_none="inf"), "a finite number or infinity, but got 'x'"),
+        (
+            lambda: Part("s", [1, 2, 3]).numbers(2),
+            "`s` expected a list of 2, .*of 3",
+        ),
+        (lambda: Part("s", [1, 2, 3]).wholes(2), "`s` expected a list of 2, .*of 3"),
+        (lambda: Part("s", [1]).numbers(0), "`s` expected a list of 0, .*of 1"),
+        (lambda: Part("s", [1]).wholes(0), "`s` expected a list of 0, .*of 1"),
+        (
+            lambda: Part("s", [[1, 2]]).numbers(2, 2),
+            "`s` expected a list of 2, .*of 1",
+        ),
+        (lambda: Part("s", [[1]]).numbers(0, 1), "`s` expected a list of 0, .*of 1"),
+        (
+            lambda: Part("s", [[1, 5]]).numbers(1, 2, most=4),
+            r"`s\[0\]\[1\]` .* at most 4, .* 5",
+        ),
+        (lambda: Part("s", [[1, 5]]).numbers(1, 2, least=2), r"`s\[0\]\[0\]` .* least 2, .* got 1"),
         (lambda: Part("s", 2.5).number(least=0.0, most=2.0), "a finite number from 0 to 2, but"),
         (lambda: Part("s", 0.5).number(least=1.0), "a finite number of at least 1, but"),
         (lambda: Part("s", 2.5).number(most=2.0), "a finite number of at most 2, but"),
@@ -96,12 +117,35 @@ def test_what_is_nested_too_deep_is_refused_and_not_shown() -> None:
     for check in (Part("s", deep).plain, Part("s", deep).text, Part("s", [deep]).entries):
         with pytest.raises(ArgumentError, match="a list of 1"):
             check()
+    with pytest.raises(ArgumentError, match=f"lists and mappings in no more than {DEEPEST} others"):
+        Part("s", deep).plain()
     while deep:
         (deep,) = deep  # type: ignore[assignment]
-    nested: list[object] = []
-    for _ in range(DEEPEST - 1):
-        nested = [nested]
-    assert Part("s", nested).plain() == nested
+    wraps: list[Callable[[object], object]] = [lambda inner: [inner], lambda inner: {"a": inner}]
+    for wrap in wraps:
+        nested = wrap(0)
+        for _ in range(DEEPEST - 1):
+            nested = wrap(nested)
+        assert Part("s", nested).plain() == nested
+        with pytest.raises(ArgumentError, match="lists and mappings in no more than"):
+            Part("s", wrap(nested)).plain()
+
+
+def test_numbers_are_of_one_dtype_however_they_are_given() -> None:
+    for given in ([1, 2], [1.0, 2], (1, 2), [np.int64(1), 2], [1, 2.5]):
+        assert Part("s", given).numbers(2).dtype == np.float64
+    assert Part("s", [[1, 2], [3, 4]]).numbers(2, 2).dtype == np.float64
+    for given in ([1, 2], (1, 2), [np.int32(1), np.int32(2)], []):
+        assert Part("s", given).wholes().dtype == np.int64
+
+
+def test_a_list_may_be_as_long_as_it_may_be() -> None:
+    assert len(Part("s", [1, 2]).items(most=2)) == 2
+
+
+def test_of_a_long_name_a_path_tells_the_beginning() -> None:
+    (path,) = (each.path for each in Part("s", {"k" * 200: 1}).entries().values())
+    assert path == f's["{"k" * 80}"]'
 
 
 def test_a_part_of_a_part_gives_the_same_hint() -> None:

@@ -167,3 +167,34 @@ def test_a_stream_of_equal_runs_is_a_stream_of_one() -> None:
 
 def test_a_source_that_is_never_asked_has_shown_nothing() -> None:
     assert RowOrder(Strata.unranked(7), [0], key=(0, 0)).exposures(0) == [Counter({0: 7})]
+
+
+def test_the_order_of_a_seed_is_the_same_in_every_release() -> None:
+    """States of runs say how many rows were drawn, and no more."""
+    order = RowOrder(Strata.unranked(12), [12], key=(5, 1))
+    assert order.rows(np.arange(24))[0].tolist() == [
+        2,
+        10,
+        9,
+        6,
+        5,
+        3,
+        0,
+        7,
+        4,
+        11,
+        8,
+        1,
+        6,
+        9,
+        2,
+        10,
+        7,
+        3,
+        0,
+        5,
+        4,
+        11,
+        8,
+        1,
+    ]

@@ -98,3 +98,9 @@ def test_what_the_cap_cuts_off_goes_to_the_others() -> None:
     assert split_draws([50] * 3, weights, draws=150, max_repeats=1) == [50, 50, 50]
     capped = split_draws([60] * 3, weights, draws=150, max_repeats=1)
     assert capped == [30, 60, 60]
+
+
+def test_strata_without_rows_or_weight_get_no_draws() -> None:
+    one = Fraction(1)
+    assert split_draws([0, 10], [one, one], draws=10, max_repeats=2) == [0, 10]
+    assert split_draws([10, 10], [Fraction(0), one], draws=20, max_repeats=2) == [0, 20]

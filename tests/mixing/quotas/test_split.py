@@ -181,3 +181,35 @@ def test_the_whole_promise(
             times = np.bincount(row[inside][mine[inside]], minlength=len(described.rows))
             assert times.max() <= (described.max_repeats or 5)
             assert times.max() - times.min() <= 1
+
+
+def test_a_row_that_is_all_there_is_goes_to_one_segment() -> None:
+    """Segments that take of a source which has fewer rows than there are segments."""
+    few = model(1, name="few", max_repeats=1, when_dry="human")
+    mixed = guard(
+        human(),
+        [model(name="a"), few],
+        human_fraction=[(Fraction(1, 2), 0.25), (Fraction(1), 0.5)],
+    )
+    assert shown(mixed)["few"] == 1
+
+
+def test_a_small_floor_of_a_synthetic_source_is_in_every_window() -> None:
+    """Among these its share would be spread so that it is missing in a window now and then."""
+    weights = (0.3, 1, 1, 9, 1)
+    models = [
+        model(name=str(number), weight=weight, min_fraction=0.125 if number == 2 else 0)
+        for number, weight in enumerate(weights)
+    ]
+    source = guard(human(), models, human_fraction=0.125).locate(range(800)).source
+    before = np.concatenate([[0], np.cumsum(source == 3)])
+    assert (before[8:] - before[:-8]).min() == 1
+
+
+def test_an_epoch_that_is_too_long_is_told_with_its_draws() -> None:
+    with pytest.raises(ArgumentError) as told:
+        guard(human(40, max_repeats=2), model())
+    said = str(told.value)
+    assert "at most 320 slots" in said
+    assert "got 800" in said
+    assert "200 of these slots are wiki" in said

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 
 from collapse_guard import ArgumentError, MixStream
+from collapse_guard.mixing.streaming.lane_states import check_lanes_held
+from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
 from tests.mixing.sharded import make_lanes
 
 pytestmark = pytest.mark.usefixtures("few_slots_at_a_time")
@@ -82,3 +85,67 @@ def test_a_state_of_an_endless_stream_far_ahead_is_judged_at_once() -> None:
     state = {**stream.state_dict(), "base": 2**50}
     with pytest.raises(ArgumentError, match="expected 0, or a whole number from"):
         make_lanes(length=None, max_repeats=None).load_state_dict(state)
+
+
+class Noted:
+    """A cursor that notes what its state is held against."""
+
+    def __init__(self, name: str, told: list[Any]) -> None:
+        self.name, self.told = name, told
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        self.told.append((self.name, state.value, drawn, furthest))
+
+
+class Slots:
+    """A lane that has had two slots more than the lane before it, each of which is of a source."""
+
+    def __init__(self, lane: int) -> None:
+        self.lane = lane
+
+    def places_before(self, slot: int) -> int:
+        # All slots of a reader who has seen 9: its next portion is its third, of 4 slots each.
+        assert slot == 9
+        return 4 + 2 * self.lane
+
+    def draws_before(self, place: int) -> Any:
+        return np.array([place, 10 * place])
+
+
+class Lanes:
+    size = 4
+    slots = (Slots(0), Slots(1))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("ahead", "drawn", "furthest"),
+    # From the lane's last whole portion: of 4 and of 6 slots, the fourth.
+    [(100, 4, 104), (None, None, None)],
+)
+def test_what_a_lane_may_have_drawn_is_what_its_whole_portions_have(
+    ahead: int | None, drawn: int | None, furthest: int | None
+) -> None:
+    told: list[Any] = []
+    state = {
+        "base": 0,
+        "size": 4,
+        "readers": 1,
+        "reader": 0,
+        "shown": 9,
+        "lanes": [["h0", "s0"], ["h1", "s1"]],
+    }
+    parts = {name: Part(name, value) for name, value in state.items()}
+
+    def open_cursors(lane: int) -> Any:
+        return [Noted(f"human {lane}", told), Noted(f"synthetic {lane}", told)]
+
+    check_lanes_held(parts, Lanes(), open_cursors, ahead=ahead)  # type: ignore[arg-type]
+    most = (FARTHEST, FARTHEST) if drawn is None else (drawn, 10 * drawn)
+    assert told == [
+        (f"{kind} {lane}", f"{kind[0]}{lane}", limit, furthest)
+        for lane in (0, 1)
+        for kind, limit in zip(("human", "synthetic"), most, strict=True)
+    ]

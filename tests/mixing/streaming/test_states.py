@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 
 from collapse_guard import ArgumentError, MixStream
+from collapse_guard.mixing.streaming.states import check_state
+from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
 
 
 class Numbers:
@@ -108,3 +111,53 @@ def test_a_source_is_not_read_again_for_longer_than_it_is_kept() -> None:
     state["sources"][0] |= {"draw": 1, "supply": None}
     with pytest.raises(ArgumentError, match="expected 0, or a whole number from"):
         stream.load_state_dict(state)
+
+
+class Noted:
+    """A cursor that notes what its state is held against."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, int, int | None]] = []
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        self.told.append((state.value, drawn, furthest))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "drawn", "furthest"),
+    # 2 whole portions of 4 slots of each of 3 readers, from slot 8 on: slot 32 is the next.
+    [(100, [10, 22], 112), (None, [FARTHEST, FARTHEST], None)],
+)
+def test_what_a_source_may_have_drawn_is_what_all_readers_have(
+    ahead: int | None, drawn: list[int], furthest: int | None
+) -> None:
+    cursors = [Noted(), Noted()]
+    opened: list[int] = []
+
+    def open_cursors(lane: int) -> list[Any]:
+        opened.append(lane)
+        return cursors
+
+    check_state(
+        {
+            "version": 1,
+            "stream": {},
+            "base": 8,
+            "size": 4,
+            "readers": 3,
+            "reader": 1,
+            "shown": 11,
+            "sources": ["human", "synthetic"],
+        },
+        version=1,
+        identity={},
+        length=96,
+        open_cursors=open_cursors,
+        shown_before=lambda slots: np.array([slots // 3, slots - slots // 3]),
+        ahead=ahead,
+    )
+    assert [each.told for each in cursors] == [
+        [("human", drawn[0], furthest)],
+        [("synthetic", drawn[1], furthest)],
+    ]
+    assert opened == [0]
