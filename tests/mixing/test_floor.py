@@ -262,3 +262,8 @@ def test_it_is_the_formula_where_that_loses_no_digits(k: float) -> None:
     weight = golden_fraction(num_human, num_synthetic)
     assert float(weight) == pytest.approx(float(expected), abs=1e-9)
     assert num_human / (num_human + num_synthetic) - 1e-12 <= weight <= 1
+
+
+def test_a_function_that_fails_is_named() -> None:
+    with pytest.raises(ArgumentError, match="argument `human_fraction` expected a function of"):
+        human_stages(lambda progress: 1 / 0)

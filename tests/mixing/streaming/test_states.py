@@ -123,6 +123,41 @@ class Noted:
         self.told.append((state.value, drawn, furthest))
 
 
+def numbers(**changed: int) -> dict[str, Any]:
+    """What the second of three readers says, which take 4 slots each in turn from slot 8 on."""
+    at = {"base": 8, "size": 4, "readers": 3, "reader": 1, "shown": 0, **changed}
+    return {"version": 1, "stream": {}, **at, "sources": ["human", "synthetic"]}
+
+
+def check(state: dict[str, Any], open_cursors: Any, *, ahead: int | None = 100) -> None:
+    """Hold it against a stream of 96 slots, of which every third is human."""
+    check_state(
+        state,
+        version=1,
+        identity={},
+        length=96,
+        open_cursors=open_cursors,
+        shown_before=lambda slots: np.array([slots // 3, slots - slots // 3]),
+        ahead=ahead,
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "too_far"),
+    [
+        # 88 slots are left, which are 8 whole turns of all readers: the ninth is the last.
+        ({"shown": 36}, {"shown": 37}),
+        # Rounded up to a turn of all readers, the stream ends at slot 108.
+        ({"base": 108, "shown": 4}, {"base": 109}),
+        ({"base": 108, "shown": 4}, {"base": 108, "shown": 5}),
+    ],
+)
+def test_nobody_was_further_than_the_end(at: dict[str, int], too_far: dict[str, int]) -> None:
+    check(numbers(**at), lambda lane: [Noted(), Noted()])
+    with pytest.raises(ArgumentError, match="expected a whole number from 0 to"):
+        check(numbers(**too_far), lambda lane: [Noted(), Noted()])
+
+
 @pytest.mark.parametrize(
     ("ahead", "drawn", "furthest"),
     # 2 whole portions of 4 slots of each of 3 readers, from slot 8 on: slot 32 is the next.
@@ -138,24 +173,8 @@ def test_what_a_source_may_have_drawn_is_what_all_readers_have(
         opened.append(lane)
         return cursors
 
-    check_state(
-        {
-            "version": 1,
-            "stream": {},
-            "base": 8,
-            "size": 4,
-            "readers": 3,
-            "reader": 1,
-            "shown": 11,
-            "sources": ["human", "synthetic"],
-        },
-        version=1,
-        identity={},
-        length=96,
-        open_cursors=open_cursors,
-        shown_before=lambda slots: np.array([slots // 3, slots - slots // 3]),
-        ahead=ahead,
-    )
+    state = numbers(shown=11)
+    check(state, open_cursors, ahead=ahead)
     assert [each.told for each in cursors] == [
         [("human", drawn[0], furthest)],
         [("synthetic", drawn[1], furthest)],
