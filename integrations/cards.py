@@ -72,8 +72,17 @@ def add_data_section(card: Any, mix: Told) -> None:
 
 
 def _told(mix: Told) -> str:
+    try:
+        whole = data_card(mix, name="mix")
+    except OSError as error:
+        raise bad_argument(
+            "mix",
+            expected="the report of a mix, or a ledger, or its path",
+            given=mix,
+            hint="give mixed.report(), or the folder that holds mix_ledger.json",
+        ) from error
     # Without its metadata and title, which are those of a card of its own.
-    return data_card(mix, name="mix").split("\n# mix\n", 1)[1].strip()
+    return whole.split("\n# mix\n", 1)[1].strip()
 
 
 def _put(card: Any, section: str) -> None:

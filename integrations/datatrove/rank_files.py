@@ -31,10 +31,15 @@ def open_folder(argument: str, folder: Any) -> Any:
     path = os.fspath(folder) if isinstance(folder, os.PathLike) else folder
     wanted = {"expected": expected, "hint": "give such as 'runs/stats'"}
     with understood(argument, folder, **wanted):
-        # What no file system takes would be told only where a task writes.
-        if isinstance(path, str) and ("\0" in path or len(path.encode()) > _LONGEST_PATH):
+        # It would be told only where a task writes.
+        if isinstance(path, str) and _cannot_be(path):
             raise bad_argument(argument, given=folder, **wanted)
         return opening(path)
+
+
+def _cannot_be(path: str) -> bool:
+    """Whether no file system takes it, or a file that is no folder is there."""
+    return "\0" in path or len(path.encode()) > _LONGEST_PATH or os.path.isfile(path)
 
 
 def write_rank_file(folder: Any, rank: int, world_size: int, said: dict[str, Any]) -> None:

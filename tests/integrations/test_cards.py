@@ -51,3 +51,9 @@ def test_what_has_not_looked_is_refused() -> None:
         add_model_section(ModelCard(CARD), CollapseMonitor(tiny_panel(), sampling=BRIEF))
     with pytest.raises(ArgumentError, match="card"):
         add_data_section(CARD, MIX)
+
+
+@pytest.mark.parametrize("mix", ["nowhere", "x" * 5_000, Path()])
+def test_a_ledger_that_is_not_there_is_told_by_name(tmp_path: Path, mix: object) -> None:
+    with pytest.raises(ArgumentError, match="argument `mix` expected"):
+        add_data_section(DatasetCard(CARD), tmp_path / mix if isinstance(mix, Path) else mix)

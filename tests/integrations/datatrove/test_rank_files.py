@@ -6,7 +6,11 @@ import pytest
 from datatrove.io import get_datafolder
 
 from collapse_guard import ArgumentError
-from collapse_guard.integrations.datatrove.rank_files import rank_files, write_rank_file
+from collapse_guard.integrations.datatrove.rank_files import (
+    open_folder,
+    rank_files,
+    write_rank_file,
+)
 
 
 def written(folder: Path, ranks: list[int], world_size: int = 3) -> Path:
@@ -41,3 +45,9 @@ def test_a_broken_file_is_refused_by_its_name(tmp_path: Path, content: str, mess
     (tmp_path / "00001.json").write_text(content)
     with pytest.raises(ArgumentError, match=message):
         list(rank_files(str(tmp_path)))
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ArgumentError, match="argument `output_folder` expected"):
+        open_folder("output_folder", tmp_path / "file")

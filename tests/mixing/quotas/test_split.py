@@ -213,3 +213,52 @@ def test_an_epoch_that_is_too_long_is_told_with_its_draws() -> None:
     assert "at most 320 slots" in said
     assert "got 800" in said
     assert "200 of these slots are wiki" in said
+
+
+class TestHandingOver:
+    def test_what_a_dry_source_leaves_goes_to_human_rows_and_floors_stay(self) -> None:
+        """600 slots are synthetic, of which 300 have rows; a half is human then, not a quarter."""
+        people = [human(name="a", min_fraction=0.125), human(name="b", weight=3)]
+        mixed = guard(people, model(300, max_repeats=1, when_dry="human"))
+        assert shown(mixed) == {"a": 125, "b": 375, "model": 300}
+        source = mixed.locate(range(800)).source
+        for held, least in ((source == 0, 1), (source <= 1, 2)):
+            before = np.concatenate([[0], np.cumsum(held)])
+            assert (before[8:] - before[:-8]).min() >= least
+
+    def test_up_to_the_last_row(self) -> None:
+        mixed = guard(human(210, max_repeats=1), model(590, max_repeats=1, when_dry="human"))
+        assert shown(mixed) == {"wiki": 210, "model": 590}
+
+    @pytest.mark.parametrize(
+        ("humans", "models", "most", "told"),
+        [
+            (  # Rows suffice for a block or five, in which it has two of eight.
+                human(),
+                [model(name="a"), model(10, name="few", min_fraction=0.25, when_dry="human")],
+                40,
+                "300 of these slots are few",
+            ),
+            (
+                [human(name="a"), human(10, name="few", min_fraction=0.125, when_dry="human")],
+                model(),
+                80,
+                "100 of these slots are few",
+            ),
+            (human(100, name="few", when_dry="human"), model(), 400, "200 of these slots are few"),
+            (
+                human(210, name="few"),
+                model(580, when_dry="human"),
+                784,
+                "220 of these slots are few",
+            ),
+        ],
+    )
+    def test_what_does_not_suffice_even_so_is_told(
+        self, humans: Any, models: Any, most: int, told: str
+    ) -> None:
+        with pytest.raises(ArgumentError) as error:
+            guard(humans, models, max_repeats=1)
+        assert f"at most {most} slots" in str(error.value)
+        assert "rows in `few`" in str(error.value)
+        assert told in str(error.value)
