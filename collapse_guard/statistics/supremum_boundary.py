@@ -109,7 +109,8 @@ class SupremumBoundary(RestoredWhole):
 
         Args:
             excess: How far the reading is past its limit. Contributions (`influences`) are to be of
-                the same documents in the same order at each look.
+                the same documents in the same order at each look; those of another number of them
+                are taken for independent of the last.
         """
         self._looks += 1
         norm = float(np.linalg.norm(excess.influences)) if len(excess.influences) else 0.0
@@ -123,7 +124,8 @@ class SupremumBoundary(RestoredWhole):
 
     def _spend(self, now: Contributions, degrees: float) -> float:
         expected, spread = np.zeros(len(self._crossed), np.float32), 1.0
-        if self._before is not None:
+        # Of other documents, as those of a state may be, nothing is known: they are as good as new.
+        if self._before is not None and len(self._before) == len(now):
             correlation = _cosine(now, self._before)
             expected = correlation * self._stood
             # Never 0: looks that see the same are told apart by less than a float holds.

@@ -440,13 +440,13 @@ def _lanes() -> Case:
 
 
 def _content_sample() -> Case:
-    def sample(rows: int, part: str) -> ContentSample:
-        made = ContentSample(4_000)
+    def sample(rows: int, part: str, room: int = 4_000) -> ContentSample:
+        made = ContentSample(room)
         made.extend([f"text {row % 17} of many" for row in range(rows)], part=part)
         return made
 
     def use(made: ContentSample) -> None:
-        texts = [one.text for one in made.merge(sample(40, "another")).contents()]
+        texts = [one.text for one in made.merge(sample(40, "another", made.characters)).contents()]
         assert len(texts) == len(set(texts))
 
     full = sample(60, "first").merge(sample(50, "second"))

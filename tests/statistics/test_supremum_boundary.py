@@ -71,6 +71,18 @@ def test_looking_again_at_the_same_costs_nothing() -> None:
     assert reach[-1] == pytest.approx(widened(single), abs=0.15)
 
 
+def test_another_number_of_documents_is_something_new() -> None:
+    """As a state may say of the last look that was of another panel."""
+    (seen,) = wandering(1, drift=0.1)
+    again, others = SupremumBoundary(0.01), SupremumBoundary(0.01)
+    again.next(document_mean(seen))
+    others.next(document_mean(seen[:60]))
+    allowed = spending(0.01, 2)
+    expected = widened(stats.t.isf(allowed, NUM_DOCUMENTS - 1))
+    assert others.next(document_mean(seen)) == pytest.approx(expected, abs=0.1)
+    assert again.next(document_mean(seen)) < expected - 0.3
+
+
 def test_what_the_fewest_documents_come_to() -> None:
     """As the constant says."""
     random, boundary = np.random.default_rng(1), SupremumBoundary(0.01)
