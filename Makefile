@@ -8,7 +8,8 @@ BENCH_ARGS ?=
 BEYOND_TEXT_DIR ?= runs/beyond_text
 WIKITEXT ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+# One more than cores: tests wait for processes of their own, and for time limits.
+TEST_PROCESSES ?= 3
 GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
 MUTATE_CHECK_ARGS ?= 300
