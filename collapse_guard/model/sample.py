@@ -119,7 +119,7 @@ def sample(
     _check_positions(model, prompts.shape[1] + length - 1, length)
     device = device_of(model)
     batches = []
-    with undisturbed(model), _uncompiled(model):
+    with undisturbed(model, call="sample"), _uncompiled(model):
         for start in range(0, num_sequences, batch_size):
             prompt = prompts[start : start + batch_size].to(device)
             randoms = uniforms(seed, numbers[start : start + batch_size], length)

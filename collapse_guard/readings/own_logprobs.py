@@ -30,7 +30,7 @@ def own_logprobs(
     """
     if not isinstance(panel, ScoresItself):
         raise ScoringError(f"a {type(panel).__name__} has no `log_probs` to score itself with.")
-    with undisturbed(model, alone=False):
+    with undisturbed(model, call=None):
         given = panel.log_probs(without_data_parallel(model), windows)
     if (
         not isinstance(given, torch.Tensor)

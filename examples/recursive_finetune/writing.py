@@ -74,7 +74,7 @@ def _beam_search(model: nn.Module, settings: Settings, processes: Processes, pro
     )
     device, found = next(model.parameters()).device, []
     parts = torch.from_numpy(prompts).split(settings.sampling_batch_size)
-    with undisturbed(model, alone=False):
+    with undisturbed(model, call=None):
         for part in progress_bar("writing", parts, shown=processes.is_main):
             ids = part.to(device)
             mask = torch.ones_like(ids)

@@ -84,7 +84,7 @@ class ClassifierDetector:
 
     def _probabilities(self, texts: list[str]) -> npt.NDArray[np.float64]:
         config = self.pipeline.model.config
-        with undisturbed(self.pipeline.model, alone=False):
+        with undisturbed(self.pipeline.model, call=None):
             found = self.pipeline(
                 texts,
                 top_k=None,

@@ -49,7 +49,7 @@ class SynthIDDetector:
 
     def __call__(self, texts: Sequence[str], /) -> npt.NDArray[np.float64]:
         """Score a batch of texts; those too short to tell get the detector's prior."""
-        with undisturbed(self.detector.detector_module, alone=False):
+        with undisturbed(self.detector.detector_module, call=None):
             return np.array([self._score(text) for text in texts], dtype=np.float64)
 
     def _score(self, text: str) -> float:

@@ -1,8 +1,9 @@
 """Training goes on as if nobody had looked, whatever a model keeps beside its parameters."""
 
 import random
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -297,8 +298,23 @@ def trained(
     return losses, state, torch.rand(1).item()
 
 
+@pytest.fixture(params=["alone", "with another thread"])
+def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Beside another thread it does not show who drew random numbers."""
+    if request.param == "alone":
+        yield
+        return
+    over = threading.Event()
+    waiting = threading.Thread(target=over.wait)
+    waiting.start()
+    yield
+    over.set()
+    waiting.join()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.usefixtures("_threads")
 def test_training_is_the_same_to_the_bit(kind: str) -> None:
     length = 128 if kind == "attention by length" else 24 if "rotary" in kind else 16
     alone, watched = (trained(KINDS[kind], each, length=length) for each in (False, True))

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from collapse_guard.model.draws import _ENOUGH
-from collapse_guard.model.undisturbed import undisturbed
+from collapse_guard.model.undisturbed import _ENOUGH, undisturbed
 from collapse_guard.random_states import random_states
 
 DRAWS: dict[str, Callable[[], Any]] = {
@@ -32,7 +31,7 @@ class Net(torch.nn.Module):
         return given
 
 
-def look(model: Net, meanwhile: Callable[[], object] = lambda: None, **how: bool) -> None:
+def look(model: Net, meanwhile: Callable[[], object] = lambda: None, **how: Any) -> None:
     model.meanwhile = meanwhile
     with undisturbed(model, **how):
         model(3)
@@ -137,10 +136,8 @@ def test_of_a_model_that_nobody_knows_all_is_put_back(draw: Callable[[], Any]) -
         assert random_states() == before
 
 
-@pytest.mark.parametrize("how", [{"evaluate": False}, {"alone": False}])
-def test_a_training_pass_and_what_else_is_called_say_nothing_of_a_look(
-    draw: Callable[[], Any], how: dict[str, bool]
-) -> None:
+@pytest.mark.parametrize("how", [{"evaluate": False}, {"call": None}, {"call": "sample"}])
+def test_other_calls_say_nothing_of_a_look(draw: Callable[[], Any], how: dict[str, Any]) -> None:
     model = known()
     with another_thread():
         before = random_states()
