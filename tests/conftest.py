@@ -7,7 +7,6 @@ import random
 import shutil
 import socket
 import tempfile
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -45,25 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first, so that no process is left with a long one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, leave all that needs a cluster of Ray to one process.
-
-    There is one such cluster at a time (`tests.integrations.ray.cluster`), and other processes
-    would wait for it.
-    """
-    if config.getoption("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class OneForRay(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            needs_ray = nodeid.startswith("tests/integrations/ray/") or "docs/scale.md" in nodeid
-            return "ray" if needs_ray else str(super()._split_scope(nodeid))
-
-    return OneForRay(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

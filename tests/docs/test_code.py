@@ -99,7 +99,14 @@ def test_the_front_page_runs(user: dict[str, Any], capsys: pytest.CaptureFixture
     # Which logger it takes where none is given.
     "ignore:Starting from v1.9.0",
 )
-@pytest.mark.parametrize("page", DOCS, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.cluster] if page.stem == "scale" else [])
+        for page in DOCS
+    ],
+    ids=name_of,
+)
 def test_each_page_runs(
     page: Path, reader: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

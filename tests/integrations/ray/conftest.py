@@ -1,4 +1,4 @@
-"""Slow tests of this folder have a cluster, one for all that follow each other."""
+"""Some tests of this folder have a cluster, one for all that follow each other."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,6 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _cluster_where_it_is_slow(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("slow"):
+def _cluster_where_it_is_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("cluster"):
         request.getfixturevalue("cluster")

@@ -18,6 +18,7 @@ COLD = [*zipf_texts(900, seed=1, temperature=0.7), *HUMAN[:40], *HUMAN[:20], ""]
 ROOM = 100_000
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_a_cluster_says_bit_by_bit_what_one_machine_says() -> None:
     audit = audit_ray(
@@ -43,6 +44,7 @@ class DiesOnce:
         return table
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path) -> None:
     cuts = list(range(100, 1_200, 100))
@@ -68,6 +70,7 @@ def test_a_worker_that_has_seen_enough_hands_over_what_may_be_in_the_sample() ->
     assert len(sampler(pa.table({"text": more}))["state"][0].as_py()) < 0.6 * handed[0]
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "message"),
@@ -88,6 +91,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
         audit_ray(given.pop("human"), given.pop("synthetic"), **given)
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_token_ids_are_no_texts() -> None:
     ids = blocks_of("input_ids", [[1, 2, 3], [4]], [])

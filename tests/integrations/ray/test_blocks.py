@@ -20,6 +20,7 @@ class FirstAndLast:
         return pa.table({"first": values[:1], "last": values[-1:], "rows": [len(values)]})
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_each_block_is_worked_through_once_in_the_order_of_the_rows() -> None:
     cuts = [1, 2, 40, 41, 99]
@@ -35,6 +36,7 @@ def test_each_block_is_worked_through_once_in_the_order_of_the_rows() -> None:
     assert blocks.context.execution_options.preserve_order == before
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_the_column_is_named_or_guessed() -> None:
     texts = blocks_of("text", ["a"], [])

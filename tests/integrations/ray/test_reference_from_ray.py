@@ -37,12 +37,14 @@ def told(*tables: pa.Table, **settings: Any) -> HumanReference:
     return HumanReference.from_type_counts(counts, tokenizer=settings.get("tokenizer"))
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_token_ids_are_counted_as_on_one_machine() -> None:
     found = reference_from_ray(blocks_of("input_ids", IDS, [3, 200]), vocab_size=VOCAB)
     assert said(found) == said(HumanReference.from_token_ids(IDS, vocab_size=VOCAB))
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_arrays_of_one_length_are_token_ids_too() -> None:
     import ray.data
@@ -52,6 +54,7 @@ def test_arrays_of_one_length_are_token_ids_too() -> None:
     assert found.counts[:9].tolist() == [1, 2, 3, 4, 4, 3, 2, 1, 0]
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_texts_are_counted_with_their_tokenizer() -> None:
     tokenizer = Words()
@@ -77,6 +80,7 @@ def test_what_a_mask_masks_out_is_padding() -> None:
     assert found.left_out == {"padding": 6}
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "rows", "settings"),

@@ -36,6 +36,7 @@ def batches(folder: Path) -> list[list[Any]]:
     return [list(map(json.loads, file.read_text(encoding="utf-8").splitlines())) for file in files]
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_a_run_whose_worker_died_comes_to_what_it_would_have(tmp_path: Path) -> None:
     without, survived = tmp_path / "without", tmp_path / "survived"

@@ -14,6 +14,7 @@ IDS = [np.random.default_rng(n).integers(0, VOCAB, n % 17).tolist() for n in ran
 REFERENCE = HumanReference.from_token_ids(IDS[:40], vocab_size=VOCAB)
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_each_row_is_as_rare_as_on_one_machine() -> None:
     rows = with_row_rarity(blocks_of("input_ids", IDS, [3, 200]), REFERENCE).take_all()
@@ -32,6 +33,7 @@ def test_a_block_of_texts_has_a_rarity_and_a_column_of_that_name_is_replaced() -
     assert table.column("rare").to_pylist() == alone.tolist()
 
 
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_another_tokenizer_and_no_reference_are_refused_at_once() -> None:
     texts = blocks_of("text", ["a"], [])
