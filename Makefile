@@ -97,7 +97,7 @@ test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing on $(TEST_PROCESSES) processes: a quarter of an hour on two cores, and twice that with TEST_SIZES=long."
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not benchmark and not cluster" $(PYTEST_ARGS)
 	@echo "==> Testing on a cluster, which has the machine to itself: 3 minutes."
-	@$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS) || [ $$? -eq 5 ] # 5: none was asked for
+	@$(BIN)/python -m pytest -m cluster --cov-append $(PYTEST_ARGS) || [ $$? -eq 5 ] # 5: none was asked for
 
 test-long: ## The same, with simulations as large as the documentation's
 	@TEST_SIZES=long $(MAKE) --no-print-directory test

@@ -17,6 +17,9 @@ STEPS, BATCH, SAVE_EVERY = 40, 4, 4
 
 OUTCOME = "outcome.json"
 
+_WRITTEN_BY_TRANSFORMERS = {"config.json", "generation_config.json"}
+"""In place, so that a kill leaves half of one, in a checkpoint that nobody goes on from."""
+
 _TIMES = ("overhead", "stopwatch", "seconds", "runtime", "per_second")
 
 
@@ -95,12 +98,12 @@ def without_times(value: Any) -> Any:
 
 
 def leftovers(folder: Path) -> Sequence[str]:
-    """Files under a folder that a reader would trip over: half-written ones and temporary ones."""
+    """Files of ours under a folder that a reader would trip over, since they are half-written."""
     found = []
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
-            if path.suffix == ".json":
+            if path.suffix == ".json" and name not in _WRITTEN_BY_TRANSFORMERS:
                 try:
                     json.loads(path.read_text(encoding="utf-8"))
                 except ValueError:

@@ -30,6 +30,7 @@ def forgetful(folder: Path) -> None:
     begun = len(count.read_text()) if count.exists() else 0
     count.write_text("x" * (begun + 1))
     (folder / "half.json").write_text("{" if begun else "{}")
+    (folder / "generation_config.json").write_text("{")
     (folder / OUTCOME).write_text(json.dumps({"begun": begun}))
 
 
