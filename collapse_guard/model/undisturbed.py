@@ -18,7 +18,7 @@ from collapse_guard.model.kept_state import kept_state
 _ENOUGH = 3
 """Calls from the first one on that leave a generator alone, until a model is known to."""
 
-_LEFT_ALONE: WeakKeyDictionary[torch.nn.Module, dict[tuple[str, str], float]] = WeakKeyDictionary()
+_LEFT_ALONE: WeakKeyDictionary[torch.nn.Module, dict[str, dict[str, float]]] = WeakKeyDictionary()
 """How many calls of each kind left each generator alone; for ever too few once one has not."""
 
 
@@ -94,8 +94,8 @@ def _draws_put_back(model: torch.nn.Module, call: str | None) -> Iterator[None]:
     other thread. A model that was seen to draw, or may have been, has it put back for ever.
     """
     kept, was_alone, has_ended = _generator_states(), threading.active_count() == 1, False
-    calls = {} if call is None else _LEFT_ALONE.setdefault(model, {})
-    known = {name for name in kept if calls.get((call or "", name), 0.0) >= _ENOUGH}
+    calls = {} if call is None else _LEFT_ALONE.setdefault(model, {}).setdefault(call, {})
+    known = {name for name, count in calls.items() if count >= _ENOUGH}
     try:
         yield
         has_ended = True
@@ -105,12 +105,11 @@ def _draws_put_back(model: torch.nn.Module, call: str | None) -> Iterator[None]:
         is_alone = was_alone and threading.active_count() == 1
         for name in changed if is_alone else changed - known:
             _SETTERS[name](kept[name])
-        if call is not None and has_ended:
-            for name in kept:
-                if name not in changed:
-                    calls[call, name] = calls.get((call, name), 0.0) + 1.0
-                elif is_alone or name not in known:
-                    calls[call, name] = -math.inf
+        for name in kept if has_ended else ():
+            if name not in changed:
+                calls[name] = calls.get(name, 0.0) + 1.0
+            elif is_alone or name not in known:
+                calls[name] = -math.inf
 
 
 _SETTERS: dict[str, Callable[[Any], object]] = {

@@ -77,6 +77,16 @@ def told_to_wandb(monkeypatch: pytest.MonkeyPatch, step: str) -> list[Point]:
     return points
 
 
+def taken_by_wandb(told: list[Point], folder: Path, step: str) -> list[Point]:
+    """What a run that is over was told, which is left empty for the next; its file has no more."""
+    points = told.copy()
+    told.clear()
+    written = in_wandb(folder, step)
+    # It adds keys of its own.
+    assert {point for point in written if not point[0].startswith("_")} <= set(points)
+    return points
+
+
 def wandb_records(folder: Path) -> list:
     """Each record of the one offline run in a folder."""
     from wandb.proto.wandb_internal_pb2 import Record

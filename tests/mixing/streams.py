@@ -11,8 +11,21 @@ import datasets
 from hypothesis import strategies as st
 
 from collapse_guard.mixing.stream import MixStream
+from collapse_guard.statistics.json_forms import Part
 
 HUMAN, SYNTHETIC = 1, 2
+
+
+class Noted:
+    """A cursor that notes what its state is held against."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, int, int | None]] = []
+
+    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
+        self.told.append((state.value, drawn, furthest))
+
+
 FLOORS = st.fractions(0, 1, max_denominator=12).filter(lambda f: 0 < f < 1)
 
 

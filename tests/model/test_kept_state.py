@@ -1,9 +1,9 @@
 """Training goes on as if nobody had looked, whatever a model keeps beside its parameters."""
 
 import random
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from transformers import BigBirdConfig, BigBirdForCausalLM
 
 from collapse_guard import CollapseMonitor, EveryNSteps, Sampling
 from collapse_guard.model.kept_state import kept_state
+from tests.model.another_thread import another_thread
 from tests.tiny import VOCAB, tiny_llama, tiny_panel
 
 WIDTH = 16
@@ -301,15 +302,8 @@ def trained(
 @pytest.fixture(params=["alone", "with another thread"])
 def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
     """Beside another thread it does not show who drew random numbers."""
-    if request.param == "alone":
+    with nullcontext() if request.param == "alone" else another_thread():
         yield
-        return
-    over = threading.Event()
-    waiting = threading.Thread(target=over.wait)
-    waiting.start()
-    yield
-    over.set()
-    waiting.join()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,8 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 
 from collapse_guard.model.undisturbed import _ENOUGH, undisturbed
 from collapse_guard.random_states import random_states
+from tests.model.another_thread import another_thread
 
 DRAWS: dict[str, Callable[[], Any]] = {
     "python": random.random,
@@ -43,37 +43,6 @@ def known() -> Net:
     for _ in range(_ENOUGH):
         look(model)
     return model
-
-
-@contextmanager
-def another_thread() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """One that does what it is told, and waits."""
-    asked, done, over = threading.Event(), threading.Event(), threading.Event()
-    tasks: list[Callable[[], object]] = []
-
-    def work() -> None:
-        while True:
-            asked.wait()
-            asked.clear()
-            if over.is_set():
-                return
-            tasks.pop()()
-            done.set()
-
-    def do(task: Callable[[], object]) -> None:
-        tasks.append(task)
-        asked.set()
-        done.wait()
-        done.clear()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield do
-    finally:
-        over.set()
-        asked.set()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

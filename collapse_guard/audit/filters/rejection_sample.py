@@ -141,9 +141,11 @@ class RejectionSample:
         self._pending = []
         # Of equal keys the same one in whatever order they came.
         order = np.lexsort((told[:, 1], told[:, 0], keys))
-        keys, told = keys[order], told[order]
-        keys, first = np.unique(keys, return_index=True)
-        self._keys, self._told = keys[: self._room], told[first[: self._room]]
+        keys = keys[order]
+        is_first = np.ones(len(keys), bool)
+        is_first[1:] = keys[1:] != keys[:-1]
+        kept = np.flatnonzero(is_first)[: self._room]
+        self._keys, self._told = keys[kept], told[order[kept]]
 
 
 _A_SAMPLE = a(RejectionSample, expected="a RejectionSample", hint="draw one of each part")

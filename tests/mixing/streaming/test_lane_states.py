@@ -12,6 +12,7 @@ from collapse_guard import ArgumentError, MixStream
 from collapse_guard.mixing.streaming.lane_states import check_lanes_held
 from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
 from tests.mixing.sharded import make_lanes
+from tests.mixing.streams import Noted
 
 pytestmark = pytest.mark.usefixtures("few_slots_at_a_time")
 
@@ -87,16 +88,6 @@ def test_a_state_of_an_endless_stream_far_ahead_is_judged_at_once() -> None:
         make_lanes(length=None, max_repeats=None).load_state_dict(state)
 
 
-class Noted:
-    """A cursor that notes what its state is held against."""
-
-    def __init__(self, name: str, told: list[Any]) -> None:
-        self.name, self.told = name, told
-
-    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
-        self.told.append((self.name, state.value, drawn, furthest))
-
-
 class Slots:
     """A lane that has had two slots more than the lane before it, each of which is of a source."""
 
@@ -128,7 +119,7 @@ class Lanes:
 def test_what_a_lane_may_have_drawn_is_what_its_whole_portions_have(
     ahead: int | None, drawn: int | None, furthest: int | None
 ) -> None:
-    told: list[Any] = []
+    cursors: dict[int, list[Noted]] = {}
     state = {
         "base": 0,
         "size": 4,
@@ -140,12 +131,14 @@ def test_what_a_lane_may_have_drawn_is_what_its_whole_portions_have(
     parts = {name: Part(name, value) for name, value in state.items()}
 
     def open_cursors(lane: int) -> Any:
-        return [Noted(f"human {lane}", told), Noted(f"synthetic {lane}", told)]
+        return cursors.setdefault(lane, [Noted(), Noted()])
 
     check_lanes_held(parts, Lanes(), open_cursors, ahead=ahead)  # type: ignore[arg-type]
     most = (FARTHEST, FARTHEST) if drawn is None else (drawn, 10 * drawn)
-    assert told == [
-        (f"{kind} {lane}", f"{kind[0]}{lane}", limit, furthest)
+    assert {lane: [each.told for each in pair] for lane, pair in cursors.items()} == {
+        lane: [
+            [(f"{kind}{lane}", limit, furthest)]
+            for kind, limit in zip(("h", "s"), most, strict=True)
+        ]
         for lane in (0, 1)
-        for kind, limit in zip(("human", "synthetic"), most, strict=True)
-    ]
+    }

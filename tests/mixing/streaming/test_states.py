@@ -10,7 +10,8 @@ import pytest
 
 from collapse_guard import ArgumentError, MixStream
 from collapse_guard.mixing.streaming.states import check_state
-from collapse_guard.statistics.json_forms import MOST as FARTHEST, Part
+from collapse_guard.statistics.json_forms import MOST as FARTHEST
+from tests.mixing.streams import Noted
 
 
 class Numbers:
@@ -111,16 +112,6 @@ def test_a_source_is_not_read_again_for_longer_than_it_is_kept() -> None:
     state["sources"][0] |= {"draw": 1, "supply": None}
     with pytest.raises(ArgumentError, match="expected 0, or a whole number from"):
         stream.load_state_dict(state)
-
-
-class Noted:
-    """A cursor that notes what its state is held against."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Any, int, int | None]] = []
-
-    def check_state(self, state: Part, *, drawn: int, furthest: int | None) -> None:
-        self.told.append((state.value, drawn, furthest))
 
 
 def numbers(**changed: int) -> dict[str, Any]:
