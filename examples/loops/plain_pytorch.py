@@ -4,8 +4,9 @@ import argparse
 
 import torch
 
-from collapse_guard import Alert, Budget, CollapseMonitor
+from collapse_guard import Alert, CollapseMonitor
 from collapse_guard.callbacks import WatchSession
+from collapse_guard.examples.loops.how_often import ask_how_often, how_often
 from collapse_guard.examples.loops.tiny_language_model import (
     narrowing_run,
     next_token_loss,
@@ -17,7 +18,7 @@ def main() -> None:
     """Train, and print what the monitor reads."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200, help="training steps")
-    parser.add_argument("--overhead", type=float, default=0.1, help="the monitor's share of time")
+    ask_how_often(parser)
     parser.add_argument("--on-alert", default="log", help="log, save, stop or save_and_stop")
     parser.add_argument("--checkpoint", default="checkpoint.pt", help="the file for save")
     arguments = parser.parse_args()
@@ -35,7 +36,7 @@ def main() -> None:
         state = {"model": model.state_dict(), "session": session.state_dict(), "step": step}
         torch.save(state, arguments.checkpoint)
 
-    monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
+    monitor = CollapseMonitor(panel, pace=how_often(arguments))
     session = WatchSession(monitor, on_alert=arguments.on_alert, sink=tell, log=log, save=save)
     session.start(model)
     for step, batch in enumerate(batches, start=1):

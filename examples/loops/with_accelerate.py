@@ -5,8 +5,9 @@ import argparse
 import torch
 from accelerate import Accelerator
 
-from collapse_guard import Alert, Budget, CollapseMonitor, MixGuard
+from collapse_guard import Alert, CollapseMonitor, MixGuard
 from collapse_guard.callbacks import WatchSession
+from collapse_guard.examples.loops.how_often import ask_how_often, how_often
 from collapse_guard.examples.loops.tiny_language_model import (
     human_text,
     next_token_loss,
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200, help="optimizer steps")
     parser.add_argument("--human-fraction", type=float, default=0.5, help="share of human rows")
-    parser.add_argument("--overhead", type=float, default=0.1, help="the monitor's share of time")
+    ask_how_often(parser)
     arguments = parser.parse_args()
 
     accelerator = Accelerator(gradient_accumulation_steps=2)
@@ -48,7 +49,7 @@ def main() -> None:
     def tell(alert: Alert) -> None:
         print(f"{alert.severity}: {alert.message}")
 
-    monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
+    monitor = CollapseMonitor(panel, pace=how_often(arguments))
     session = WatchSession(monitor, sink=tell, log=log)
     # From now on `accelerator.save_state` and `load_state` include what it knows.
     accelerator.register_for_checkpointing(session)

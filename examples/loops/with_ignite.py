@@ -5,8 +5,9 @@ import argparse
 import torch
 from ignite.engine import Engine, Events
 
-from collapse_guard import Alert, Budget, CollapseMonitor
+from collapse_guard import Alert, CollapseMonitor
 from collapse_guard.callbacks import WatchSession
+from collapse_guard.examples.loops.how_often import ask_how_often, how_often
 from collapse_guard.examples.loops.tiny_language_model import (
     narrowing_run,
     next_token_loss,
@@ -47,7 +48,7 @@ def main() -> None:
     """Train, and print what the monitor reads."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200, help="training steps")
-    parser.add_argument("--overhead", type=float, default=0.1, help="the monitor's share of time")
+    ask_how_often(parser)
     parser.add_argument("--on-alert", default="log", help="log or stop")
     arguments = parser.parse_args()
 
@@ -65,7 +66,7 @@ def main() -> None:
     def tell(alert: Alert) -> None:
         print(f"{alert.severity}: {alert.message}")
 
-    monitor = CollapseMonitor(panel, pace=Budget(arguments.overhead))
+    monitor = CollapseMonitor(panel, pace=how_often(arguments))
     session = WatchSession(monitor, on_alert=arguments.on_alert, sink=tell, log=log)
     trainer = Engine(train_on)
     CollapseHandler(session, model).attach(trainer)

@@ -49,22 +49,18 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def check(output: str, steps: int, processes: str) -> None:
+def check(output: str, processes: str) -> list[int]:
+    """Holds what any run of 40 steps tells, and returns the steps of its looks in between."""
     first, *looks, last = [(int(step), float(told)) for step, told in LOOKS.findall(output)]
     assert first == (0, 1.0)
-    between = [step for step, _ in looks]
-    assert between
-    assert between == sorted(set(between))
-    assert between[-1] <= steps
     end, retention = last
-    assert end == steps
+    assert end == 40
     # Training on its own text loses the tail, or else the example shows nothing.
     assert retention < 0.95
     ((overhead, told),) = END.findall(output)
     assert float(overhead) > 0
     assert told == processes
-    # On two processes a step takes longer, and fewer looks have said less by the end.
-    assert ("warn" if processes == "2" else "critical") + ": tail_retention is" in output
+    return [step for step, _ in looks]
 
 
 @pytest.mark.slow
@@ -79,8 +75,18 @@ def check(output: str, steps: int, processes: str) -> None:
     ids=["plain", "ignite", "accelerate", "two processes"],
 )
 def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str, processes: str) -> None:
-    output = run(*launcher, "-m", module, "--steps", "40")
-    check(output, steps=40, processes=processes)
+    output = run(*launcher, "-m", module, "--steps", "40", "--every", "10")
+    assert check(output, processes) == [10, 20, 30]
+    assert "critical: tail_retention is" in output
+
+
+@pytest.mark.slow
+def test_a_loop_looks_as_often_as_a_share_of_its_time_allows() -> None:
+    module = "collapse_guard.examples.loops.plain_pytorch"
+    between = check(run(sys.executable, "-m", module, "--steps", "40"), processes="")
+    # Which steps these are is the machine's affair.
+    assert between == sorted(set(between))
+    assert set(between) <= set(range(1, 41))
 
 
 @pytest.mark.slow
@@ -104,7 +110,8 @@ def test_an_alert_saves_and_stops(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     module = "collapse_guard.examples.loops.plain_pytorch"
     actions = ("--on-alert", "save_and_stop", "--checkpoint", str(path))
-    output = run(sys.executable, "-m", module, "--steps", "200", *actions)
+    # Looks that a machine's time paces may, on a busy one, be too few for an alert.
+    output = run(sys.executable, "-m", module, "--steps", "200", "--every", "10", *actions)
     checkpoint = torch.load(path, weights_only=True)
     step = checkpoint["step"]
     assert [int(looked) for looked, _ in LOOKS.findall(output)][-1] == step < 200
