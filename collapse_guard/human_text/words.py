@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any, NamedTuple
 
 from collapse_guard.errors import bad_argument
@@ -206,20 +206,16 @@ def _is_taken(decode: Callable[..., Any], settings: dict[str, Any]) -> bool:
 
 @cache
 def _word_pattern() -> re.Pattern[str]:
+    # Two letters for each character, of which only the first is a capital.
+    categories = "".join(map(unicodedata.category, map(chr, range(sys.maxunicode + 1))))
     # Vowel signs of many scripts are marks, which `\w` does not match; and it matches numbers that
     # `\d` does not.
-    marks, numbers = _of_category("M"), _of_category("N")
+    marks, numbers = _of_category("M", categories), _of_category("N", categories)
     letter, part = rf"[^\W_{numbers}]", rf"(?:[^\W_]|[{marks}])"
     return re.compile(rf"(?<![^\W_])(?<![{marks}]){letter}(?:{part}|['\u2019](?={letter}))*")
 
 
-def _of_category(category: str) -> str:
+def _of_category(category: str, categories: str) -> str:
     """All characters of a Unicode category, as they stand between the brackets of a pattern."""
-    codes = (
-        code
-        for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)).startswith(category)
-    )
-    ranks = groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0])
-    runs = [[code for _, code in run] for _, run in ranks]
-    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+    runs = (run.span() for run in re.finditer(f"(?:{category}.)+", categories))
+    return "".join(f"{chr(begin // 2)}-{chr(end // 2 - 1)}" for begin, end in runs)
