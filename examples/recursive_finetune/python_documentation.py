@@ -7,8 +7,9 @@ imported, so reading them runs none of their code.
 import ast
 import re
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from collapse_guard.errors import CollapseGuardError
@@ -27,6 +28,9 @@ _NOT_DOCUMENTATION = frozenset(
         "encodings",
     }
 )
+Part = tuple[str, list[str]]
+"""Texts, and the group that they belong to."""
+
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -41,7 +45,6 @@ def python_documents() -> dict[str, list[str]]:
     Raises:
         CollapseGuardError: This Python has no standard library in source.
     """
-    topics: Mapping[str, str] = import_module("pydoc_data.topics").topics
     library = Path(sysconfig.get_paths()["stdlib"])
     sources = [path.relative_to(library) for path in library.rglob("*.py")]
     sources = sorted(path for path in sources if _NOT_DOCUMENTATION.isdisjoint(path.parts))
@@ -50,10 +53,23 @@ def python_documents() -> dict[str, list[str]]:
             f"this Python has no source files in {library}, so there are no docstrings to read: "
             f"use an ordinary Python, or give a text with --dataset."
         )
-    texts = [(f"topic {name}", [text]) for name, text in sorted(topics.items())]
-    texts += [
-        (path.parts[0].removesuffix(".py"), list(_docstrings(library / path))) for path in sources
-    ]
+    modules = (
+        (path.parts[0].removesuffix(".py"), [*_docstrings(library / path)]) for path in sources
+    )
+    return _grouped(chain(_topics(), modules))
+
+
+def python_topics() -> dict[str, list[str]]:
+    """The first of them, the language reference: a second's work, as no source is parsed."""
+    return _grouped(_topics())
+
+
+def _topics() -> Iterator[Part]:
+    topics: Mapping[str, str] = import_module("pydoc_data.topics").topics
+    return ((f"topic {name}", [text]) for name, text in sorted(topics.items()))
+
+
+def _grouped(texts: Iterable[Part]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     seen: set[str] = set()
     for group, parts in texts:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from collapse_guard.errors import CollapseGuardError
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
+from collapse_guard.examples.recursive_finetune.python_documentation import (
+    python_documents,
+    python_topics,
+)
 
 PROSE = "A sentence of ordinary words that is long enough to count as prose."
 
@@ -97,5 +100,6 @@ def test_this_python_has_enough_of_it() -> None:
     paragraphs = [paragraph for document in text for paragraph in document.split("\n")]
     assert len(paragraphs) == len(set(paragraphs))
     assert sum(map(len, paragraphs)) > 1_000_000
+    assert python_topics() == {name: groups[name] for name in groups if name.startswith("topic ")}
     assert "topic assert" in groups
     assert "asyncio" in groups

@@ -2,11 +2,10 @@
 
 from functools import cache
 
-from collapse_guard.examples.recursive_finetune.python_documentation import python_documents
+from collapse_guard.examples.recursive_finetune.python_documentation import python_topics
 
 
 @cache
 def topics() -> tuple[str, ...]:
-    """One document for each; the whole library is parsed for them, once in a process."""
-    documents = python_documents().items()
-    return tuple(text for name, texts in documents if "topic" in name for text in texts)
+    """One document for each."""
+    return tuple(text for texts in python_topics().values() for text in texts)
