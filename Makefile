@@ -10,6 +10,8 @@ WIKITEXT ?=
 PYTEST_ARGS ?=
 # One more than cores: tests wait for processes of their own, and for time limits.
 TEST_PROCESSES ?= 3
+# Where they are: to look through all others for them takes half a minute.
+CLUSTER_TESTS := tests/integrations/ray tests/docs/test_code.py
 GPU_CHECK_ARGS ?=
 KILL_CHECK_ARGS ?=
 MUTATE_CHECK_ARGS ?= 300
@@ -97,7 +99,7 @@ test: $(INSTALLED) ## Run every test and every docstring example
 	@echo "==> Testing on $(TEST_PROCESSES) processes: a quarter of an hour on two cores, and twice that with TEST_SIZES=long."
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not benchmark and not cluster" $(PYTEST_ARGS)
 	@echo "==> Testing on a cluster, which has the machine to itself: 3 minutes."
-	@$(BIN)/python -m pytest -m cluster --cov-append $(PYTEST_ARGS) || [ $$? -eq 5 ] # 5: none was asked for
+	@$(BIN)/python -m pytest -m cluster --cov-append $(or $(PYTEST_ARGS),$(CLUSTER_TESTS)) || [ $$? -eq 5 ] # 5: none was asked for
 
 test-long: ## The same, with simulations as large as the documentation's
 	@TEST_SIZES=long $(MAKE) --no-print-directory test
