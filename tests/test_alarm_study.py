@@ -16,6 +16,7 @@ from tests.alarm_study import run_study
 from tests.alarms.judged import HeldOut, JudgedMonitor
 from tests.alarms.tables import healthy_table, rules_table, self_training_table
 from tests.alarms.trainings import Place, Scale, Sources
+from tests.tiny import BRIEF
 
 
 class Short(NamedTuple):
@@ -177,7 +178,7 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Short:
     del example["every_n_steps"]
     return Short(
         tmp_path / "study.json",
-        Scale(example=example, windows=16, every=1, plain_every=2, domain_steps=4),
+        Scale(example=example, windows=16, every=1, plain_every=2, domain_steps=4, sampling=BRIEF),
         Sources(wikitext=wikitext, documentation=modules),
     )
 

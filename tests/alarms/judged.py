@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, HeldOutPanel
+from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, HeldOutPanel, Sampling
 from collapse_guard.alerts.rules import Alert, Threshold
 from collapse_guard.monitor.look import Look
 
 READ = ("perplexity", "tail_retention", "head_retention", "tail_gap", "effective_vocabulary")
 LOST = Threshold("tail_retention", below=0.85)
+USUAL = Sampling(required=False)
+"""A monitor's own default."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,26 @@ class JudgedMonitor(CollapseMonitor):
     Args:
         held_out: The two panels.
         every: Steps between two looks.
+        sampling: What the model writes at each look.
         before: The monitor of the training before, in a chain.
     """
 
     def __init__(
-        self, held_out: HeldOut, *, every: int, before: "JudgedMonitor | None" = None
+        self,
+        held_out: HeldOut,
+        *,
+        every: int,
+        sampling: Sampling = USUAL,
+        before: "JudgedMonitor | None" = None,
     ) -> None:
-        super().__init__(held_out.panel, pace=EveryNSteps(every), continues=before)
+        super().__init__(
+            held_out.panel, pace=EveryNSteps(every), sampling=sampling, continues=before
+        )
         self.judge: CollapseMonitor = CollapseMonitor(
             held_out.second,
             rules=(),
             rules_wait=False,
+            sampling=sampling,
             baseline=None if before is None else before.judge.baseline,
         )
         self.every = every

@@ -19,7 +19,7 @@ from transformers import (
     set_seed,
 )
 
-from collapse_guard import HeldOutPanel
+from collapse_guard import HeldOutPanel, Sampling
 from collapse_guard.examples.recursive_finetune.base_model import load_model
 from collapse_guard.examples.recursive_finetune.chain import seed_of
 from collapse_guard.examples.recursive_finetune.corpus import Corpus
@@ -29,7 +29,7 @@ from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.tokenization import encode, train_tokenizer
 from collapse_guard.examples.recursive_finetune.writing import write_rows
-from tests.alarms.judged import HeldOut, JudgedMonitor
+from tests.alarms.judged import USUAL, HeldOut, JudgedMonitor
 from tests.alarms.texts import (
     Domain,
     Texts,
@@ -60,6 +60,7 @@ class Scale:
         scratch_every: Steps between its looks.
         real_steps: Of the pretrained model.
         real_windows: Of its panel.
+        sampling: What a model writes at each look.
     """
 
     example: Mapping[str, Any] = field(default_factory=lambda: {"generations": 2})
@@ -71,6 +72,7 @@ class Scale:
     scratch_every: int = 12
     real_steps: int = 24
     real_windows: int = 60
+    sampling: Sampling = USUAL
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,9 @@ def own_domain(place: Place, *, rate: float, lora: bool) -> list[JudgedMonitor]:
     rows = place.bench.human.rows.reshape(-1, place.bench.settings.window)
     batch = place.bench.settings.batch_size
     model = adapted(place.base(), place) if lora else place.base()
-    monitor = JudgedMonitor(place.documentation, every=place.scale.plain_every)
+    monitor = JudgedMonitor(
+        place.documentation, every=place.scale.plain_every, sampling=place.scale.sampling
+    )
     return [train(model, rows, monitor, steps=len(rows) // batch, batch=batch, rate=rate)]
 
 
@@ -200,7 +204,9 @@ def other_domain(
     """The example's base model learns another domain, watched on a panel of that domain."""
     domain = place.domain(texts(place.sources))
     model = adapted(place.base(), place) if lora else place.base()
-    monitor = JudgedMonitor(domain.held_out, every=place.scale.plain_every)
+    monitor = JudgedMonitor(
+        domain.held_out, every=place.scale.plain_every, sampling=place.scale.sampling
+    )
     steps, batch = place.scale.domain_steps, place.bench.settings.batch_size
     return [train(model, domain.rows, monitor, steps=steps, batch=batch, rate=rate)]
 
@@ -220,7 +226,9 @@ def from_scratch(place: Place, *, rate: float) -> list[JudgedMonitor]:
     )
     set_seed(place.seed)
     model = LlamaForCausalLM(cast(LlamaConfig, place.base().config))
-    monitor = JudgedMonitor(domain.held_out, every=place.scale.scratch_every)
+    monitor = JudgedMonitor(
+        domain.held_out, every=place.scale.scratch_every, sampling=place.scale.sampling
+    )
     steps = place.scale.scratch_steps
     return [train(model, domain.rows, monitor, steps=steps, batch=BASE_BATCH, rate=rate)]
 
@@ -240,7 +248,9 @@ def pretrained(place: Place, *, rate: float) -> list[JudgedMonitor]:
         held_out=every_other(texts),
     )
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    monitor = JudgedMonitor(domain.held_out, every=place.scale.plain_every)
+    monitor = JudgedMonitor(
+        domain.held_out, every=place.scale.plain_every, sampling=place.scale.sampling
+    )
     steps = place.scale.real_steps
     return [train(model, domain.rows, monitor, steps=steps, batch=REAL_BATCH, rate=rate)]
 
@@ -249,7 +259,12 @@ def human_generations(place: Place, *, last: int = 2) -> list[JudgedMonitor]:
     """The example's control: generation after generation on fresh human rows."""
     model, monitors, before = place.bench.model(), [], None
     for generation in range(1, last + 1):
-        monitor = JudgedMonitor(place.documentation, every=place.scale.every, before=before)
+        monitor = JudgedMonitor(
+            place.documentation,
+            every=place.scale.every,
+            sampling=place.scale.sampling,
+            before=before,
+        )
         model = _generation(place, model, "human", generation, None, monitor)
         monitors.append(monitor)
         before = monitor
@@ -266,7 +281,9 @@ def first_generation(
     written = write_rows(
         model, settings, place.bench.processes, prompts=start, seed=seed_of(place.seed, draw, 2)
     )
-    monitor = JudgedMonitor(place.documentation, every=place.scale.every)
+    monitor = JudgedMonitor(
+        place.documentation, every=place.scale.every, sampling=place.scale.sampling
+    )
     _generation(place, model, regime, 1, written, monitor, draw=draw, settings=settings)
     return [monitor]
 

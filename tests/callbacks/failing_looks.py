@@ -33,6 +33,6 @@ class FailsAt(CollapseMonitor):
 
 
 def failing(*steps: int, how: str = "raises") -> FailsAt:
-    monitor = FailsAt(tiny_panel(), rules=[], pace=EveryNSteps(1_000))
+    monitor = FailsAt(tiny_panel(), rules=[], pace=EveryNSteps(1_000), sampling=None)
     monitor.steps, monitor.how = steps, how
     return monitor

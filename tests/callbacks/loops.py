@@ -11,7 +11,7 @@ from collapse_guard import (
 )
 from collapse_guard.callbacks import WatchSession
 from tests.paces import Scripted
-from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 ROWS = torch.tensor(zipf_documents(32, length=16, seed=9))
 STEPS = 8
@@ -38,7 +38,7 @@ def monitor_of(
     windows: dict[int, int] | None = None, rules: Any = (), **arguments: Any
 ) -> CollapseMonitor:
     """Looks at the whole panel every 3 steps, or at so many windows, by step."""
-    settings = {"sampling": BRIEF, "rules_wait": False, **arguments}
+    settings = {"sampling": None, "rules_wait": False, **arguments}
     monitor = CollapseMonitor(tiny_panel(), rules=list(rules), pace=EveryNSteps(3), **settings)
     if windows is not None:
         monitor._run.schedule = Scripted(windows)

@@ -47,7 +47,7 @@ def test_some_of_what_it_writes_is_written_down(tmp_path: Path) -> None:
         knows: int | None = None
 
     tokenizer: Any = Spelling()
-    session, model = session_of(on_error="report"), tiny_gpt2()
+    session, model = session_of(monitor_of(sampling=BRIEF), on_error="report"), tiny_gpt2()
     recorder = record_run(session, tmp_path, tokenizer=tokenizer)
     session.start(model)
     perturb(model, 0.3)

@@ -23,6 +23,9 @@ from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.results import GenerationResult
 from tests.examples.results import generation
 from tests.examples.topics import topics
+from tests.sizes import sized
+
+VALUES = sized(short=(4.0,), long=(0.0, 4.0))
 
 
 def chain(
@@ -159,7 +162,7 @@ def test_a_study_of_one_file_is_run_by_name(
     """A line in `STUDIES`: its runs, its table and its figure, and nothing is run twice."""
     text = tmp_path / "topics.txt"
     text.write_text("\n\n".join(topics()), encoding="utf-8")
-    study = Study("Anchors", ("anchored",), "anchor", (0.0, 4.0), {"dataset": text})
+    study = Study("Anchors", ("anchored",), "anchor", VALUES, {"dataset": text})
     known = dict(STUDIES)
     monkeypatch.setattr(
         "collapse_guard.examples.recursive_finetune.bench.__main__.STUDIES",
@@ -170,7 +173,7 @@ def test_a_study_of_one_file_is_run_by_name(
     main([*arguments, "--output", str(tmp_path)])
     table = (tmp_path / "anchor.md").read_text(encoding="utf-8")
     assert table in capsys.readouterr().out
-    assert table.count("`anchored`") == 2
+    assert table.count("`anchored`") == len(VALUES)
     assert (tmp_path / "anchor.png").read_bytes().startswith(b"\x89PNG")
     logs = sorted(tmp_path.glob("anchor/*/seed_0/log.txt"))
     times = [log.stat().st_mtime_ns for log in logs]
@@ -178,4 +181,4 @@ def test_a_study_of_one_file_is_run_by_name(
     assert [log.stat().st_mtime_ns for log in logs] == times
     for log in logs:
         results = json.loads((log.parent / "results.json").read_text(encoding="utf-8"))
-        assert results["configuration"]["anchor"] in (0.0, 4.0)
+        assert results["configuration"]["anchor"] in VALUES

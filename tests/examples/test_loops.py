@@ -21,6 +21,7 @@ from collapse_guard.examples.loops.tiny_language_model import (
     written_by,
 )
 from tests.packaging.layout import ROOT
+from tests.sizes import sized
 from tests.tiny import BRIEF
 
 LOOKS = re.compile(r"^step +(\d+)  tail retention (\d\.\d+) ± \d\.\d+$", re.MULTILINE)
@@ -63,18 +64,22 @@ def check(output: str, processes: str) -> list[int]:
     return [step for step, _ in looks]
 
 
+# Each program starts anew, as a user starts it, and imports for seconds before it does anything.
+ALONE = {
+    "plain": ((sys.executable,), "plain_pytorch", ""),
+    "accelerate": ((sys.executable,), "with_accelerate", "1"),
+}
+LOOPS = {
+    **sized(short={}, long=ALONE),
+    "ignite": ((sys.executable,), "with_ignite", ""),
+    "two processes": (TWO_BY_ACCELERATE, "with_accelerate", "2"),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "module", "processes"),
-    [
-        ((sys.executable,), "collapse_guard.examples.loops.plain_pytorch", ""),
-        ((sys.executable,), "collapse_guard.examples.loops.with_ignite", ""),
-        ((sys.executable,), "collapse_guard.examples.loops.with_accelerate", "1"),
-        (TWO_BY_ACCELERATE, "collapse_guard.examples.loops.with_accelerate", "2"),
-    ],
-    ids=["plain", "ignite", "accelerate", "two processes"],
-)
+@pytest.mark.parametrize(("launcher", "module", "processes"), LOOPS.values(), ids=LOOPS)
 def test_a_loop_tells_what_is_lost(launcher: Sequence[str], module: str, processes: str) -> None:
+    module = f"collapse_guard.examples.loops.{module}"
     output = run(*launcher, "-m", module, "--steps", "40", "--every", "10")
     assert check(output, processes) == [10, 20, 30]
     assert "critical: tail_retention is" in output
@@ -89,12 +94,14 @@ def test_a_loop_looks_as_often_as_a_share_of_its_time_allows() -> None:
     assert set(between) <= set(range(1, 41))
 
 
+LAUNCHERS = {
+    **sized(short={}, long={"alone": ((sys.executable,), 1), "accelerate": (TWO_BY_ACCELERATE, 2)}),
+    "torchrun": (TWO_BY_TORCHRUN, 2),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("launcher", "processes"),
-    [((sys.executable,), 1), (TWO_BY_TORCHRUN, 2), (TWO_BY_ACCELERATE, 2)],
-    ids=["alone", "torchrun", "accelerate"],
-)
+@pytest.mark.parametrize(("launcher", "processes"), LAUNCHERS.values(), ids=LAUNCHERS)
 def test_a_trainer_tells_once_what_is_lost(launcher: Sequence[str], processes: int) -> None:
     module = "collapse_guard.examples.loops.with_trainer"
     output = run(*launcher, "-m", module, "--steps", "40")

@@ -17,6 +17,7 @@ from tests.examples.test_runs import (
     read,
     settings_of,
 )
+from tests.sizes import sized
 from tests.tiny import tiny_opt
 
 pytestmark = pytest.mark.slow
@@ -29,10 +30,11 @@ REGIMES = ("--regimes", "accumulate", "multi_model")
 def test_chains_with_a_memory_go_on_to_the_same_results(
     tmp_path: Path, human_text: Path, environment: dict[str, str]
 ) -> None:
-    """Killed in each of them after its first generation: all rows and models are there again."""
+    """Killed after the first generation of one, or of each: all rows and models are there again."""
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     finish([*settings_of(undisturbed, human_text), *REGIMES], environment, tmp_path)
-    for last in ("accumulate 1/2", "multi_model 1/2"):
+    lasts = ("accumulate 1/2", "multi_model 1/2")
+    for last in sized(short=lasts[1:], long=lasts):
         kill_at(last, [*settings_of(killed, human_text), *REGIMES], environment, tmp_path)
     finish([*settings_of(killed, human_text), *REGIMES], environment, tmp_path)
     assert (killed / "results.json").read_bytes() == (undisturbed / "results.json").read_bytes()

@@ -10,6 +10,7 @@ import pytest
 from collapse_guard.examples.teacher_text.study import read, table
 from tests.examples.topics import topics
 from tests.forking import Program
+from tests.sizes import sized
 
 
 def record(seed: int, way: str, perplexity: float, **changes: Any) -> dict[str, Any]:
@@ -66,7 +67,9 @@ def test_a_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     run("--cases", cases[0], "--ways", "plain")
     first = read(tmp_path / "results.jsonl")
     assert [(each["case"], each["way"]) for each in first] == [(cases[0], "plain")]
-    run("--cases", *cases)
+    # A search for the decoding takes most of the time.
+    run("--cases", cases[0])
+    run("--cases", *cases, *sized(short=("--ways", "plain"), long=()))
     results = read(tmp_path / "results.jsonl")
     assert results[0] == first[0]
     assert {(each["case"], each["way"]) for each in results} == {
@@ -74,7 +77,7 @@ def test_a_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:
         (cases[0], "true"),
         (cases[0], "found"),
         (cases[1], "plain"),
-        (cases[1], "found"),
+        *sized(short=[], long=[(cases[1], "found")]),
     }
     assert {each["decoding"] for each in results if each["way"] == "true"} == {"T 0.6"}
     assert all(each["decoding"] for each in results if each["way"] == "found")

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from collapse_guard import CollapseMonitor, EveryNSteps
 from collapse_guard.callbacks import CollapseGuardCallback
 from tests.paces import Scripted
-from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 
 class Rows(torch.utils.data.Dataset):
@@ -61,7 +61,9 @@ def make_trainer(folder: Path, *, model=None, callbacks=(), **arguments: Any) ->
 def guarded(**arguments: Any) -> CollapseGuardCallback:
     """A callback that looks at the whole panel every 5 steps, or at `windows` by step."""
     settings = {
-        name: arguments.pop(name) for name in ("rules", "against_base") if name in arguments
+        name: arguments.pop(name)
+        for name in ("rules", "against_base", "sampling")
+        if name in arguments
     }
     every_n_steps = arguments.pop("every_n_steps", 5)
     windows = arguments.pop("windows", None)
@@ -69,8 +71,7 @@ def guarded(**arguments: Any) -> CollapseGuardCallback:
         tiny_panel(),
         pace=EveryNSteps(every_n_steps),
         rules_wait=False,
-        sampling=BRIEF,
-        **{"rules": None, **settings},
+        **{"rules": None, "sampling": None, **settings},
     )
     if windows is not None:
         monitor._run.schedule = Scripted(windows)

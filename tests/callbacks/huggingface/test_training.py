@@ -47,7 +47,7 @@ def trained(
     settings = {"max_steps": 8, "eval_strategy": "steps", "eval_steps": 4, **arguments}
     trainer = make_trainer(folder, model=model, **settings)
     if attached:
-        guarded(windows=WINDOWS, against_base=against_base).attach(trainer)
+        guarded(windows=WINDOWS, against_base=against_base, sampling=BRIEF).attach(trainer)
     trainer.train()
     if attached:
         steps = {record["step"] for record in readings_in(trainer.state.log_history)}

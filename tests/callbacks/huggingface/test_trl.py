@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast, Trainer
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from tests.callbacks.huggingface.runs import Recorder, guarded, readings_in
-from tests.tiny import VOCAB, tiny_llama, tiny_panel
+from tests.tiny import BRIEF, VOCAB, tiny_llama, tiny_panel
 
 pytestmark = [
     pytest.mark.slow,
@@ -121,7 +121,7 @@ def test_trl_trainers_are_watched_and_undisturbed(
         recorder = Recorder()
         trainer.add_callback(recorder)
         if attached:
-            guarded(windows=WINDOWS, against_base=adapter).attach(trainer)
+            guarded(windows=WINDOWS, against_base=adapter, sampling=BRIEF).attach(trainer)
         trainer.train()
         weights = {name: each.tolist() for name, each in trainer.model.state_dict().items()}
         return weights, trainer.state.log_history, recorder.records

@@ -15,7 +15,7 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from collapse_guard import CollapseMonitor, EveryNSteps, Threshold
 from collapse_guard.callbacks import CollapseGuard
 from tests.paces import Scripted
-from tests.tiny import BRIEF, tiny_gpt2, tiny_panel, zipf_documents
+from tests.tiny import tiny_gpt2, tiny_panel, zipf_documents
 
 # What Lightning says about small runs without workers, and about packages that are newer than it.
 QUIET = [
@@ -90,7 +90,7 @@ def make_trainer(folder: Path, *callbacks: pl.Callback, **arguments: Any) -> pl.
 
 
 def every(steps: int, **arguments: Any) -> CollapseMonitor:
-    settings = {"sampling": BRIEF, "rules_wait": False, **arguments}
+    settings = {"sampling": None, "rules_wait": False, **arguments}
     return CollapseMonitor(tiny_panel(), pace=EveryNSteps(steps), **settings)
 
 

@@ -12,7 +12,7 @@ from torch.distributed.fsdp import fully_shard
 from tests.callbacks.lightning.runs import LanguageModule, every, fit, guarded, make_trainer
 from tests.forking import WORLD
 from tests.processes import on_launched_processes
-from tests.tiny import tiny_gpt2
+from tests.tiny import BRIEF, tiny_gpt2
 
 
 class ShardedModule(LanguageModule):
@@ -32,7 +32,7 @@ def train(*callbacks: pl.Callback, folder: Path) -> dict[str, Any]:
 
 
 def work(folder: Path) -> dict[str, Any]:
-    guard = guarded(every(2))
+    guard = guarded(every(2, sampling=BRIEF))
     guarded_run = train(guard, folder=folder)
     looks = [[reading.step, dict(reading)] for reading in guard.monitor.history]
     return {"looks": looks, "guarded": guarded_run, "plain": train(folder=folder)}
@@ -43,7 +43,9 @@ def test_the_root_is_read_on_all_processes_and_left_alone(tmp_path: Path) -> Non
     first, second = on_launched_processes(work, tmp_path, tmp_path)
     assert first["looks"] == second["looks"]
     assert [step for step, _ in first["looks"]] == [0, 2, 4, 6, 8]
-    assert first["looks"][0][1] == pytest.approx(dict(every(1).start(tiny_gpt2())), rel=1e-6)
+    assert first["looks"][0][1] == pytest.approx(
+        dict(every(1, sampling=BRIEF).start(tiny_gpt2())), rel=1e-6
+    )
     trained = tiny_gpt2()
     trained.load_state_dict(
         {
@@ -53,7 +55,7 @@ def test_the_root_is_read_on_all_processes_and_left_alone(tmp_path: Path) -> Non
         # The output layer's weights are those of the embeddings.
         strict=False,
     )
-    alone = every(1)
+    alone = every(1, sampling=BRIEF)
     alone.start(tiny_gpt2())
     assert first["looks"][-1][1] == pytest.approx(dict(alone.look(trained, 8)), rel=1e-5)
     for run in (first, second):

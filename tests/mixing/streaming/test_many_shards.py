@@ -1,4 +1,4 @@
-"""A thousand Parquet files, read by some ranks, and gone on with by others."""
+"""Hundreds of Parquet files, read by some ranks, and gone on with by others."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from collapse_guard import ArgumentError, MixStream
+from tests.sizes import sized
 
-SHARDS = 504
+SHARDS = sized(short=104, long=504)
 ROWS = 6
 LANES, BATCH = 8, 4
 STOP = 20 * LANES * BATCH
@@ -19,7 +20,7 @@ STOP = 20 * LANES * BATCH
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """Streams of human and of synthetic rows, each in 504 Parquet files of 6 rows."""
+    """Streams of human and of synthetic rows, each in as many Parquet files of 6 rows."""
     folder = tmp_path_factory.mktemp("shards")
     return [stream_of(folder / kind, kind) for kind in ("human", "synthetic")]
 
