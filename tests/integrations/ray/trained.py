@@ -54,8 +54,11 @@ def train(config: dict[str, str]) -> None:
     """Train to the end, from the latest checkpoint where there is one."""
     torch.set_num_threads(1)
     folder = Path(config["folder"])
+    out = folder / "out"
+    # The Trainer makes it on the first worker, which the second may be ahead of.
+    out.mkdir(exist_ok=True)
     args = TrainingArguments(
-        str(folder / "out"),
+        str(out),
         per_device_train_batch_size=4,
         max_steps=STEPS,
         learning_rate=1e-2,
@@ -82,9 +85,9 @@ def train(config: dict[str, str]) -> None:
         sampling=BRIEF,
     )
     CollapseGuardCallback(monitor, on_error="raise").attach(trainer)
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(args.output_dir))
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out)))
     if os.environ["RANK"] == "0":
-        weights = load_file(folder / "out" / f"checkpoint-{STEPS}" / "model.safetensors")
+        weights = load_file(out / f"checkpoint-{STEPS}" / "model.safetensors")
         said = {
             "history": [
                 {key: value for key, value in record.items() if "overhead" not in key}
