@@ -28,10 +28,10 @@ _NOT_DOCUMENTATION = frozenset(
         "encodings",
     }
 )
-Part = tuple[str, list[str]]
-"""Texts, and the group that they belong to."""
-
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+_Texts = tuple[str, list[str]]
+"""A group, and texts that belong to it."""
 
 
 def python_documents() -> dict[str, list[str]]:
@@ -60,16 +60,16 @@ def python_documents() -> dict[str, list[str]]:
 
 
 def python_topics() -> dict[str, list[str]]:
-    """The first of them, the language reference: a second's work, as no source is parsed."""
+    """The first of them, the language reference, for which no source is parsed."""
     return _grouped(_topics())
 
 
-def _topics() -> Iterator[Part]:
+def _topics() -> Iterator[_Texts]:
     topics: Mapping[str, str] = import_module("pydoc_data.topics").topics
     return ((f"topic {name}", [text]) for name, text in sorted(topics.items()))
 
 
-def _grouped(texts: Iterable[Part]) -> dict[str, list[str]]:
+def _grouped(texts: Iterable[_Texts]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     seen: set[str] = set()
     for group, parts in texts:

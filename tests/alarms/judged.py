@@ -10,11 +10,10 @@ import torch
 from collapse_guard import Baseline, CollapseMonitor, EveryNSteps, HeldOutPanel, Sampling
 from collapse_guard.alerts.rules import Alert, Threshold
 from collapse_guard.monitor.look import Look
+from collapse_guard.readings.sampling import A_LITTLE
 
 READ = ("perplexity", "tail_retention", "head_retention", "tail_gap", "effective_vocabulary")
 LOST = Threshold("tail_retention", below=0.85)
-USUAL = Sampling(required=False)
-"""A monitor's own default."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class JudgedMonitor(CollapseMonitor):
         held_out: HeldOut,
         *,
         every: int,
-        sampling: Sampling = USUAL,
+        sampling: Sampling = A_LITTLE,
         before: "JudgedMonitor | None" = None,
     ) -> None:
         super().__init__(

@@ -29,7 +29,8 @@ from collapse_guard.examples.recursive_finetune.regimes.regime import Lesson
 from collapse_guard.examples.recursive_finetune.regimes.registry import REGIMES
 from collapse_guard.examples.recursive_finetune.tokenization import encode, train_tokenizer
 from collapse_guard.examples.recursive_finetune.writing import write_rows
-from tests.alarms.judged import USUAL, HeldOut, JudgedMonitor
+from collapse_guard.readings.sampling import A_LITTLE
+from tests.alarms.judged import HeldOut, JudgedMonitor
 from tests.alarms.texts import (
     Domain,
     Texts,
@@ -72,7 +73,7 @@ class Scale:
     scratch_every: int = 12
     real_steps: int = 24
     real_windows: int = 60
-    sampling: Sampling = USUAL
+    sampling: Sampling = A_LITTLE
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ class Place:
         """The example's models and text."""
         corpus, _ = self._split
         return Bench(self.seed, self._folder / str(self.seed), corpus=corpus, **self.scale.example)
+
+    def monitor(
+        self, held_out: HeldOut, *, every: int, before: JudgedMonitor | None = None
+    ) -> JudgedMonitor:
+        """What watches a training, as `JudgedMonitor` has it."""
+        return JudgedMonitor(held_out, every=every, sampling=self.scale.sampling, before=before)
 
     @cached_property
     def documentation(self) -> HeldOut:
@@ -192,9 +199,7 @@ def own_domain(place: Place, *, rate: float, lora: bool) -> list[JudgedMonitor]:
     rows = place.bench.human.rows.reshape(-1, place.bench.settings.window)
     batch = place.bench.settings.batch_size
     model = adapted(place.base(), place) if lora else place.base()
-    monitor = JudgedMonitor(
-        place.documentation, every=place.scale.plain_every, sampling=place.scale.sampling
-    )
+    monitor = place.monitor(place.documentation, every=place.scale.plain_every)
     return [train(model, rows, monitor, steps=len(rows) // batch, batch=batch, rate=rate)]
 
 
@@ -204,9 +209,7 @@ def other_domain(
     """The example's base model learns another domain, watched on a panel of that domain."""
     domain = place.domain(texts(place.sources))
     model = adapted(place.base(), place) if lora else place.base()
-    monitor = JudgedMonitor(
-        domain.held_out, every=place.scale.plain_every, sampling=place.scale.sampling
-    )
+    monitor = place.monitor(domain.held_out, every=place.scale.plain_every)
     steps, batch = place.scale.domain_steps, place.bench.settings.batch_size
     return [train(model, domain.rows, monitor, steps=steps, batch=batch, rate=rate)]
 
@@ -226,9 +229,7 @@ def from_scratch(place: Place, *, rate: float) -> list[JudgedMonitor]:
     )
     set_seed(place.seed)
     model = LlamaForCausalLM(cast(LlamaConfig, place.base().config))
-    monitor = JudgedMonitor(
-        domain.held_out, every=place.scale.scratch_every, sampling=place.scale.sampling
-    )
+    monitor = place.monitor(domain.held_out, every=place.scale.scratch_every)
     steps = place.scale.scratch_steps
     return [train(model, domain.rows, monitor, steps=steps, batch=BASE_BATCH, rate=rate)]
 
@@ -248,9 +249,7 @@ def pretrained(place: Place, *, rate: float) -> list[JudgedMonitor]:
         held_out=every_other(texts),
     )
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    monitor = JudgedMonitor(
-        domain.held_out, every=place.scale.plain_every, sampling=place.scale.sampling
-    )
+    monitor = place.monitor(domain.held_out, every=place.scale.plain_every)
     steps = place.scale.real_steps
     return [train(model, domain.rows, monitor, steps=steps, batch=REAL_BATCH, rate=rate)]
 
@@ -259,12 +258,7 @@ def human_generations(place: Place, *, last: int = 2) -> list[JudgedMonitor]:
     """The example's control: generation after generation on fresh human rows."""
     model, monitors, before = place.bench.model(), [], None
     for generation in range(1, last + 1):
-        monitor = JudgedMonitor(
-            place.documentation,
-            every=place.scale.every,
-            sampling=place.scale.sampling,
-            before=before,
-        )
+        monitor = place.monitor(place.documentation, every=place.scale.every, before=before)
         model = _generation(place, model, "human", generation, None, monitor)
         monitors.append(monitor)
         before = monitor
@@ -281,9 +275,7 @@ def first_generation(
     written = write_rows(
         model, settings, place.bench.processes, prompts=start, seed=seed_of(place.seed, draw, 2)
     )
-    monitor = JudgedMonitor(
-        place.documentation, every=place.scale.every, sampling=place.scale.sampling
-    )
+    monitor = place.monitor(place.documentation, every=place.scale.every)
     _generation(place, model, regime, 1, written, monitor, draw=draw, settings=settings)
     return [monitor]
 

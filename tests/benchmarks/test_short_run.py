@@ -5,6 +5,7 @@ there is nothing to measure. Eight minutes on two quiet cores.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ STEPS, ROWS, TOKENS = 100, 8, 128
 MODEL, WIKITEXT = (os.environ.get(name) for name in ("SMOLLM2", "WIKITEXT"))
 
 
+@pytest.fixture
+def _all_processors() -> Iterator[None]:
+    """As users train; other benchmarks keep to one, those that follow too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_all_processors")
 @pytest.mark.skipif(not MODEL or not WIKITEXT, reason="SMOLLM2 or WIKITEXT names nothing")
 def test_looks_of_a_short_run(tmp_path: Path) -> None:
     articles = articles_of(Path(str(WIKITEXT)))
@@ -29,8 +40,6 @@ def test_looks_of_a_short_run(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(MODEL))
     rest = tokenizer("\n".join(without(articles, held_out)), return_tensors="pt").input_ids[0]
     rows = rest[: len(rest) // TOKENS * TOKENS].reshape(-1, TOKENS)
-    # On all processors, as users train; other tests keep to one.
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(str(MODEL), dtype=torch.float32),
